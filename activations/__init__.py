@@ -1,0 +1,1 @@
+"""The data plane: channels, templates, delivery and the journal. It knows no Dagster."""

@@ -1,0 +1,1 @@
+"""One module a channel, all with the same face."""

@@ -1,0 +1,1 @@
+"""The control plane: what runs when, and the `hourbell` command."""

@@ -1,0 +1,64 @@
+"""Where Hourbell keeps its data."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from activations.errors import HourbellError
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Home:
+    """The data directory, named by HOURBELL_HOME; `data/` of the checkout where it is not set."""
+
+    root: Path
+
+    @classmethod
+    def from_environment(cls) -> "Home":
+        return cls(Path(os.environ.get("HOURBELL_HOME") or REPOSITORY / "data").expanduser().resolve())
+
+    @property
+    def landing(self) -> Path:
+        return self.root / "landing"
+
+    @property
+    def outbox(self) -> Path:
+        return self.root / "outbox"
+
+    @property
+    def warehouse(self) -> Path:
+        return self.root / "warehouse" / "hourbell.duckdb"
+
+    @property
+    def journal(self) -> Path:
+        return self.root / "journal" / "journal.sqlite"
+
+    @property
+    def sandbox(self) -> Path:
+        return self.root / "sandbox"
+
+    @property
+    def published(self) -> Path:
+        return self.root / "published"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / "tick.lock"
+
+    def prepare(self) -> "Home":
+        """Make the folders; raises HourbellError where that is not allowed."""
+        try:
+            for folder in (self.landing, self.outbox, self.warehouse.parent, self.journal.parent, self.logs):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise HourbellError(
+                f"Cannot write to the data directory {self.root}: {error.strerror}. "
+                "Give yourself rights to it, or set HOURBELL_HOME to a directory that you may write to."
+            ) from error
+        return self
