@@ -1,0 +1,12 @@
+{#- What the engine remembers between ticks and no model can rebuild. -#}
+{% macro create_state_tables() %}
+    {%- if execute and flags.WHICH in ['run', 'build', 'test'] -%}
+        {%- do run_query("create schema if not exists engine") -%}
+        {%- do run_query("create schema if not exists decisions") -%}
+        {%- do run_query(
+            "create table if not exists engine.windows ("
+            ~ "scope varchar not null, tick_start timestamp not null, tick_end timestamp not null, succeeded boolean not null)"
+        ) -%}
+        {%- do run_query("create table if not exists decisions.decisions (" ~ decision_columns() ~ ")") -%}
+    {%- endif -%}
+{% endmacro %}

@@ -1,0 +1,20 @@
+{#- Remembers how each scope fared in this window. A later run learns from it where to go on. -#}
+{% macro record_windows(results) %}
+    {%- if execute and flags.WHICH in ['run', 'build'] and not flags.EMPTY and invocation_args_dict.get('event_time_end') -%}
+        {%- set fared = {} -%}
+        {%- for result in results if result.node.resource_type == 'model' -%}
+            {%- set scope = scope_of(result.node) -%}
+            {%- do fared.update({scope: fared.get(scope, true) and result.status == 'success'}) -%}
+        {%- endfor -%}
+        {%- for scope, succeeded in fared.items() -%}
+            {%- do run_query(
+                "delete from engine.windows where scope = '" ~ scope ~ "' and "
+                ~ "tick_end > " ~ tick_start() ~ " and tick_end <= " ~ tick_end()
+            ) -%}
+            {%- do run_query(
+                "insert into engine.windows values ('" ~ scope ~ "', " ~ tick_start() ~ ", " ~ tick_end() ~ ", " ~ succeeded ~ ")"
+            ) -%}
+        {%- endfor -%}
+        {%- do adapter.commit_if_has_connection() if adapter.commit_if_has_connection is defined else none -%}
+    {%- endif -%}
+{% endmacro %}

@@ -1,0 +1,21 @@
+select
+    order_id,
+    status,
+    user_id,
+    anonymous_id,
+    email,
+    phone,
+    cart_id,
+    currency,
+    total,
+    discount,
+    shipping,
+    tax,
+    refunded,
+    coupon,
+    country,
+    source,
+    occurred_at,
+    loaded_at,
+    effective_at
+from {{ first_known(source('raw', 'orders'), key=['order_id', 'status']) }}
