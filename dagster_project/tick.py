@@ -1,0 +1,145 @@
+"""One tick: what has landed becomes known, the workflows move on, decisions are made and leave by the outbox."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import duckdb
+from dbt_common.events.base_types import EventMsg
+
+from activations.errors import HourbellError
+from dagster_project.home import Home
+from dagster_project.landing.ingest import Ingested, create_raw_tables, land_all
+from dagster_project.outbox import write_outbox
+from dagster_project.transform import ModelRun, manifest, run_dbt, run_models
+from dagster_project.warehouse import open_warehouse
+from dagster_project.windows import DECISIONS, Window, last_completed
+
+CONTACTS = "contacts"
+KNOWLEDGE = ("path:models/staging", "path:models/contacts", "path:models/segments", "path:models/eligibility")
+WORKFLOWS = "path:models/workflows"
+OUTCOME = ("path:models/decisions", "path:models/marts")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Tick:
+    """What a tick did."""
+
+    window: Window
+    landed: Sequence[Ingested] = ()
+    models: Sequence[ModelRun] = ()
+    actions: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def broken(self) -> list[str]:
+        """Workflows that failed in this tick; they catch up in the next."""
+        return sorted({model.scope for model in self.models if not model.succeeded})
+
+
+def prepare_warehouse(home: Home) -> None:
+    """Create what the first tick needs to be there; costs next to nothing when it is."""
+    home.prepare()
+    seeds = ",".join(
+        sorted(node.checksum.checksum for node in manifest().nodes.values() if node.resource_type == "seed")
+    )
+    with open_warehouse(home) as connection:
+        create_raw_tables(connection)
+        connection.execute("create schema if not exists engine")
+        connection.execute("create table if not exists engine.configuration (seeds varchar)")
+        loaded = connection.execute("select seeds from engine.configuration").fetchall()
+    if loaded == [(seeds,)]:
+        return
+    result = run_dbt(home, ["seed", "--full-refresh"])
+    failed = [seed for seed in result.results if str(seed.status) != "success"]
+    if failed:
+        raise HourbellError(f"The configuration {failed[0].node.name} cannot be loaded: {failed[0].message}")
+    with open_warehouse(home) as connection:
+        connection.execute("delete from engine.configuration")
+        connection.execute("insert into engine.configuration values (?)", [seeds])
+
+
+def land(home: Home, window: Window) -> list[Ingested]:
+    """Take in the files that have landed. A window that is run again takes in nothing: it was decided without them."""
+    with open_warehouse(home) as connection:
+        last_end = last_completed(connection)
+        if last_end is not None and window.end <= last_end:
+            return []
+        return land_all(connection, home.landing, known_from=last_end, tick_start=window.start)
+
+
+def history_before(connection: duckdb.DuckDBPyConnection, window: Window) -> Window | None:
+    """What landed before the first tick: it is learnt in one go, and enrolls nobody."""
+    if last_completed(connection, CONTACTS) is not None:
+        return None
+    earliest: list[datetime] = []
+    for (table,) in connection.execute(
+        "select table_name from information_schema.columns where table_schema = 'raw' and column_name = 'effective_at'"
+    ).fetchall():
+        (moment,) = connection.execute(f"select min(effective_at) from raw.{table}").fetchall()[0]
+        if moment is not None and moment < window.start:
+            earliest.append(moment)
+    if not earliest:
+        return None
+    return Window(min(earliest).replace(minute=0, second=0, microsecond=0), window.start)
+
+
+def behind(connection: duckdb.DuckDBPyConnection, window: Window) -> dict[str, datetime]:
+    """Workflows that broke in earlier ticks, and up to where each of them was completed."""
+    rows = connection.execute(
+        "select scope, max(tick_end) filter (succeeded) from engine.windows "
+        "where scope not in ('contacts', 'decisions', 'marts') "
+        "group by scope having max(tick_end) filter (succeeded) < ?",
+        [window.start],
+    ).fetchall()
+    return dict(rows)
+
+
+def decide(
+    home: Home, window: Window, callbacks: Sequence[Callable[[EventMsg], None]] = ()
+) -> tuple[list[ModelRun], dict[str, int]]:
+    """Run the models of a tick and write its outbox; returns how each model fared and the actions by channel."""
+    with open_warehouse(home) as connection:
+        history = history_before(connection, window)
+        late = {} if last_completed(connection) is None else behind(connection, window)
+
+    if history is not None:
+        log.info("Learning from history, %s", history)
+        _must_succeed(run_models(home, KNOWLEDGE, history, callbacks=callbacks), "history")
+
+    catching_up = [f"path:models/workflows/{scope}" for scope in late]
+    runs = run_models(home, [*KNOWLEDGE, WORKFLOWS], window, exclude=catching_up, callbacks=callbacks)
+    _must_succeed([model for model in runs if model.scope == CONTACTS], "what is known of contacts")
+    for scope, completed in sorted(late.items(), key=lambda item: (item[0] != "triggers", item[0])):
+        log.info("%s catches up from %s", scope, completed)
+        runs += run_models(
+            home, [f"path:models/workflows/{scope}"], Window(completed, window.end), callbacks=callbacks
+        )
+
+    decided = run_models(home, OUTCOME, window, callbacks=callbacks)
+    _must_succeed([model for model in decided if model.scope == DECISIONS], "the decisions")
+    with open_warehouse(home) as connection:
+        actions = write_outbox(connection, home.outbox, window.end)
+    return runs + decided, actions
+
+
+def run_tick(home: Home, window: Window, callbacks: Sequence[Callable[[EventMsg], None]] = ()) -> Tick:
+    """Land, decide, write the outbox. The caller holds the lock."""
+    started = time.monotonic()
+    prepare_warehouse(home)
+    landed = land(home, window)
+    models, actions = decide(home, window, callbacks)
+    return Tick(window, landed, models, actions, time.monotonic() - started)
+
+
+def _must_succeed(runs: Sequence[ModelRun], what: str) -> None:
+    failed = [model for model in runs if not model.succeeded and model.status != "skipped"]
+    if failed:
+        raise HourbellError(
+            f"The tick stopped before it decided anything, because {what} could not be worked out: "
+            f"{failed[0].name}: {failed[0].message}"
+        )

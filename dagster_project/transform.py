@@ -1,0 +1,142 @@
+"""dbt, run in process with its manifest kept, so that a tick pays for its models and for little else."""
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.cli.main import dbtRunner
+from dbt.contracts.graph.manifest import Manifest
+from dbt_common.events.base_types import EventMsg
+
+from activations.errors import HourbellError
+from dagster_project.home import REPOSITORY, Home
+from dagster_project.windows import Window
+
+DBT = REPOSITORY / "dbt"
+log = logging.getLogger(__name__)
+
+
+def scope_of(fqn: Sequence[str]) -> str:
+    """What a model must run together with, window after window; as the macro of the same name says it."""
+    if fqn[1] == "workflows" and len(fqn) > 3:
+        return fqn[2]
+    return "contacts" if fqn[1] in ("staging", "contacts", "segments", "eligibility") else fqn[1]
+
+
+@dataclass(frozen=True)
+class ModelRun:
+    """How one model fared."""
+
+    unique_id: str
+    name: str
+    fqn: tuple[str, ...]
+    status: str
+    seconds: float
+    message: str
+
+    @property
+    def succeeded(self) -> bool:
+        return self.status in ("success", "pass", "warn", "no-op")
+
+    @property
+    def scope(self) -> str:
+        return scope_of(self.fqn)
+
+
+def _arguments(home: Home, command: Sequence[str], window: Window | None) -> list[str]:
+    arguments = [*command, "--project-dir", str(DBT), "--profiles-dir", str(DBT)]
+    arguments += ["--log-path", str(home.logs), "--log-level", "none", "--log-level-file", "info", "--no-use-colors"]
+    if window is not None:
+        arguments += ["--event-time-start", f"{window.start:%Y-%m-%d %H:%M:%S}"]
+        arguments += ["--event-time-end", f"{window.end:%Y-%m-%d %H:%M:%S}"]
+    return arguments
+
+
+@contextmanager
+def _environment(home: Home) -> Iterator[None]:
+    before = os.environ.get("HOURBELL_WAREHOUSE")
+    os.environ["HOURBELL_WAREHOUSE"] = str(home.warehouse)
+    try:
+        yield
+    finally:
+        # dbt-duckdb keeps the file open for the life of the process, and with it the only write lock
+        DuckDBConnectionManager.close_all_connections()
+        if before is None:
+            del os.environ["HOURBELL_WAREHOUSE"]
+        else:
+            os.environ["HOURBELL_WAREHOUSE"] = before
+
+
+@cache
+def _parse(target: Path) -> Manifest:
+    # parsing needs a profile, but no warehouse: whose it is does not matter
+    home = Home(target)
+    home.logs.mkdir(parents=True, exist_ok=True)
+    with _environment(home):
+        outcome = dbtRunner().invoke(_arguments(home, ["parse", "--target-path", str(target)], None))
+    if not outcome.success or not isinstance(outcome.result, Manifest):
+        raise HourbellError(f"The dbt project does not parse: {outcome.exception}")
+    return outcome.result
+
+
+def manifest() -> Manifest:
+    """The dbt project as parsed; once for each process."""
+    return _parse(DBT / "target")
+
+
+def run_dbt(
+    home: Home,
+    command: Sequence[str],
+    window: Window | None = None,
+    callbacks: Sequence[Callable[[EventMsg], None]] = (),
+) -> Any:
+    """Run a dbt command and return its result; raises HourbellError where dbt itself could not run it.
+
+    A model that fails does not raise: its result says so.
+    """
+    runner = dbtRunner(manifest=manifest(), callbacks=list(callbacks))
+    with _environment(home):
+        outcome = runner.invoke(_arguments(home, [*command, "--target-path", str(home.logs / "dbt")], window))
+    if outcome.exception is not None:
+        raise HourbellError(f"dbt {command[0]} could not run: {outcome.exception}") from outcome.exception
+    return outcome.result
+
+
+def run_models(
+    home: Home,
+    select: Sequence[str],
+    window: Window | None,
+    *,
+    exclude: Sequence[str] = (),
+    empty: bool = False,
+    callbacks: Sequence[Callable[[EventMsg], None]] = (),
+) -> list[ModelRun]:
+    """Run models over a window, and say how each fared."""
+    command = ["run", "--select", *select]
+    command += ["--exclude", *exclude] if exclude else []
+    command += ["--empty"] if empty else []
+    result = run_dbt(home, command, window, callbacks)
+    runs = [
+        ModelRun(
+            unique_id=model.node.unique_id,
+            name=model.node.name,
+            fqn=tuple(model.node.fqn),
+            status=str(model.status),
+            seconds=model.execution_time,
+            message=model.message or "",
+        )
+        for model in result.results
+        if model.node.resource_type == "model"
+    ]
+    hooks = [hook for hook in result.results if hook.node.resource_type == "operation" and hook.status == "error"]
+    if hooks:
+        raise HourbellError(f"{hooks[0].message}")
+    for failed in (model for model in runs if not model.succeeded):
+        log.warning("%s: %s %s", failed.name, failed.status, failed.message)
+    return runs

@@ -1,0 +1,33 @@
+"""The embedded warehouse."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+from activations.errors import HourbellError
+from dagster_project.home import Home
+
+# dbt opens the same file with these; two connections of one process must agree
+SETTINGS = {"TimeZone": "UTC"}
+
+
+@contextmanager
+def open_warehouse(home: Home, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Connect to the warehouse, and let go of it afterwards.
+
+    Raises HourbellError where another process holds it or where it cannot be opened.
+    """
+    try:
+        connection = duckdb.connect(str(home.warehouse), read_only=read_only)
+    except duckdb.Error as error:
+        raise HourbellError(
+            f"Cannot open the warehouse {home.warehouse}: {error}. "
+            "If another program holds it, close that; readers should use the published copy instead."
+        ) from error
+    try:
+        for name, value in SETTINGS.items():
+            connection.execute(f"set {name} = '{value}'")
+        yield connection
+    finally:
+        connection.close()

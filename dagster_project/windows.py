@@ -1,0 +1,81 @@
+"""Windows: which span of time a tick covers, and which one comes next."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import duckdb
+
+from activations.errors import HourbellError
+
+HOUR = timedelta(hours=1)
+DECISIONS = "decisions"
+
+
+@dataclass(frozen=True)
+class Window:
+    """Half-open [start, end), naive UTC."""
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        if self.start >= self.end:
+            raise HourbellError(
+                f"The window from {self.start} to {self.end} is empty or runs backwards. Give an end after the start."
+            )
+
+    def __str__(self) -> str:
+        return f"{self.start:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M}"
+
+
+def parse_time(text: str) -> datetime:
+    """An ISO 8601 time, taken as UTC where it names no zone; naive UTC."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise HourbellError(f"'{text}' is no time. Write it as 2026-03-01 or 2026-03-01T09:00.") from error
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+
+
+def parse_size(text: str) -> timedelta:
+    """A length of time such as 30m, 1h or 1d."""
+    units = {"m": timedelta(minutes=1), "h": HOUR, "d": timedelta(days=1)}
+    match = re.fullmatch(r"(\d+)([mhd])", text.strip())
+    if not match or int(match[1]) == 0:
+        raise HourbellError(f"'{text}' is no size of a tick. Write it as 30m, 1h or 1d.")
+    return int(match[1]) * units[match[2]]
+
+
+def split(span: Window, size: timedelta) -> Iterator[Window]:
+    """The span in windows of one size; the last one is shorter where it does not come out even."""
+    start = span.start
+    while start < span.end:
+        end = min(start + size, span.end)
+        yield Window(start, end)
+        start = end
+
+
+def last_completed(connection: duckdb.DuckDBPyConnection, scope: str = DECISIONS) -> datetime | None:
+    """Up to where a scope has been completed."""
+    known = connection.execute(
+        "select 1 from information_schema.tables where table_schema = 'engine' and table_name = 'windows'"
+    ).fetchall()
+    if not known:
+        return None
+    rows = connection.execute(
+        "select max(tick_end) from engine.windows where succeeded and scope = ?", [scope]
+    ).fetchall()
+    return rows[0][0]
+
+
+def next_window(last_end: datetime | None, now: datetime, size: timedelta = HOUR) -> Window | None:
+    """From the last completed tick to the last full hour (or other size): one window, however long the outage was.
+
+    None where nothing is due yet. The first window of all is the last full one.
+    """
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    end = midnight + (now - midnight) // size * size
+    start = last_end if last_end is not None else end - size
+    return Window(start, end) if start < end else None

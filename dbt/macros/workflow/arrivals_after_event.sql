@@ -1,0 +1,64 @@
+{#- Who reaches this step because something that they waited for has happened, or because it has not in time.
+
+    previous   the step before, as ref()
+    events     a CTE or relation with contact_id, occurred_at and effective_at: what is waited for
+    timeout    how long at most: '7 days'
+    branch, exits  as in arrivals()
+
+    The first event counts that happened after the previous step was reached and was known before the deadline; later ones
+    change nothing. Adds the column awaited_at: when the event happened, null for those who came by the deadline.
+
+        select arrivals.*, case when awaited_at is null then 'silent' else 'came back' end as branch
+        from {{ arrivals_after_event(ref('reengagement__offer'), 'visits', timeout='7 days', exits=ref('reengagement__exited')) }}
+-#}
+{% macro arrivals_after_event(previous, events, timeout, branch=none, exits=none) -%}
+    (
+        with waiting as (
+            select {{ columns_except('previous', ['awaited_at']) }}
+            from {{ previous }} as previous
+            where
+                previous.assignment = 'treated'
+                and previous.reached_at >= {{ tick_start() }} - interval '{{ timeout }}'
+                and previous.reached_at < {{ tick_end() }}
+                {%- if branch %}
+                and previous.branch = '{{ branch }}'
+                {%- endif %}
+        ),
+
+        stands_for as (
+            {{ contacts_over_time('waiting') }}
+        ),
+
+        happened as (
+            select
+                waiting.enrollment_id,
+                waiting.reached_at,
+                min(events.effective_at) as known_at,
+                {{ first_by('events.occurred_at', 'events.effective_at') }} as awaited_at
+            from waiting
+            inner join stands_for on waiting.contact_id = stands_for.member_id
+            inner join {{ events }} as events
+                on
+                    stands_for.contact_id = events.contact_id
+                    and stands_for.since <= events.effective_at
+                    and waiting.reached_at < events.occurred_at
+                    and waiting.reached_at + interval '{{ timeout }}' > events.effective_at
+            where
+                events.effective_at >= {{ tick_start() }} - interval '{{ timeout }}'
+                and events.effective_at < {{ tick_end() }}
+            group by waiting.enrollment_id, waiting.reached_at
+        ),
+
+        leaving as (
+            select
+                waiting.*,
+                happened.awaited_at,
+                coalesce(happened.known_at, waiting.reached_at + interval '{{ timeout }}') as arrives_at
+            from waiting
+            left join happened
+                on waiting.enrollment_id = happened.enrollment_id and waiting.reached_at = happened.reached_at
+        )
+
+        {{ arriving('leaving', 'arrives_at', exits, workflow_name(previous)) }}
+    ) as arrivals
+{%- endmacro %}

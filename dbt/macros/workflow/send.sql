@@ -1,0 +1,15 @@
+{#- Proposes a message.
+
+    template  folder in activations/templates
+    channels  in order of preference: the next is tried where a contact cannot be reached, or has not agreed, on one
+    topic     what it is about (seed topics): decides which consent it needs, and whether caps and quiet hours apply
+    when      a condition; who does not meet it passes through without a message
+    if_held   when capped, quiet or suppressed: 'skip', 'defer' until it may (or expires), or 'next channel'
+    expires   after this long it is not sent any more
+    variant   an expression that names the variant, for experiments
+
+        select arrivals.*, {{ send(template='welcome_hello', channels=['email'], topic='newsletter') }}
+-#}
+{% macro send(template, channels, topic, when='true', if_held='skip', expires='24 hours', variant='null') -%}
+    {{ act('send', channels, topic, when=when, if_held=if_held, expires=expires, template=template, variant=variant) }}
+{%- endmacro %}

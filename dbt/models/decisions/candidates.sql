@@ -1,0 +1,118 @@
+-- Everything that is due in this tick: what steps propose, and what earlier ticks put off until now.
+with proposed as (
+    {%- for step in all_steps() %}
+    select
+        '{{ step.workflow }}' as workflow,
+        '{{ step.step }}' as step,
+        {{ columns_among(ref(step.name), ['enrollment_id', 'contact_id', 'reached_at', 'action']) }},
+        to_json(steps) as context
+    from {{ ref(step.name) }} as steps
+    where tick_end = {{ tick_end() }}
+    {{- '\n    union all by name' if not loop.last }}
+    {%- endfor %}
+),
+
+decided_before as (
+    select
+        action_id,
+        outcome,
+        held_until,
+        workflow,
+        step,
+        enrollment_id,
+        contact_id,
+        kind,
+        template,
+        variant,
+        topic,
+        channels,
+        if_held,
+        context,
+        reached_at,
+        expires_at,
+        times_deferred
+    from {{ source('past', 'decisions') }}
+    where
+        tick_end > {{ tick_start() }} - interval '{{ var("longest_deferral") }}'
+        and tick_end <= {{ tick_start() }}
+),
+
+new_actions as (
+    select
+        {{ stable_hash(['enrollment_id', 'workflow', 'step']) }} as action_id,
+        workflow,
+        step,
+        enrollment_id,
+        contact_id,
+        action.kind,
+        action.template,
+        action.variant,
+        action.topic,
+        action.channels,
+        action.if_held,
+        coalesce(action.details, cast(context as varchar)) as context,
+        reached_at,
+        reached_at as due_at,
+        action.expires_at,
+        0 as times_deferred
+    from proposed
+    where
+        action is not null
+        and workflow not in ({{ workflows_that_broke() }})
+        and not exists (
+            select 1
+            from decided_before
+            where
+                decided_before.enrollment_id = proposed.enrollment_id
+                and decided_before.workflow = proposed.workflow
+                and decided_before.step = proposed.step
+        )
+),
+
+put_off_until_now as (
+    select
+        action_id,
+        workflow,
+        step,
+        enrollment_id,
+        contact_id,
+        kind,
+        template,
+        variant,
+        topic,
+        channels,
+        if_held,
+        context,
+        reached_at,
+        held_until as due_at,
+        expires_at,
+        times_deferred + 1 as times_deferred
+    from decided_before
+    where
+        outcome = 'deferred'
+        and {{ in_tick('held_until') }}
+),
+
+due as (
+    select * from new_actions
+    union all
+    select * from put_off_until_now
+),
+
+registry as (
+    {%- for workflow, settings in var('workflows') | dictsort %}
+    select
+        '{{ workflow }}' as workflow,
+        {{ settings.priority }} as priority
+    {{- ' union all' if not loop.last }}
+    {%- endfor %}
+)
+
+select
+    due.*,
+    topics.kind as topic_kind,
+    registry.priority,
+    {{ tick_end() }} as tick_end
+from {{ with_surviving_contacts('due', tick_end()) }} as due
+inner join registry on due.workflow = registry.workflow
+left join {{ ref('topics') }} as topics on due.topic = topics.topic

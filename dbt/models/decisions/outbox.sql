@@ -1,0 +1,65 @@
+{{ config(materialized='table', access='public') }}
+
+-- What leaves in this tick, with all that a channel needs to carry it.
+with sends as (
+    select *
+    from {{ ref('decisions') }}
+    where tick_end = {{ tick_end() }} and outcome = 'send'
+),
+
+addresses as (
+    select
+        contact_id,
+        channel,
+        topic,
+        address
+    from {{ ref('eligibility_changes') }}
+    where
+        tick_end <= {{ tick_end() }}
+        and contact_id in (select contact_id from sends)
+    qualify row_number() over (partition by contact_id, channel, topic order by eligibility_changes.tick_end desc) = 1
+),
+
+profiles as (
+    select
+        contact_id,
+        locale,
+        timezone,
+        to_json(struct_pack(
+            user_id := user_id,
+            email := email,
+            phone := phone,
+            first_name := first_name,
+            last_name := last_name,
+            country := country
+        )) as profile
+    from {{ profile_as_of_tick('sends') }}
+)
+
+select
+    sends.action_id,
+    sends.tick_end,
+    sends.workflow,
+    sends.step,
+    sends.enrollment_id,
+    sends.contact_id,
+    sends.kind,
+    sends.channel,
+    case when sends.kind = 'send' then addresses.address else cast(sends.contact_id as varchar) end as address,
+    sends.template,
+    sends.topic,
+    sends.topic_kind,
+    sends.variant,
+    profiles.locale,
+    profiles.timezone,
+    cast(profiles.profile as varchar) as profile,
+    sends.context,
+    sends.send_after,
+    sends.expires_at
+from sends
+left join addresses
+    on
+        sends.contact_id = addresses.contact_id
+        and sends.channel = addresses.channel
+        and sends.topic = addresses.topic
+left join profiles on sends.contact_id = profiles.contact_id

@@ -1,0 +1,32 @@
+{{ config(event_time='changed_at', group='engine') }}
+
+-- A workflow that is registered as live goes live with the first tick that knows it: nobody from before enters.
+with registered as (
+    {%- for workflow, settings in var('workflows').items() %}
+    select
+        '{{ workflow }}' as workflow,
+        {{ settings.status == 'live' }} as is_live
+    {{- ' union all' if not loop.last }}
+    {%- endfor %}
+)
+
+{% if is_incremental() -%}
+, last_known as (
+    select
+        workflow,
+        is_live
+    from {{ this }}
+    where changed_at < {{ tick_start() }}
+    qualify row_number() over (partition by workflow order by changed_at desc) = 1
+)
+{%- endif %}
+
+select
+    registered.workflow,
+    registered.is_live,
+    {{ tick_start() }} as changed_at
+from registered
+{% if is_incremental() -%}
+left join last_known on registered.workflow = last_known.workflow
+where registered.is_live is distinct from last_known.is_live
+{%- endif %}
