@@ -8,5 +8,9 @@
             ~ "scope varchar not null, tick_start timestamp not null, tick_end timestamp not null, succeeded boolean not null)"
         ) -%}
         {%- do run_query("create table if not exists decisions.decisions (" ~ decision_columns() ~ ")") -%}
+        {#- dbt looked at the schemas before this ran -#}
+        {%- do adapter.cache_added(
+            api.Relation.create(database=target.database, schema='decisions', identifier='decisions', type='table')
+        ) -%}
     {%- endif -%}
 {% endmacro %}

@@ -25,11 +25,11 @@ eligibility_now as (
         suppression_reason,
         timezone,
         locale
-    from {{ ref('eligibility_changes') }}
+    from {{ ref('eligibility_changes') }} as changes
     where
         tick_end <= {{ tick_end() }}
         and contact_id in (select contact_id from options)
-    qualify row_number() over (partition by contact_id, channel, topic order by eligibility_changes.tick_end desc) = 1
+    qualify row_number() over (partition by contact_id, channel, topic order by changes.tick_end desc) = 1
 ),
 
 exited as (

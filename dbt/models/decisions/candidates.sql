@@ -5,7 +5,7 @@ with proposed as (
         '{{ step.workflow }}' as workflow,
         '{{ step.step }}' as step,
         {{ columns_among(ref(step.name), ['enrollment_id', 'contact_id', 'reached_at', 'action']) }},
-        to_json(steps) as context
+        {{ context_of('steps') }} as context
     from {{ ref(step.name) }} as steps
     where tick_end = {{ tick_end() }}
     {{- '\n    union all by name' if not loop.last }}
@@ -50,7 +50,7 @@ new_actions as (
         action.topic,
         action.channels,
         action.if_held,
-        coalesce(action.details, cast(context as varchar)) as context,
+        coalesce(action.details, context) as context,
         reached_at,
         reached_at as due_at,
         action.expires_at,

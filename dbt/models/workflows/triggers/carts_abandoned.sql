@@ -11,7 +11,7 @@ with cart_activity as (
     where
         event in ('Product Added', 'Product Removed', 'Checkout Started')
         and {{ in_tick('effective_at', after='1 hour') }}
-        and properties ->> '$.cart_id' is not null
+        and (properties ->> '$.cart_id') is not null
 ),
 
 last_activity as (
@@ -30,7 +30,7 @@ recent_cart_events as (
     from {{ ref('events') }}
     where
         event in ('Product Added', 'Product Removed', 'Checkout Started')
-        and effective_at >= {{ tick_start() }} - interval '7 days'
+        and effective_at >= {{ tick_start() }} - interval '1 hour' - interval '7 days'
         and effective_at < {{ tick_end() }}
 ),
 
@@ -43,7 +43,7 @@ recent_orders as (
     from {{ ref('orders') }}
     where
         status = 'placed'
-        and effective_at >= {{ tick_start() }} - interval '1 hour'
+        and effective_at >= {{ tick_start() }} - interval '1 hour' - interval '7 days'
         and effective_at < {{ tick_end() }}
 ),
 
@@ -64,6 +64,7 @@ left_alone as (
             from recent_orders
             where
                 recent_orders.cart_id = last_activity.cart_id
+                and recent_orders.effective_at >= last_activity.effective_at - interval '7 days'
                 and recent_orders.effective_at <= last_activity.effective_at + interval '1 hour'
         )
         and not exists (
@@ -92,6 +93,7 @@ contents as (
         on
             left_alone.cart_id = recent.cart_id
             and left_alone.effective_at >= recent.effective_at
+            and left_alone.effective_at - interval '7 days' <= recent.effective_at
     group by left_alone.cart_id, left_alone.effective_at
 ),
 

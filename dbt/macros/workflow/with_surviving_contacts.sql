@@ -1,18 +1,22 @@
 {#- The rows of a CTE, each with the contact that its own has been merged into by then, if any. `as_of` is a timestamp
-    expression over the CTE's columns. -#}
+    expression, also over the CTE's columns. -#}
 {% macro with_surviving_contacts(relation, as_of) -%}
     (
         select
             {{ relation }}.* replace (coalesce(merges.into_contact_id, {{ relation }}.contact_id) as contact_id)
         from {{ relation }}
-        asof left join (
+        left join (
             select
                 contact_id,
                 into_contact_id,
-                merged_at
+                merged_at as since,
+                lead(merged_at, 1, timestamp '9999-12-31') over (partition by contact_id order by merged_at) as until
             from {{ ref('contact_merges') }}
             where contact_id in (select contact_id from {{ relation }})
         ) as merges
-            on {{ relation }}.contact_id = merges.contact_id and {{ as_of }} >= merges.merged_at
+            on
+                {{ relation }}.contact_id = merges.contact_id
+                and {{ as_of }} >= merges.since
+                and {{ as_of }} < merges.until
     )
 {%- endmacro %}

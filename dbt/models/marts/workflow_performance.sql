@@ -1,0 +1,139 @@
+{{ config(event_time='day') }}
+
+-- What each workflow, step and variant did, day by day. Each number counts on the day on which it became known; a tick
+-- works out its own days anew.
+with days as (
+    select
+        date_trunc('day', {{ tick_start() }}) as first_day,
+        {{ tick_end() }} as end_of_tick
+),
+
+reached as (
+    select
+        date_trunc('day', arrivals.reached_at) as day,
+        arrivals.workflow,
+        arrivals.step,
+        arrivals.enrollment_id,
+        arrivals.assignment
+    from {{ ref('arrivals') }} as arrivals
+    cross join days
+    where arrivals.reached_at >= days.first_day and arrivals.reached_at < days.end_of_tick
+),
+
+-- a decision counts in the tick that made it, though its stamp is the first moment after
+decided as (
+    select
+        date_trunc('day', decisions.tick_end - interval '1 microsecond') as day,
+        decisions.*
+    from {{ ref('decisions') }} as decisions
+    cross join days
+    where decisions.tick_end > days.first_day and decisions.tick_end <= days.end_of_tick
+),
+
+outcomes as (
+    select
+        date_trunc('day', outcomes.effective_at) as day,
+        outcomes.action_id,
+        outcomes.status
+    from {{ ref('stg_outcomes') }} as outcomes
+    cross join days
+    where outcomes.effective_at >= days.first_day and outcomes.effective_at < days.end_of_tick
+),
+
+carried as (
+    select
+        outcomes.day,
+        decisions.workflow,
+        decisions.step,
+        decisions.variant,
+        outcomes.status
+    from outcomes
+    inner join {{ ref('decisions') }} as decisions on outcomes.action_id = decisions.action_id and decisions.outcome = 'send'
+    where decisions.tick_end >= (select first_day - interval '{{ var("longest_deferral") }}' from days)
+),
+
+conversions as (
+    select
+        date_trunc('day', exits.exited_at) as day,
+        exits.workflow,
+        exits.enrollment_id,
+        exits.exited_at,
+        exits.revenue
+    from {{ ref('exits') }} as exits
+    cross join days
+    where
+        exits.reason = 'converted'
+        and exits.exited_at >= days.first_day
+        and exits.exited_at < days.end_of_tick
+    qualify row_number() over (partition by exits.enrollment_id order by exits.exited_at, exits.conversion_id) = 1
+),
+
+first_conversions as (
+    select *
+    from conversions
+    where not exists (
+        select 1
+        from {{ ref('exits') }} as earlier
+        where
+            earlier.enrollment_id = conversions.enrollment_id
+            and earlier.reason = 'converted'
+            and earlier.exited_at < conversions.day
+    )
+),
+
+-- a conversion is counted at the last message before it; before any, at the entry
+converted as (
+    select
+        conversions.day,
+        conversions.workflow,
+        coalesce({{ last_by('decisions.step', 'decisions.send_after') }}, 'entered') as step,
+        {{ last_by('decisions.variant', 'decisions.send_after') }} as variant,
+        conversions.enrollment_id,
+        any_value(conversions.revenue) as revenue
+    from first_conversions as conversions
+    left join {{ ref('decisions') }} as decisions
+        on
+            conversions.enrollment_id = decisions.enrollment_id
+            and decisions.outcome = 'send'
+            and decisions.kind = 'send'
+            and conversions.exited_at >= decisions.send_after
+            and decisions.tick_end >= conversions.exited_at - interval '{{ var("longest_stay") }}'
+    group by conversions.day, conversions.workflow, conversions.enrollment_id
+),
+
+counted as (
+    select day, workflow, step, cast(null as varchar) as variant, 'reached' as measure, 1 as number from reached
+    union all
+    select day, workflow, step, null as variant, 'held out' as measure, 1 as number from reached where assignment = 'holdout'
+    union all
+    select day, workflow, step, variant, 'decided' as measure, 1 as number from decided where times_deferred = 0
+    union all
+    select day, workflow, step, variant, concat(outcome, coalesce(concat(': ', gate), '')) as measure, 1 as number from decided
+    union all
+    select day, workflow, step, variant, concat('outcome: ', status) as measure, 1 as number from carried
+    union all
+    select day, workflow, step, variant, 'converted' as measure, 1 as number from converted
+    union all
+    select day, workflow, step, variant, 'revenue' as measure, revenue as number from converted
+)
+
+select
+    cast(day as date) as day,
+    workflow,
+    step,
+    coalesce(variant, 'all') as variant,
+    cast(sum(case when measure = 'reached' then number else 0 end) as bigint) as reached,
+    cast(sum(case when measure = 'held out' then number else 0 end) as bigint) as held_out,
+    cast(sum(case when measure = 'decided' then number else 0 end) as bigint) as decided,
+    {%- for gate in gates() %}
+    cast(sum(case when measure = 'stopped: {{ gate }}' then number else 0 end) as bigint) as stopped_{{ gate | replace(' ', '_') }},
+    {%- endfor %}
+    cast(sum(case when measure like 'deferred%' then number else 0 end) as bigint) as deferred,
+    cast(sum(case when measure = 'send' then number else 0 end) as bigint) as sent,
+    cast(sum(case when measure = 'outcome: accepted' then number else 0 end) as bigint) as delivered,
+    cast(sum(case when measure in ('outcome: rejected', 'outcome: failed', 'outcome: expired') then number else 0 end) as bigint)
+        as not_delivered,
+    cast(sum(case when measure = 'converted' then number else 0 end) as bigint) as converted,
+    cast(sum(case when measure = 'revenue' then number else 0 end) as decimal(18, 2)) as revenue
+from counted
+group by day, workflow, step, coalesce(variant, 'all')

@@ -1,0 +1,55 @@
+{{ config(materialized='view') }}
+
+-- Where everybody is now: the last step that each enrollment reached, and whether it has left since.
+with last_arrivals as (
+    select
+        enrollment_id,
+        contact_id,
+        workflow,
+        step,
+        branch,
+        assignment,
+        definition_version,
+        reached_at
+    from {{ ref('arrivals') }}
+    qualify row_number() over (partition by enrollment_id order by reached_at desc, {{ step_place('workflow', 'step') }} desc) = 1
+),
+
+entered as (
+    select
+        enrollment_id,
+        min(reached_at) as entered_at
+    from {{ ref('arrivals') }}
+    group by enrollment_id
+),
+
+first_exits as (
+    select
+        enrollment_id,
+        min(exited_at) as exited_at,
+        {{ first_by('reason', 'exited_at') }} as reason
+    from {{ ref('exits') }}
+    group by enrollment_id
+)
+
+select
+    last_arrivals.enrollment_id,
+    last_arrivals.contact_id,
+    last_arrivals.workflow,
+    last_arrivals.step,
+    last_arrivals.branch,
+    last_arrivals.assignment,
+    last_arrivals.definition_version,
+    entered.entered_at,
+    last_arrivals.reached_at,
+    first_exits.exited_at,
+    first_exits.reason as exit_reason,
+    case
+        when first_exits.exited_at is not null then 'left'
+        when last_arrivals.assignment = 'holdout' then 'held out'
+        when {{ is_last_step('last_arrivals.workflow', 'last_arrivals.step') }} then 'finished'
+        else 'in progress'
+    end as status
+from last_arrivals
+inner join entered on last_arrivals.enrollment_id = entered.enrollment_id
+left join first_exits on last_arrivals.enrollment_id = first_exits.enrollment_id
