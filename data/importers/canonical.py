@@ -1,6 +1,8 @@
 """Canonical tables as `data/contract` states them: the columns, their types, and files that carry them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
@@ -47,17 +49,39 @@ def conform(frame: pl.DataFrame, table: str) -> pl.DataFrame:
     )
 
 
+def exact(units: pl.Expr, per_one: int, scale: int) -> pl.Expr:
+    """Whole units (pence: 100 to the pound) as an exact decimal, rounded to `scale` digits."""
+    decimal = units.cast(pl.Decimal(38, 0)) / pl.lit(Decimal(per_one).quantize(Decimal("1.0000")))
+    return decimal.cast(pl.Decimal(38, 4)).round(scale).cast(pl.Decimal(18, scale))
+
+
 def write_parquet(frame: pl.DataFrame, path: Path) -> None:
     """Write a Parquet file whole or not at all: a reader never meets half of one.
 
     Raises `HourbellError` where the directory cannot be written to.
     """
+    with _whole(path) as partial:
+        frame.write_parquet(partial, compression="zstd", statistics=True)
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a text file (UTF-8) in the same manner."""
+    with _whole(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
     partial = path.with_name(path.name + ".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        frame.write_parquet(partial, compression="zstd", statistics=True)
+        yield partial
         partial.replace(path)
-    except OSError as error:
+    except (OSError, pl.exceptions.PolarsError) as error:
+        # Polars tells of a full disk by an error of its own
+        with suppress(OSError):
+            partial.unlink()
         raise HourbellError(
-            f"Cannot write {path}: {error.strerror or error}. Free some space or choose another directory."
+            f"Cannot write {path}: {getattr(error, 'strerror', None) or error}. "
+            "Free some space there, or choose a directory that can be written to."
         ) from error

@@ -33,7 +33,7 @@ import polars as pl
 from rich.table import Table
 
 from activations.errors import HourbellError
-from data.importers.canonical import TIMESTAMP, conform, write_parquet
+from data.importers.canonical import TIMESTAMP, conform, exact, write_parquet
 
 SOURCE_COLUMNS = (
     "InvoiceNo",
@@ -46,6 +46,9 @@ SOURCE_COLUMNS = (
     "Country",
 )
 FILE_NAME = "online_retail.parquet"
+
+# prices are summed in whole ten-thousandths, so that sums are exact
+PER_POUND = 10_000
 
 SHIPPING = ("POST", "DOT", "C2")
 CHARGES = ("M", "D", *(f"GIFT_0001_{pounds}" for pounds in range(10, 100, 10)))
@@ -234,8 +237,7 @@ def _read(source: Path) -> pl.DataFrame:
         *text,
         pl.col("Quantity").cast(pl.Int64, strict=False),
         _time(frame.schema["InvoiceDate"]),
-        # whole ten-thousandths, so that sums are exact
-        price_units=(pl.col("UnitPrice").cast(pl.Float64, strict=False) * 10_000)
+        price_units=(pl.col("UnitPrice").cast(pl.Float64, strict=False) * PER_POUND)
         .round()
         .cast(pl.Int64, strict=False),
         # a float in the original, because some are missing: 17850.0
@@ -397,12 +399,6 @@ def _country(field: str) -> pl.Expr:
     return pl.col("Country").replace_strict(values, default=None, return_dtype=pl.String)
 
 
-def _money(units: pl.Expr, scale: int) -> pl.Expr:
-    """Ten-thousandths as an exact decimal."""
-    exact = units.cast(pl.Decimal(38, 0)) / pl.lit(Decimal("10000.0000"))
-    return exact.cast(pl.Decimal(18, 4)).round(scale).cast(pl.Decimal(18, scale))
-
-
 def _contacts(lines: pl.DataFrame) -> pl.DataFrame:
     """A row for each customer when first seen, and one more whenever the country is another than before."""
     return (
@@ -454,9 +450,9 @@ def _orders(lines: pl.DataFrame, matches: pl.DataFrame) -> pl.DataFrame:
             "status",
             user_id="CustomerID",
             currency=pl.lit("GBP"),
-            total=_money(pl.col("total"), 2),
-            shipping=_money(pl.col("shipping"), 2),
-            refunded=_money(pl.col("refunded"), 2),
+            total=exact(pl.col("total"), PER_POUND, 2),
+            shipping=exact(pl.col("shipping"), PER_POUND, 2),
+            refunded=exact(pl.col("refunded"), PER_POUND, 2),
             country=_country("code"),
             source=pl.lit("shop"),
             occurred_at="occurred_at",
@@ -475,7 +471,7 @@ def _order_lines(lines: pl.DataFrame) -> pl.DataFrame:
             line_number=pl.int_range(1, pl.len() + 1).over("order_id"),
             product_id="product_id",
             quantity="Quantity",
-            unit_price=_money(pl.col("price_units"), 4),
+            unit_price=exact(pl.col("price_units"), PER_POUND, 4),
             occurred_at="invoiced_at",
         )
         .sort("occurred_at", "order_id", "line_number")
@@ -495,7 +491,7 @@ def _products(lines: pl.DataFrame) -> pl.DataFrame:
         .select(
             "product_id",
             name=pl.coalesce("name", "product_id"),
-            price=_money(pl.col("price"), 4),
+            price=exact(pl.col("price"), PER_POUND, 4),
             currency=pl.lit("GBP"),
             is_available=pl.lit(value=True),
             occurred_at="occurred_at",
@@ -536,7 +532,7 @@ def _account(
         .iter_rows()
     }
     rows = tuple(
-        AccountRow(name, count, unknown, invoices, Decimal(units) / 10_000)
+        AccountRow(name, count, unknown, invoices, Decimal(units) / PER_POUND)
         for name, (count, unknown, invoices, units) in ((n, counted.get(n, (0, 0, 0, 0))) for n in CLASSES)
     )
     credit_notes = lines.filter(pl.col("stays"), pl.col("document") == "credit")["InvoiceNo"].n_unique()
