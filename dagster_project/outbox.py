@@ -36,7 +36,9 @@ def write_outbox(connection: duckdb.DuckDBPyConnection, outbox: Path, tick_end: 
             )
             unfinished.rename(folder / f"{channel}.parquet")
         if folder.is_dir():
-            for stale in set(folder.glob("*.parquet")) - {folder / f"{channel}.parquet" for channel in counts}:
+            for stale in set(folder.glob("*.parquet")) - {
+                folder / f"{channel}.parquet" for channel in counts
+            }:
                 stale.unlink()
     except (OSError, duckdb.IOException) as error:
         raise HourbellError(

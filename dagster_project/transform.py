@@ -51,7 +51,15 @@ class ModelRun:
 
 def _arguments(home: Home, command: Sequence[str], window: Window | None) -> list[str]:
     arguments = [*command, "--project-dir", str(DBT), "--profiles-dir", str(DBT)]
-    arguments += ["--log-path", str(home.logs), "--log-level", "none", "--log-level-file", "info", "--no-use-colors"]
+    arguments += [
+        "--log-path",
+        str(home.logs),
+        "--log-level",
+        "none",
+        "--log-level-file",
+        "info",
+        "--no-use-colors",
+    ]
     if window is not None:
         arguments += ["--event-time-start", f"{window.start:%Y-%m-%d %H:%M:%S}"]
         arguments += ["--event-time-end", f"{window.end:%Y-%m-%d %H:%M:%S}"]
@@ -88,6 +96,12 @@ def _parse(target: Path) -> Manifest:
 def manifest() -> Manifest:
     """The dbt project as parsed; once for each process."""
     return _parse(DBT / "target")
+
+
+def manifest_file() -> Path:
+    """The same as a file, for tools that read it."""
+    manifest()
+    return DBT / "target" / "manifest.json"
 
 
 def run_dbt(
@@ -134,7 +148,9 @@ def run_models(
         for model in result.results
         if model.node.resource_type == "model"
     ]
-    hooks = [hook for hook in result.results if hook.node.resource_type == "operation" and hook.status == "error"]
+    hooks = [
+        hook for hook in result.results if hook.node.resource_type == "operation" and hook.status == "error"
+    ]
     if hooks:
         raise HourbellError(f"{hooks[0].message}")
     for failed in (model for model in runs if not model.succeeded):

@@ -2,18 +2,17 @@
     weekdays (1 is Monday). Days are those of that zone. -#}
 {% macro next_local_time(after, timezone, local_time, weekdays=none) -%}
     {%- set local_day = "date_trunc('day', " ~ to_local_time(after, timezone) ~ ")" -%}
+    {%- set that_day = local_day ~ " + to_days(ahead)" -%}
     list_min(list_filter(
-        [
-            {%- for ahead in range(0, 9) %}
-            case
+        list_transform(
+            [{{ range(0, 9) | join(', ') }}],
+            lambda ahead:
                 {%- if weekdays %}
-                when isodow({{ local_day }} + interval '{{ ahead }} days') not in ({{ weekdays | join(', ') }}) then null
+                case when isodow({{ that_day }}) in ({{ weekdays | join(', ') }}) then
                 {%- endif %}
-                when true then {{ from_local_time(local_day ~ " + interval '" ~ ahead ~ " days' + interval '" ~ local_time ~ ":00'", timezone) }}
-            end
-            {{- ',' if not loop.last }}
-            {%- endfor %}
-        ],
+                {{ from_local_time(that_day ~ " + interval '" ~ local_time ~ ":00'", timezone) }}
+                {%- if weekdays %} end {%- endif %}
+        ),
         lambda moment: moment >= {{ after }}
     ))
 {%- endmacro %}

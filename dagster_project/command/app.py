@@ -1,0 +1,56 @@
+"""The commands, each in its own module."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from activations.errors import HourbellError
+from dagster_project.command import deliver, demo, imports, inbox, load, status, tick
+from dagster_project.command.show import console
+
+
+class _Application(typer.Typer):
+    """Shows what a person can mend as one line, and leaves with a non-zero exit."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().__call__(*args, **kwargs)
+        except HourbellError as error:
+            console.print(f"[bold red]Error:[/] {error}", highlight=False, markup=True)
+            raise SystemExit(1) from error
+
+
+app = _Application(
+    name="hourbell",
+    help="Marketing automation that lives in the data warehouse.",
+    epilog="Start with: hourbell demo",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def main(
+    verbose: bool = typer.Option(False, "--verbose", "-v", help="Say more about what is going on."),
+) -> None:
+    """Marketing automation that lives in the data warehouse."""
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.ERROR,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+
+
+_COMMANDS: dict[str, Callable[..., Any]] = {
+    "demo": demo.demo,
+    "load": load.load_files,
+    "import": imports.import_source,
+    "tick": tick.tick,
+    "deliver": deliver.deliver_outbox,
+    "status": status.status,
+    "inbox": inbox.inbox,
+}
+for _name, _command in _COMMANDS.items():
+    app.command(_name)(_command)

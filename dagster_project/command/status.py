@@ -1,0 +1,57 @@
+"""hourbell status"""
+
+from dagster_project.command.show import console, table
+from dagster_project.home import Home
+from dagster_project.tick import prepare_warehouse
+from dagster_project.warehouse import open_warehouse
+from dagster_project.windows import last_completed
+
+
+def status() -> None:
+    """Where things stand: the last tick, who is where, what was set aside, what is open.
+
+    Example: hourbell status
+    """
+    home = Home.from_environment()
+    prepare_warehouse(home)
+    console.print(f"Data directory: {home.root}")
+    with open_warehouse(home) as connection:
+        last_end = last_completed(connection)
+        if last_end is None:
+            console.print(
+                "No tick yet. Load something with [bold]hourbell load[/], then [bold]hourbell tick[/]."
+            )
+            return
+        console.print(f"Decided up to {last_end:%Y-%m-%d %H:%M} UTC")
+        table(
+            "Scopes",
+            ["scope", "up to", "last run"],
+            connection.execute(
+                "select scope, max(tick_end) filter (succeeded), "
+                "case when max_by(succeeded, tick_end) then 'fine' else 'broke' end from engine.windows "
+                "group by scope order by scope"
+            ).fetchall(),
+        )
+        table(
+            "Where everybody is",
+            ["workflow", "step", "status", "contacts"],
+            connection.execute(
+                "select workflow, step, status, count(*) from marts.workflow_positions group by all order by all"
+            ).fetchall(),
+        )
+        table(
+            "Decisions of the last tick",
+            ["workflow", "outcome", "gate", "actions"],
+            connection.execute(
+                "select workflow, outcome, gate, count(*) from decisions.decisions where tick_end = ? "
+                "group by all order by all",
+                [last_end],
+            ).fetchall(),
+        )
+        table(
+            "Set aside by the quality gate",
+            ["table", "reason", "rows"],
+            connection.execute(
+                "select table_name, reason, count(*) from raw.quarantine group by all order by all"
+            ).fetchall(),
+        )

@@ -1,0 +1,55 @@
+"""The dbt models: what is known of contacts, the workflows, the decisions and the marts."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DbtProject, dbt_assets
+
+from dagster_project.home import Home
+from dagster_project.lock import tick_lock
+from dagster_project.tick import decide, prepare_warehouse
+from dagster_project.tick_run import window_of
+from dagster_project.transform import DBT, ModelRun, manifest_file
+from dagster_project.translator import Translator
+from dagster_project.warehouse import row_counts
+
+PROJECT = DbtProject(project_dir=DBT)
+MANIFEST: dict[str, Any] = json.loads(manifest_file().read_text())
+TRANSLATOR = Translator()
+
+
+@dbt_assets(
+    manifest=MANIFEST,
+    select="resource_type:model",
+    name="models",
+    dagster_dbt_translator=TRANSLATOR,
+    project=PROJECT,
+    pool="warehouse",
+)
+def models(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+    """Run a tick's models and write its outbox. A workflow that breaks is left out, and does not stop the others."""
+    home = Home.from_environment()
+    window = window_of(context)
+    with tick_lock(home):
+        prepare_warehouse(home)
+        runs, actions = decide(home, window)
+        rows = row_counts(home)
+    context.log.info(f"Outbox of {window}: {actions or 'empty'}")
+    for run in runs:
+        if run.succeeded:
+            yield _materialization(run, rows, str(window))
+        else:
+            context.log.error(f"{run.name} is left out of this tick: {run.message or run.status}")
+
+
+def _materialization(run: ModelRun, rows: dict[str, int], window: str) -> dg.MaterializeResult:
+    metadata: dict[str, Any] = {"seconds": run.seconds, "window": window}
+    if run.name in rows:
+        metadata["dagster/row_count"] = rows[run.name]
+    return dg.MaterializeResult(asset_key=asset_key(run.unique_id), metadata=metadata)
+
+
+def asset_key(unique_id: str) -> dg.AssetKey:
+    return TRANSLATOR.get_asset_spec(MANIFEST, unique_id, PROJECT).key

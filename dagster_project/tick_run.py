@@ -1,0 +1,44 @@
+"""What the assets of one Dagster run share: its window."""
+
+from datetime import UTC, datetime
+from functools import lru_cache
+
+import dagster as dg
+
+from dagster_project.home import Home
+from dagster_project.warehouse import open_warehouse
+from dagster_project.windows import Window, last_completed, next_window, parse_time
+
+START_TAG, END_TAG = "hourbell/tick_start", "hourbell/tick_end"
+DUE_EVERY_HOUR = 3600.0
+
+
+def window_tags(window: Window) -> dict[str, str]:
+    return {START_TAG: window.start.isoformat(), END_TAG: window.end.isoformat()}
+
+
+def due_window(home: Home, now: datetime | None = None) -> Window | None:
+    """The window that comes next, by the last completed tick."""
+    home.prepare()
+    with open_warehouse(home) as connection:
+        last_end = last_completed(connection)
+    return next_window(last_end, now or datetime.now(UTC).replace(tzinfo=None))
+
+
+def window_of(context: dg.AssetExecutionContext) -> Window:
+    """The window of this run: its tags say so, or, where it was started by hand, whatever is due."""
+    tags = context.run.tags
+    if START_TAG in tags and END_TAG in tags:
+        return Window(parse_time(tags[START_TAG]), parse_time(tags[END_TAG]))
+    return _window_of_run(context.run_id)
+
+
+# all steps of a run must see one window, also after the decisions have moved the mark
+@lru_cache(maxsize=16)
+def _window_of_run(run_id: str) -> Window:
+    window = due_window(Home.from_environment())
+    if window is None:
+        raise dg.Failure(
+            f"Nothing is due yet (run {run_id}): the last full hour has been decided. Wait for the next."
+        )
+    return window

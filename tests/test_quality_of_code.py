@@ -1,0 +1,68 @@
+"""Lint, types, and what the repository promises of itself."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+
+
+def run(*command: str) -> None:
+    outcome = subprocess.run(
+        [str(BIN / command[0]), *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",)],
+    ids=["ruff", "format", "mypy"],
+)
+def test_python_is_clean(command: tuple[str, ...]) -> None:
+    run(*command)
+
+
+def test_ci_runs_the_test_command_of_the_readme() -> None:
+    commands = re.findall(r"^    (python3 -m venv .*)$", (ROOT / "README.md").read_text(), flags=re.MULTILINE)
+    assert len(commands) == 2, "the README has one command that runs the demo and one that runs the tests"
+    assert commands[1] in (ROOT / ".ci" / "run").read_text()
+
+
+def test_every_step_is_registered_and_every_registered_step_exists() -> None:
+    registry = yaml.safe_load((ROOT / "dbt" / "dbt_project.yml").read_text())["vars"]["workflows"]
+    registered = {
+        f"{name}__{step}" for name, workflow in registry.items() for step in (*workflow["steps"], "exited")
+    }
+    written = {
+        path.stem
+        for path in (ROOT / "dbt" / "models" / "workflows").glob("*/*.sql")
+        if path.parent.name != "triggers"
+    }
+    assert written == registered
+
+
+def test_one_macro_a_file() -> None:
+    crowded = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "dbt" / "macros").rglob("*.sql")
+        if len({name.split("__")[-1] for name in re.findall(r"{%-?\s*macro\s+(\w+)", path.read_text())}) != 1
+    }
+    assert not crowded
+
+
+def test_every_model_says_what_it_is_and_its_grain() -> None:
+    described = {
+        model["name"]: model.get("description", "").strip()
+        for path in (ROOT / "dbt" / "models").rglob("_*.yml")
+        for model in yaml.safe_load(path.read_text()).get("models") or []
+    }
+    models = {path.stem for path in (ROOT / "dbt" / "models").rglob("*.sql")}
+    assert models == set(described)
+    without_grain = {name for name, text in described.items() if not re.search(r"One row [^.]*\.$", text)}
+    assert not without_grain
