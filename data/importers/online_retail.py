@@ -158,7 +158,7 @@ class Account:
     customers: int
     orders_without_customer: int
 
-    def table(self) -> Table:
+    def as_table(self) -> Table:
         """The account as a person reads it."""
         table = Table(title=f"{self.source.name}: what became of each line", show_footer=True)
         table.add_column("class", footer="all")

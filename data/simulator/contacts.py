@@ -7,9 +7,7 @@ from data.simulator.people import People, masked, national
 from data.simulator.shop import Shop
 
 
-def details(
-    people: People, which: np.ndarray, at: np.ndarray, email: np.ndarray, source: str = "shop"
-) -> pl.DataFrame:
+def details(people: People, which: np.ndarray, at: np.ndarray, email: np.ndarray, source: str = "shop") -> pl.DataFrame:
     """Rows of `contacts` as of `at` (microseconds), with the address of the slot `email`.
 
     The shop has numbers in E.164; other systems have them as people write them at home.
@@ -86,9 +84,7 @@ def allow_at_signup(
     ]
 
 
-def change_of_mind(
-    shop: Shop, chance: np.random.Generator, people: People, at: np.ndarray
-) -> list[pl.DataFrame]:
+def change_of_mind(shop: Shop, chance: np.random.Generator, people: People, at: np.ndarray) -> list[pl.DataFrame]:
     """Who takes back on a day what they allowed, or allows it again (`at`: everybody's moment to do so)."""
     leaves = chance.random(len(people)) < 0.0012
     returns = chance.random(len(people)) < 0.0004

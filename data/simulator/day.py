@@ -1,10 +1,9 @@
 """One day of the shop: visits, carts, orders, sign-ups, and what people change about themselves."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import polars as pl
 
+from data.simulator.carts import Carts, Looks, basket_of, cart_properties, fill_carts, look_around
 from data.simulator.catalogue import Catalogue, choose, reprice
 from data.simulator.clock import local_hours, to_utc, weekday_factor
 from data.simulator.contacts import allow_at_signup, change_of_mind, details, statements
@@ -20,42 +19,10 @@ from data.simulator.people import (
     Habit,
     People,
     moments,
-    person_ids,
 )
-from data.simulator.shop import DAY, HOUR, NEVER, Shop, hex_ids, pick
+from data.simulator.shop import DAY, HOUR, NEVER, SECOND, Shop, pick
+from data.simulator.truth import person_ids
 from data.simulator.vocabulary import CATEGORIES, ORIGINS
-
-SECOND = 1_000_000
-
-
-@dataclass(frozen=True)
-class Looks:
-    """Products looked at, in order: in which visit, as which one, when, and whether put into the cart."""
-
-    visit: np.ndarray
-    rank: np.ndarray
-    product: np.ndarray
-    quantity: np.ndarray
-    at: np.ndarray
-    added: np.ndarray
-    removed: np.ndarray
-
-
-@dataclass(frozen=True)
-class Carts:
-    """One cart each, by visit (ascending): what becomes of it, and when; `NEVER` for what does not happen.
-
-    `come_back_at` is when somebody who left it returns to buy it.
-    """
-
-    visit: np.ndarray
-    cart_id: pl.Series
-    value: np.ndarray
-    items: np.ndarray
-    last_at: np.ndarray
-    checkout_at: np.ndarray
-    ordered_at: np.ndarray
-    come_back_at: np.ndarray
 
 
 def live_day(
@@ -76,8 +43,8 @@ def live_day(
     _sign_up(shop, chance, people, visits, log, rows)
     _log_in(chance, people, visits, log)
     _subscribe(shop, chance, people, visits, log, rows)
-    looks = _looks(chance, people, catalogue, visits)
-    carts = _carts(chance, people, catalogue, visits, looks)
+    looks = look_around(chance, people, catalogue, visits)
+    carts = fill_carts(chance, people, catalogue, visits, looks)
     _log_in_at_checkout(chance, people, visits, carts, log)
     visits, back = _come_back(chance, people, visits, carts)
     _browse(shop, chance, catalogue, visits, looks, carts, log)
@@ -110,8 +77,7 @@ def _land(
     """Hand the day's rows over, with what goes wrong on their way."""
     for table in sorted(rows):
         timed = [
-            frame if "loaded_at" in frame.columns else with_load_times(shop, chance, frame)
-            for frame in rows[table]
+            frame if "loaded_at" in frame.columns else with_load_times(shop, chance, frame) for frame in rows[table]
         ]
         whole = pl.concat([settle(frame, table) for frame in timed])
         landing.add(table, whole)
@@ -202,66 +168,6 @@ def _subscribe(
     log.identify(chance, visits, visit, at)
 
 
-def _looks(chance: np.random.Generator, people: People, catalogue: Catalogue, visits: Visits) -> Looks:
-    traits = people.traits
-    count = len(visits)
-    number = np.where(chance.random(count) < 0.7, np.minimum(1 + chance.poisson(1.4, count), 7), 0)
-    visit = np.repeat(np.arange(count), number)
-    rank = np.arange(len(visit)) - np.repeat(np.cumsum(number) - number, number)
-    who = visits.person[visit]
-    taste = chance.random(len(visit))
-    shelf = np.select(
-        [taste < 0.5, taste < 0.75],
-        [traits.favourite[who], traits.second_favourite[who]],
-        default=chance.integers(0, len(CATEGORIES), len(visit)),
-    )
-    product = choose(chance, catalogue, shelf)
-    at = visits.at[visit] + ((20 + 45 * rank + chance.uniform(0, 28, len(visit))) * SECOND).astype(np.int64)
-
-    fills = chance.random(count) < traits.cart_propensity[visits.person] / 0.9
-    wanted = 1 + chance.binomial(3, 0.35, count)
-    added = fills[visit] & (rank < wanted[visit]) & catalogue.available[product]
-    in_cart = np.bincount(visit[added], minlength=count)
-    # the last thing put in is the one that is taken out again
-    last_added = np.full(count, -1)
-    np.maximum.at(last_added, visit[added], rank[added])
-    regrets = (in_cart >= 2) & (chance.random(count) < 0.08)
-    removed = added & regrets[visit] & (rank == last_added[visit])
-    quantity = 1 + chance.binomial(2, 0.15, len(visit))
-    return Looks(visit, rank, product, quantity, at // 1000 * 1000, added, removed)
-
-
-def _carts(
-    chance: np.random.Generator, people: People, catalogue: Catalogue, visits: Visits, looks: Looks
-) -> Carts:
-    traits = people.traits
-    kept = looks.added & ~looks.removed
-    visit = np.unique(looks.visit[kept])
-    position = np.searchsorted(visit, looks.visit[kept])
-    worth = catalogue.price[looks.product[kept]] * looks.quantity[kept]
-    who = visits.person[visit]
-    last_at = np.zeros(len(visits), dtype=np.int64)
-    np.maximum.at(last_at, looks.visit, looks.at)
-
-    left = last_at[visit] + 20 * SECOND
-    goes_on = chance.random(len(visit)) < traits.checkout_propensity[who]
-    buys = goes_on & (chance.random(len(visit)) < traits.buy_propensity[who])
-    returns = ~buys & (chance.random(len(visit)) < traits.come_back_propensity[who])
-    checkout_at = left + (chance.uniform(20, 200, len(visit)) * SECOND).astype(np.int64)
-    ordered_at = checkout_at + (chance.uniform(60, 400, len(visit)) * SECOND).astype(np.int64)
-    away = np.clip(chance.lognormal(np.log(9), 0.8, len(visit)), 2, 72) * HOUR
-    return Carts(
-        visit=visit,
-        cart_id="cart-" + pl.Series(hex_ids(chance, len(visit), 12), dtype=pl.String),
-        value=np.bincount(position, weights=worth, minlength=len(visit)).astype(np.int64),
-        items=np.bincount(position, weights=looks.quantity[kept], minlength=len(visit)).astype(np.int64),
-        last_at=left,
-        checkout_at=np.where(goes_on, checkout_at // 1000 * 1000, NEVER),
-        ordered_at=np.where(buys, ordered_at // 1000 * 1000, NEVER),
-        come_back_at=np.where(returns, (left + away.astype(np.int64)) // 1000 * 1000, NEVER),
-    )
-
-
 def _log_in_at_checkout(
     chance: np.random.Generator, people: People, visits: Visits, carts: Carts, log: EventLog
 ) -> None:
@@ -269,17 +175,13 @@ def _log_in_at_checkout(
     visit = carts.visit
     member = people.registered_at[visits.person[visit]] <= visits.at[visit]
     unknown = visits.known_from[visit] == NEVER
-    does = np.flatnonzero(
-        member & unknown & (carts.checkout_at != NEVER) & (chance.random(len(visit)) < 0.85)
-    )
+    does = np.flatnonzero(member & unknown & (carts.checkout_at != NEVER) & (chance.random(len(visit)) < 0.85))
     at = carts.checkout_at[does] - 5 * SECOND
     visits.known_from[visit[does]] = at
     log.identify(chance, visits, visit[does], at)
 
 
-def _come_back(
-    chance: np.random.Generator, people: People, visits: Visits, carts: Carts
-) -> tuple[Visits, np.ndarray]:
+def _come_back(chance: np.random.Generator, people: People, visits: Visits, carts: Carts) -> tuple[Visits, np.ndarray]:
     """Adds the visits of those who return to a cart; gives them and the position of each one's cart."""
     back = np.flatnonzero(carts.come_back_at != NEVER)
     before = carts.visit[back]
@@ -303,9 +205,7 @@ def _browse(
     """Pages, products seen, carts filled and checkouts begun."""
     every = np.arange(len(visits))
     shelves = pl.Series(["/", *(f"/c/{category.name}" for category in CATEGORIES)])
-    log.page(
-        every, visits.at, shelves.gather(np.maximum(chance.integers(-8, len(CATEGORIES) + 1, len(visits)), 0))
-    )
+    log.page(every, visits.at, shelves.gather(np.maximum(chance.integers(-8, len(CATEGORIES) + 1, len(visits)), 0)))
     log.track("Product Viewed", looks.visit, looks.at, product_properties(shop, catalogue, looks.product))
 
     for event, which, wait in (
@@ -324,17 +224,7 @@ def _browse(
     nameless = visits.known_from[visit] > at
     typed = nameless & (chance.random(len(begun)) < 0.7)
     slot = np.where(typed, log.people.email_slot(visits.person[visit], at), -1)
-    log.track("Checkout Started", visit, at, _cart_properties(shop, carts, begun), email=slot)
-
-
-def _cart_properties(shop: Shop, carts: Carts, which: np.ndarray) -> pl.DataFrame:
-    return pl.DataFrame(
-        {
-            "cart_id": carts.cart_id.gather(which),
-            "value": carts.value[which] / 100,
-            "item_count": carts.items[which],
-        }
-    ).with_columns(currency=pl.lit(shop.currency))
+    log.track("Checkout Started", visit, at, cart_properties(shop, carts, begun), email=slot)
 
 
 def _order(
@@ -356,7 +246,7 @@ def _order(
     visit = np.concatenate([carts.visit[now], first_back + np.arange(len(back))])
     at = np.concatenate([carts.ordered_at[now], carts.come_back_at[back] + 240 * SECOND])
     begun = visits.at[visit[len(now) :]] + 60 * SECOND
-    log.track("Checkout Started", visit[len(now) :], begun, _cart_properties(shop, carts, back))
+    log.track("Checkout Started", visit[len(now) :], begun, cart_properties(shop, carts, back))
 
     order_id = pl.repeat(None, len(carts.visit), dtype=pl.String, eager=True)
     ordered_at = np.full(len(carts.visit), NEVER)
@@ -373,7 +263,7 @@ def _order(
             cart_id=carts.cart_id.gather(cart),
             source="shop",
         )
-        basket = _basket(catalogue, visits, carts, looks, cart)
+        basket = basket_of(catalogue, visits, carts, looks, cart)
         placed = place(shop, chance, people, catalogue, buyers, basket)
         _note_orders(shop, chance, rows, placed)
         log.track(
@@ -395,19 +285,6 @@ def _order(
             "order_id": order_id,
         }
     )
-
-
-def _basket(catalogue: Catalogue, visits: Visits, carts: Carts, looks: Looks, cart: np.ndarray) -> Basket:
-    """What is in the given carts, which become the orders 0, 1, 2 …"""
-    order_of_visit = np.full(len(visits), -1)
-    order_of_visit[carts.visit[cart]] = np.arange(len(cart))
-    kept = np.flatnonzero(looks.added & ~looks.removed)
-    order = order_of_visit[looks.visit[kept]]
-    kept, order = kept[order >= 0], order[order >= 0]
-    sequence = np.argsort(order, kind="stable")
-    kept, order = kept[sequence], order[sequence]
-    product = looks.product[kept]
-    return Basket(order, product, looks.quantity[kept], catalogue.price[product])
 
 
 def _order_properties(
@@ -434,9 +311,7 @@ def _order_properties(
     ).with_columns(currency=pl.lit(shop.currency))
 
 
-def _note_orders(
-    shop: Shop, chance: np.random.Generator, rows: dict[str, list[pl.DataFrame]], placed: Placed
-) -> None:
+def _note_orders(shop: Shop, chance: np.random.Generator, rows: dict[str, list[pl.DataFrame]], placed: Placed) -> None:
     """An order and its lines are loaded together; so are a refund and what came back."""
     count = len(placed.order_id)
     first, after = lags(shop, chance, count), lags(shop, chance, count)
@@ -509,7 +384,5 @@ def _buy_at_the_till(
     shelf = chance.integers(0, len(CATEGORIES), len(order))
     product = choose(chance, catalogue, shelf)
     quantity = 1 + chance.binomial(2, 0.15, len(order))
-    placed = place(
-        shop, chance, people, catalogue, buyers, Basket(order, product, quantity, catalogue.price[product])
-    )
+    placed = place(shop, chance, people, catalogue, buyers, Basket(order, product, quantity, catalogue.price[product]))
     _note_orders(shop, chance, rows, placed)

@@ -187,7 +187,5 @@ def nobody_yet(count: int) -> np.ndarray:
 
 def _as_typed(chance: np.random.Generator, emails: pl.Series) -> pl.Series:
     """One in thirty is written with capitals, as telephones like to do."""
-    capital = emails.str.slice(0, 1).str.to_uppercase() + emails.str.slice(1).str.replace(
-        "@example", "@Example"
-    )
+    capital = emails.str.slice(0, 1).str.to_uppercase() + emails.str.slice(1).str.replace("@example", "@Example")
     return capital.zip_with(pl.Series(chance.random(len(emails)) < 1 / 30), emails)

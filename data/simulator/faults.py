@@ -8,9 +8,7 @@ import polars as pl
 
 from data.importers.canonical import TIMESTAMP
 from data.simulator.landing import settle
-from data.simulator.shop import HOUR, Shop, hex_ids
-
-_SECOND = 1_000_000
+from data.simulator.shop import HOUR, SECOND, Shop, hex_ids
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,8 @@ def _fault(name: str, column: str, damage: object, befalls: pl.Expr | None = Non
     return Fault(name, column, value, pl.lit(value=True) if befalls is None else befalls)
 
 
-_FAR = pl.lit(4_070_908_800 * _SECOND).cast(TIMESTAMP)
+_LONG_AGO = pl.lit(0).cast(TIMESTAMP)
+_FAR = pl.lit(4_070_908_800 * SECOND).cast(TIMESTAMP)
 _IDENTIFIES = pl.col("type") == "identify"
 _HAS_EMAIL = pl.col("email").is_not_null()
 
@@ -37,11 +36,11 @@ FAULTS: Mapping[str, tuple[Fault, ...]] = {
         _fault("no message id", "message_id", None),
         _fault("nobody", "anonymous_id", None),
         _fault("impossible date", "occurred_at", _FAR),
+        _fault("ancient date", "occurred_at", _LONG_AGO),
         _fault("no date", "occurred_at", None),
         _fault("unknown type", "type", "trakc"),
-        _fault(
-            "malformed e-mail", "email", pl.col("email").str.replace("@", " at "), _IDENTIFIES & _HAS_EMAIL
-        ),
+        _fault("no event name", "event", None, pl.col("type") == "track"),
+        _fault("malformed e-mail", "email", pl.col("email").str.replace("@", " at "), _IDENTIFIES & _HAS_EMAIL),
         _fault("not JSON", "properties", '{"cart_id": ', pl.col("type") == "track"),
         _fault("malformed phone", "phone", "+44 20", _IDENTIFIES),
     ),
@@ -59,6 +58,7 @@ FAULTS: Mapping[str, tuple[Fault, ...]] = {
         _fault("unknown status", "status", "plcaed"),
         _fault("no total", "total", None),
         _fault("impossible date", "occurred_at", _FAR),
+        _fault("too much refunded", "refunded", pl.col("total") + 10),
         _fault("unknown currency", "currency", "pounds"),
     ),
     "order_lines": (
@@ -98,12 +98,9 @@ def duplicates(shop: Shop, chance: np.random.Generator, rows: pl.DataFrame) -> p
     chosen = np.flatnonzero(chance.random(rows.height) < shop.duplicate_share)
     copies = rows.gather(chosen)
     later = chance.random(len(chosen)) < 2 / 3
-    wait = np.where(
-        later, chance.uniform(24, 48, len(chosen)) * HOUR, chance.uniform(1, 90, len(chosen)) * _SECOND
-    )
+    wait = np.where(later, chance.uniform(24, 48, len(chosen)) * HOUR, chance.uniform(1, 90, len(chosen)) * SECOND)
     return copies.with_columns(
-        loaded_at=pl.col("loaded_at")
-        + pl.Series(wait.astype(np.int64) // 1000 * 1000).cast(pl.Duration("us")),
+        loaded_at=pl.col("loaded_at") + pl.Series(wait.astype(np.int64) // 1000 * 1000).cast(pl.Duration("us")),
         _copy=pl.lit(value=True),
     )
 

@@ -155,18 +155,16 @@ def _order(
     )
     product = choose(chance, catalogue, liked)
     quantity = 1 + chance.binomial(2, 0.15, len(order))
-    placed = place(
-        shop, chance, people, catalogue, buyers, Basket(order, product, quantity, catalogue.price[product])
-    )
+    placed = place(shop, chance, people, catalogue, buyers, Basket(order, product, quantity, catalogue.price[product]))
     _add(landing, "orders", placed.orders)
     _add(landing, "order_lines", placed.order_lines)
 
 
 def _costs(shop: Shop) -> pl.DataFrame:
     """Each month of the period: the tool, and the time spent on each workflow."""
-    months = pl.date_range(
-        shop.start.date().replace(day=1), shop.day(shop.days - 1), interval="1mo", eager=True
-    ).alias("period_start")
+    months = pl.date_range(shop.start.date().replace(day=1), shop.day(shop.days - 1), interval="1mo", eager=True).alias(
+        "period_start"
+    )
     kinds = pl.DataFrame(
         {
             "kind": ["tool", *["time" for _ in shop.workflows]],

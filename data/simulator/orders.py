@@ -150,9 +150,7 @@ def place(
     came_back = bought.with_columns(
         -pl.col("quantity"), occurred_at=pl.Series(_milliseconds(refunded_at)[basket.order])
     ).filter(returned)
-    order_lines = pl.concat([bought, came_back]).with_columns(
-        unit_price=exact(pl.col("unit_price"), 10_000, 4)
-    )
+    order_lines = pl.concat([bought, came_back]).with_columns(unit_price=exact(pl.col("unit_price"), 10_000, 4))
     return Placed(order_id, total, before - net, shipping, tax, coupon, orders, order_lines)
 
 

@@ -1,7 +1,7 @@
 """The people of the shop: who they are, what they are known by, and what moves them."""
 
-from dataclasses import dataclass, fields
-from datetime import date, timedelta
+from dataclasses import dataclass
+from datetime import date
 from enum import IntEnum
 
 import numpy as np
@@ -143,9 +143,7 @@ class People:
 
 def masked(values: pl.Series, keep: np.ndarray) -> pl.Series:
     """The values, null where they are not to be kept."""
-    return values.zip_with(
-        pl.Series(keep), pl.Series([None], dtype=values.dtype).new_from_index(0, len(values))
-    )
+    return values.zip_with(pl.Series(keep), pl.Series([None], dtype=values.dtype).new_from_index(0, len(values)))
 
 
 def populate(shop: Shop) -> People:
@@ -361,115 +359,3 @@ def national(phones: pl.Series, countries: pl.Series) -> pl.Series:
 def moments(chance: np.random.Generator, people: People, which: np.ndarray, days: np.ndarray) -> np.ndarray:
     """A moment of each person's waking day (UTC microseconds) on the given days since 1970."""
     return to_utc(days, local_hours(chance, people.traits.peak_hour[which]), people.place[which])
-
-
-def truth_of_people(shop: Shop, people: People) -> pl.DataFrame:
-    """One row per person: who they are and their traits."""
-    everybody = np.arange(len(people))
-    return pl.DataFrame(
-        {
-            "person_id": person_ids(everybody),
-            "habit": pl.Series([habit.name.lower() for habit in Habit]).gather(people.habit),
-            "first_name": people.first_name,
-            "last_name": people.last_name,
-            "birth_date": people.birth_date,
-            "country": people.countries(everybody),
-            "locale": people.locales(everybody),
-            "timezone": people.timezones(everybody),
-            "first_visit_day": [
-                shop.start.date() + timedelta(days=int(day)) if day >= 0 else None
-                for day in people.arrival_day
-            ],
-            "registered_at": _moment(people.registered_at),
-            "newsletter": people.newsletter,
-            "offers": people.offers,
-            "sms": people.sms,
-            **{field.name: getattr(people.traits, field.name) for field in fields(Traits)},
-        }
-    )
-
-
-def truth_of_identifiers(shop: Shop, people: People) -> pl.DataFrame:
-    """One row per person and identifier: when it was theirs, and when it is first loaded (null: never)."""
-    everybody = np.arange(len(people))
-    shared_email = people.emails[EMAIL].is_duplicated()
-    parts = [
-        _identifiers("user_id", everybody, people.user_id, people.registered_at, people.user_id_seen),
-        _identifiers("phone", everybody, people.phone, None, people.phone_seen),
-    ]
-    for slot, values in enumerate(people.emails):
-        since = people.email_from[:, slot]
-        until = people.email_from[:, slot + 1] if slot < NEXT_EMAIL else np.full(len(people), NEVER)
-        part = _identifiers("email", everybody, values, since, people.email_seen[:, slot], until)
-        parts.append(part if slot != EMAIL else part.with_columns(is_shared=shared_email))
-    for slot in range(people.devices.shape[1]):
-        which = np.flatnonzero(people.devices[:, slot] >= 0)
-        device = people.devices[which, slot]
-        part = _identifiers(
-            "anonymous_id", which, people.device_ids.gather(device), None, people.device_seen[which, slot]
-        )
-        parts.append(part.with_columns(is_shared=pl.lit(slot >= OWN_DEVICES)))
-    known = pl.concat(parts).filter(pl.col("value").is_not_null())
-    return (
-        known.filter((pl.col("valid_from") < shop.end_us) & (pl.col("valid_from") != NEVER))
-        .with_columns(
-            valid_from=_moment_expr("valid_from"),
-            valid_until=_moment_expr("valid_until"),
-            first_seen_at=_moment_expr("first_seen_at"),
-        )
-        .sort("person_id", "kind", "value")
-    )
-
-
-def truth_of_devices(people: People) -> pl.DataFrame:
-    """One row per device: whose kind it is, and how many people use it."""
-    used = np.bincount(people.devices[people.devices >= 0], minlength=len(people.device_ids))
-    return pl.DataFrame(
-        {
-            "anonymous_id": people.device_ids,
-            "kind": people.device_kinds,
-            "device_type": people.device_types,
-            "people": used,
-        }
-    ).filter(pl.col("people") > 0)
-
-
-def person_ids(which: np.ndarray) -> pl.Series:
-    """The truth's names of people."""
-    return "person-" + pl.Series(which).cast(pl.String).str.zfill(7)
-
-
-def _identifiers(
-    kind: str,
-    which: np.ndarray,
-    values: pl.Series,
-    since: np.ndarray | None,
-    seen: np.ndarray,
-    until: np.ndarray | None = None,
-) -> pl.DataFrame:
-    count = len(which)
-    return pl.DataFrame(
-        {
-            "person_id": person_ids(which),
-            "kind": pl.repeat(kind, count, eager=True),
-            "value": values,
-            "is_shared": np.zeros(count, dtype=bool),
-            "valid_from": np.full(count, -NEVER) if since is None else since,
-            "valid_until": np.full(count, NEVER) if until is None else until,
-            "first_seen_at": seen,
-        }
-    )
-
-
-def _moment(values: np.ndarray) -> pl.Series:
-    return masked(pl.Series(values), values != NEVER).cast(pl.Datetime("us"))
-
-
-def _moment_expr(name: str) -> pl.Expr:
-    return (
-        pl.when(pl.col(name).abs() == NEVER)
-        .then(None)
-        .otherwise(pl.col(name))
-        .cast(pl.Datetime("us"))
-        .alias(name)
-    )

@@ -10,7 +10,8 @@ import numpy as np
 
 from activations.errors import HourbellError
 
-HOUR = 3_600_000_000
+SECOND = 1_000_000
+HOUR = 3600 * SECOND
 DAY = 24 * HOUR
 NEVER = np.iinfo(np.int64).max
 

@@ -14,14 +14,9 @@ from data.simulator.day import live_day
 from data.simulator.faults import Breaker
 from data.simulator.history import write_history
 from data.simulator.landing import Landing
-from data.simulator.people import (
-    Habit,
-    populate,
-    truth_of_devices,
-    truth_of_identifiers,
-    truth_of_people,
-)
+from data.simulator.people import Habit, populate
 from data.simulator.shop import Progress, Shop
+from data.simulator.truth import truth_of_devices, truth_of_identifiers, truth_of_people
 
 TABLES = ("contacts", "consents", "costs", "events", "order_lines", "orders", "products")
 
@@ -74,9 +69,7 @@ class Life:
     def __init__(self, shop: Shop, out: Path) -> None:
         """Populate the shop and write its history. Raises `HourbellError` if `out` is not empty."""
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise HourbellError(
-                f"{out} is not an empty directory: files of two shops must not mix. Choose another."
-            )
+            raise HourbellError(f"{out} is not an empty directory: files of two shops must not mix. Choose another.")
         self.shop = shop
         self.people = populate(shop)
         self.landing = Landing(shop, self.people, out)

@@ -94,9 +94,7 @@ PHONE_RANGES: dict[str, tuple[tuple[str, int], ...]] = {
         )
     ),
     "IE": (),
-    "DE": tuple(
-        (prefix, 3) for prefix in ("+493023125", "+496990009", "+494066969", "+492214710", "+498999998")
-    ),
+    "DE": tuple((prefix, 3) for prefix in ("+493023125", "+496990009", "+494066969", "+492214710", "+498999998")),
     "FR": tuple((prefix, 4) for prefix in ("+3319900", "+3326191", "+3335301", "+3346571", "+3353649")),
     "US": tuple(
         (f"+1{area}55501", 2)
@@ -121,25 +119,13 @@ class Category:
 
 
 CATEGORIES = (
-    Category(
-        "kitchen", ("Enamel", "Oak", "Copper", "Stoneware"), ("Jug", "Bowl", "Teapot", "Board", "Mug"), 18.0
-    ),
-    Category(
-        "garden", ("Galvanised", "Willow", "Clay", "Slate"), ("Planter", "Trug", "Lantern", "Dibber"), 24.0
-    ),
-    Category(
-        "stationery", ("Letterpress", "Linen", "Marbled"), ("Notebook", "Card Set", "Album", "Diary"), 11.0
-    ),
-    Category(
-        "textiles", ("Lambswool", "Striped", "Quilted", "Flax"), ("Throw", "Cushion", "Towel", "Apron"), 36.0
-    ),
-    Category(
-        "toys", ("Wooden", "Felt", "Tin", "Knitted"), ("Train", "Rabbit", "Kite", "Puzzle", "Abacus"), 16.0
-    ),
+    Category("kitchen", ("Enamel", "Oak", "Copper", "Stoneware"), ("Jug", "Bowl", "Teapot", "Board", "Mug"), 18.0),
+    Category("garden", ("Galvanised", "Willow", "Clay", "Slate"), ("Planter", "Trug", "Lantern", "Dibber"), 24.0),
+    Category("stationery", ("Letterpress", "Linen", "Marbled"), ("Notebook", "Card Set", "Album", "Diary"), 11.0),
+    Category("textiles", ("Lambswool", "Striped", "Quilted", "Flax"), ("Throw", "Cushion", "Towel", "Apron"), 36.0),
+    Category("toys", ("Wooden", "Felt", "Tin", "Knitted"), ("Train", "Rabbit", "Kite", "Puzzle", "Abacus"), 16.0),
     Category("lighting", ("Brass", "Paper", "Smoked Glass"), ("Pendant", "Candlestick", "Table Lamp"), 62.0),
-    Category(
-        "bath", ("Olive", "Lavender", "Sea Salt", "Cedar"), ("Soap", "Bath Oil", "Brush", "Candle"), 9.5
-    ),
+    Category("bath", ("Olive", "Lavender", "Sea Salt", "Cedar"), ("Soap", "Bath Oil", "Brush", "Candle"), 9.5),
     Category("furniture", ("Beech", "Rattan", "Painted"), ("Stool", "Shelf", "Bench", "Side Table"), 140.0),
 )
 
