@@ -241,10 +241,7 @@ def _read(source: Path) -> pl.DataFrame:
         .round()
         .cast(pl.Int64, strict=False),
         # a float in the original, because some are missing: 17850.0
-        CustomerID=pl.col("CustomerID")
-        .cast(pl.Float64, strict=False)
-        .cast(pl.Int64, strict=False)
-        .cast(pl.String),
+        CustomerID=pl.col("CustomerID").cast(pl.Float64, strict=False).cast(pl.Int64, strict=False).cast(pl.String),
     ).with_row_index("line")
 
 
@@ -434,15 +431,13 @@ def _orders(lines: pl.DataFrame, matches: pl.DataFrame) -> pl.DataFrame:
         status=pl.lit("placed"), refunded=pl.lit(None, pl.Int64), occurred_at=pl.col("invoiced_at")
     )
     given_back = placed.join(matches.drop("total"), left_on="InvoiceNo", right_on="order").with_columns(
-        status=pl.when(pl.col("credited") == pl.col("total"))
-        .then(pl.lit("cancelled"))
-        .otherwise(pl.lit("refunded")),
+        status=pl.when(pl.col("credited") == pl.col("total")).then(pl.lit("cancelled")).otherwise(pl.lit("refunded")),
         refunded=pl.col("credited"),
         occurred_at=pl.col("credited_at"),
     )
-    alone = documents.filter(
-        pl.col("document") == "credit", pl.col("InvoiceNo") == pl.col("order_id")
-    ).with_columns(status=pl.lit("refunded"), refunded=pl.col("total"), occurred_at=pl.col("invoiced_at"))
+    alone = documents.filter(pl.col("document") == "credit", pl.col("InvoiceNo") == pl.col("order_id")).with_columns(
+        status=pl.lit("refunded"), refunded=pl.col("total"), occurred_at=pl.col("invoiced_at")
+    )
     return (
         pl.concat([placed, given_back.select(placed.columns), alone.select(placed.columns)])
         .select(
@@ -517,9 +512,7 @@ def _consents(contacts: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _account(
-    source: Path, lines: pl.DataFrame, matches: pl.DataFrame, tables: Mapping[str, pl.DataFrame]
-) -> Account:
+def _account(source: Path, lines: pl.DataFrame, matches: pl.DataFrame, tables: Mapping[str, pl.DataFrame]) -> Account:
     counted = {
         name: (count, unknown, invoices, units)
         for name, count, unknown, invoices, units in lines.group_by("class")
@@ -545,7 +538,5 @@ def _account(
         credit_notes_matched=matches.height,
         credit_notes_alone=credit_notes - matches.height,
         customers=tables["contacts"]["user_id"].n_unique(),
-        orders_without_customer=orders.filter(
-            pl.col("status") == "placed", pl.col("user_id").is_null()
-        ).height,
+        orders_without_customer=orders.filter(pl.col("status") == "placed", pl.col("user_id").is_null()).height,
     )
