@@ -8,11 +8,11 @@
             from {{ relation }}
             union all
             select distinct
-                merges.contact_id as member_id,
-                merges.into_contact_id as contact_id,
-                merges.merged_at as since
-            from {{ ref('contact_merges') }} as merges
+                absorbed.contact_id as member_id,
+                absorbed.into_contact_id as contact_id,
+                absorbed.merged_at as since
+            from {{ ref('contact_merges') }} as absorbed
             where
-                merges.merged_at < {{ tick_end() }}
-                and merges.contact_id in (select contact_id from {{ relation }})
+                absorbed.merged_at < {{ tick_end() }}
+                and absorbed.contact_id in (select contact_id from {{ relation }})
 {%- endmacro %}

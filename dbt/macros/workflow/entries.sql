@@ -57,10 +57,10 @@
             union all
             select distinct
                 due.contact_id,
-                merges.contact_id as member_id,
-                merges.merged_at as since
+                absorbed.contact_id as member_id,
+                absorbed.merged_at as since
             from due
-            inner join {{ ref('contact_merges') }} as merges on due.contact_id = merges.into_contact_id
+            inner join {{ ref('contact_merges') }} as absorbed on due.contact_id = absorbed.into_contact_id
         ),
 
         known_entries as (

@@ -3,7 +3,7 @@
 {% macro with_surviving_contacts(relation, as_of) -%}
     (
         select
-            {{ relation }}.* replace (coalesce(merges.into_contact_id, {{ relation }}.contact_id) as contact_id)
+            {{ relation }}.* replace (coalesce(absorbed.into_contact_id, {{ relation }}.contact_id) as contact_id)
         from {{ relation }}
         left join (
             select
@@ -13,10 +13,10 @@
                 lead(merged_at, 1, timestamp '9999-12-31') over (partition by contact_id order by merged_at) as until
             from {{ ref('contact_merges') }}
             where contact_id in (select contact_id from {{ relation }})
-        ) as merges
+        ) as absorbed
             on
-                {{ relation }}.contact_id = merges.contact_id
-                and {{ as_of }} >= merges.since
-                and {{ as_of }} < merges.until
+                {{ relation }}.contact_id = absorbed.contact_id
+                and {{ as_of }} >= absorbed.since
+                and {{ as_of }} < absorbed.until
     )
 {%- endmacro %}

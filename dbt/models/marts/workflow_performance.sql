@@ -102,19 +102,82 @@ converted as (
 ),
 
 counted as (
-    select day, workflow, step, cast(null as varchar) as variant, 'reached' as measure, 1 as number from reached
+    select
+        day,
+        workflow,
+        step,
+        cast(null as varchar) as variant,
+        'reached' as measure,
+        1 as number
+    from reached
+
     union all
-    select day, workflow, step, null as variant, 'held out' as measure, 1 as number from reached where assignment = 'holdout'
+
+    select
+        day,
+        workflow,
+        step,
+        cast(null as varchar) as variant,
+        'held out' as measure,
+        1 as number
+    from reached
+    where assignment = 'holdout'
+
     union all
-    select day, workflow, step, variant, 'decided' as measure, 1 as number from decided where times_deferred = 0
+
+    select
+        day,
+        workflow,
+        step,
+        variant,
+        'decided' as measure,
+        1 as number
+    from decided
+    where times_deferred = 0
+
     union all
-    select day, workflow, step, variant, concat(outcome, coalesce(concat(': ', gate), '')) as measure, 1 as number from decided
+
+    select
+        day,
+        workflow,
+        step,
+        variant,
+        concat_ws(': ', outcome, gate) as measure,
+        1 as number
+    from decided
+
     union all
-    select day, workflow, step, variant, concat('outcome: ', status) as measure, 1 as number from carried
+
+    select
+        day,
+        workflow,
+        step,
+        variant,
+        concat('outcome: ', status) as measure,
+        1 as number
+    from carried
+
     union all
-    select day, workflow, step, variant, 'converted' as measure, 1 as number from converted
+
+    select
+        day,
+        workflow,
+        step,
+        variant,
+        'converted' as measure,
+        1 as number
+    from converted
+
     union all
-    select day, workflow, step, variant, 'revenue' as measure, revenue as number from converted
+
+    select
+        day,
+        workflow,
+        step,
+        variant,
+        'revenue' as measure,
+        revenue as number
+    from converted
 )
 
 select
@@ -131,8 +194,9 @@ select
     cast(sum(case when measure like 'deferred%' then number else 0 end) as bigint) as deferred,
     cast(sum(case when measure = 'send' then number else 0 end) as bigint) as sent,
     cast(sum(case when measure = 'outcome: accepted' then number else 0 end) as bigint) as delivered,
-    cast(sum(case when measure in ('outcome: rejected', 'outcome: failed', 'outcome: expired') then number else 0 end) as bigint)
-        as not_delivered,
+    cast(
+        sum(case when measure in ('outcome: rejected', 'outcome: failed', 'outcome: expired') then number else 0 end) as bigint
+    ) as not_delivered,
     cast(sum(case when measure = 'converted' then number else 0 end) as bigint) as converted,
     cast(sum(case when measure = 'revenue' then number else 0 end) as decimal(18, 2)) as revenue
 from counted

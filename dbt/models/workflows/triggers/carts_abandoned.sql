@@ -17,7 +17,7 @@ with cart_activity as (
 last_activity as (
     select *
     from cart_activity
-    qualify row_number() over (partition by cart_id, effective_at order by occurred_at desc, contact_id) = 1
+    qualify row_number() over (partition by cart_id, effective_at order by occurred_at desc, contact_id asc) = 1
 ),
 
 recent_cart_events as (
@@ -81,7 +81,12 @@ contents as (
     select
         left_alone.cart_id,
         left_alone.effective_at,
-        sum(case recent.event when 'Product Added' then recent.quantity when 'Product Removed' then -recent.quantity end) as item_count,
+        sum(
+            case recent.event
+                when 'Product Added' then recent.quantity
+                when 'Product Removed' then -recent.quantity
+            end
+        ) as item_count,
         sum(
             case recent.event
                 when 'Product Added' then recent.quantity * recent.price
