@@ -1,0 +1,209 @@
+"""Great Expectations over landed files, evaluated inside DuckDB: no row comes into Python.
+
+Importing this module takes seconds, as Great Expectations does; `quality` imports it when there is something to judge.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from functools import cache
+from threading import Lock
+from typing import Any
+
+import great_expectations as gx
+import great_expectations.expectations as gxe
+import sqlalchemy as sa
+from great_expectations.core import ExpectationSuiteValidationResult
+from great_expectations.core.batch_definition import BatchDefinition
+from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
+from great_expectations.execution_engine import SqlAlchemyExecutionEngine
+from great_expectations.expectations.expectation import ColumnMapExpectation, MulticolumnMapExpectation
+from great_expectations.expectations.metrics.map_metric_provider import (
+    ColumnMapMetricProvider,
+    MulticolumnMapMetricProvider,
+    column_condition_partial,
+    multicolumn_condition_partial,
+)
+from sqlalchemy.engine.cursor import FullyBufferedCursorFetchStrategy
+
+from activations.errors import HourbellError
+from data.contract import ROW_ID, Expectation, Table
+
+DATABASE = "duckdb:///:memory:hourbell_quality_gate"
+MEMORY = "1GB"
+
+# counts and the SQL that finds the rows: enough to set them aside, and it does not grow with their number
+RESULT_FORMAT = {
+    "result_format": "BASIC",
+    "unexpected_index_column_names": list(ROW_ID),
+    "return_unexpected_index_query": True,
+    "partial_unexpected_count": 0,
+}
+
+Result = Mapping[str, Any]
+"""What Great Expectations found of one expectation: `success`, and `result` or `exception`."""
+
+_one_at_a_time = Lock()
+
+
+class DuckdbRegex(ColumnMapMetricProvider):
+    """Great Expectations knows no regular expressions of DuckDB's."""
+
+    condition_metric_name = "column_values.match_duckdb_regex"
+    condition_value_keys = ("regex",)
+
+    @column_condition_partial(engine=SqlAlchemyExecutionEngine)
+    def _sqlalchemy(cls, column: sa.ColumnElement[str], regex: str, **_: object) -> sa.ColumnElement[bool]:  # noqa: N805
+        return sa.func.regexp_matches(column, sa.literal(regex))
+
+
+class NoDuckdbRegex(ColumnMapMetricProvider):
+    """As above, the other way round."""
+
+    condition_metric_name = "column_values.not_match_duckdb_regex"
+    condition_value_keys = ("regex",)
+
+    @column_condition_partial(engine=SqlAlchemyExecutionEngine)
+    def _sqlalchemy(cls, column: sa.ColumnElement[str], regex: str, **_: object) -> sa.ColumnElement[bool]:  # noqa: N805
+        return sa.not_(sa.func.regexp_matches(column, sa.literal(regex)))
+
+
+class ExpectColumnValuesToMatchDuckdbRegex(ColumnMapExpectation):
+    """Values match a regular expression somewhere, in the syntax of RE2."""
+
+    regex: str
+    map_metric = "column_values.match_duckdb_regex"
+    success_keys = ("regex", "mostly")
+
+
+class ExpectColumnValuesToNotMatchDuckdbRegex(ColumnMapExpectation):
+    """Values match a regular expression nowhere, in the syntax of RE2."""
+
+    regex: str
+    map_metric = "column_values.not_match_duckdb_regex"
+    success_keys = ("regex", "mostly")
+
+
+class SqlCondition(MulticolumnMapMetricProvider):
+    """A condition over a row, in DuckDB's SQL."""
+
+    condition_metric_name = "multicolumn_values.sql_condition"
+    condition_domain_keys = ("batch_id", "table", "column_list", "row_condition", "condition_parser", "ignore_row_if")
+    condition_value_keys = ("condition",)
+
+    @multicolumn_condition_partial(engine=SqlAlchemyExecutionEngine)
+    def _sqlalchemy(cls, column_list: object, condition: str, **_: object) -> sa.ColumnElement[bool]:  # noqa: N805
+        return sa.literal_column(f"({condition})", sa.Boolean())
+
+
+class ExpectRowsToSatisfy(MulticolumnMapExpectation):
+    """Rows satisfy an SQL condition; a row for which it is null is let through."""
+
+    condition: str
+    map_metric = "multicolumn_values.sql_condition"
+    success_keys = ("condition", "mostly")
+
+
+_OWN_CLASSES: Mapping[str, type[gxe.Expectation]] = {
+    "column_values_to_match_regex": ExpectColumnValuesToMatchDuckdbRegex,
+    "column_values_to_not_match_regex": ExpectColumnValuesToNotMatchDuckdbRegex,
+    "rows_to_satisfy": ExpectRowsToSatisfy,
+}
+
+
+class Engine:
+    """An in-memory DuckDB and the Great Expectations context over it, both kept for the life of the process."""
+
+    def __init__(self) -> None:
+        # it neither phones home nor prints progress bars
+        self._context = gx.get_context(
+            mode="ephemeral",
+            project_config=DataContextConfig(
+                store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
+                analytics_enabled=False,
+                progress_bars={"globally": False, "metric_calculations": False},
+            ),
+        )
+        self._source = self._context.data_sources.add_sql("landed", connection_string=DATABASE)
+        engine = self._source.get_execution_engine().engine
+        sa.event.listen(engine, "after_cursor_execute", _buffer)
+        # DuckDB takes a backslash in a text for what it is; doubled, a regular expression means something else
+        engine.dialect._backslash_escapes = False
+        # an open connection keeps the in-memory database
+        self._connection = engine.connect()
+        for setting in ("TimeZone = 'UTC'", f"memory_limit = '{MEMORY}'"):
+            self._connection.exec_driver_sql(f"set global {setting}")
+        self._batches: dict[str, BatchDefinition] = {}
+
+    def evaluate(self, view: str, relation: str, suite: gx.ExpectationSuite) -> ExpectationSuiteValidationResult:
+        """Judge the rows of an SQL query as the view of that name."""
+        self._connection.exec_driver_sql(f"create or replace view {view} as {relation}")
+        self._connection.commit()
+        if view not in self._batches:
+            asset = self._source.add_table_asset(view, table_name=view)
+            self._batches[view] = asset.add_batch_definition_whole_table("all")
+        return self._batches[view].get_batch().validate(suite, result_format=RESULT_FORMAT)
+
+
+def evaluate(table: Table, view: str, relation: str) -> list[Result]:
+    """Judge rows against a table's expectations; one result for each, in their order.
+
+    `relation` is SQL of the rows, with `landing_file` and `landing_row`. An expectation that could not be evaluated
+    has `exception` in its result.
+    """
+    with _one_at_a_time:
+        found = _engine().evaluate(view, relation, _suite(table.name, table.expectations))
+    results: list[Result] = [{}] * len(table.expectations)
+    for result in found.results:
+        position = result.expectation_config.meta["position"]
+        results[position] = {
+            "success": bool(result.success),
+            "result": result.result or {},
+            "exception": _exception(result.exception_info),
+        }
+    return results
+
+
+@cache
+def _engine() -> Engine:
+    # it warns of every datasource and metric of a kind that it did not bring along
+    logging.getLogger("great_expectations").setLevel(logging.ERROR)
+    return Engine()
+
+
+def _suite(name: str, expectations: Sequence[Expectation]) -> gx.ExpectationSuite:
+    return gx.ExpectationSuite(name, expectations=[_build(at, stated) for at, stated in enumerate(expectations)])
+
+
+def _build(position: int, stated: Expectation) -> gxe.Expectation:
+    arguments = dict(stated.arguments)
+    if stated.expect == "rows_to_satisfy":
+        # it wants columns to be named; the condition names its own, and says what null means
+        arguments |= {"column_list": list(ROW_ID), "ignore_row_if": "never"}
+    if stated.expect == "table_columns_to_match_set":
+        # the rows are judged with the place that each was landed at
+        arguments["column_set"] = [*arguments["column_set"], *ROW_ID]
+    camel = "Expect" + "".join(word.capitalize() for word in stated.expect.split("_"))
+    built = _OWN_CLASSES.get(stated.expect) or getattr(gxe, camel, None)
+    if built is None:
+        raise HourbellError(f"Great Expectations knows no expectation {stated.expect!r} ({stated.reason}).")
+    return built(**arguments, meta={"position": position})
+
+
+def _exception(info: Mapping[str, Any] | None) -> str | None:
+    """The message of what went wrong, out of either of the two shapes in which it comes."""
+    if not info:
+        return None
+    if "raised_exception" in info:
+        return str(info["exception_message"]) if info["raised_exception"] else None
+    messages = {str(entry["exception_message"]) for entry in info.values() if entry.get("raised_exception")}
+    return "; ".join(sorted(messages)) or None
+
+
+def _buffer(
+    connection: sa.Connection, cursor: Any, statement: str, parameters: object, context: Any, executemany: bool
+) -> None:
+    # Great Expectations fetches after it has given the connection back, when DuckDB's pending rows are gone
+    if cursor.description:
+        context.cursor_fetch_strategy = FullyBufferedCursorFetchStrategy(
+            cursor, alternate_description=cursor.description, initial_buffer=cursor.fetchall()
+        )
