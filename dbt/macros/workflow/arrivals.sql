@@ -13,7 +13,6 @@
 -#}
 {% macro arrivals(previous, wait='0 hours', local_time=none, weekdays=none, branch=none, exits=none) -%}
     {%- set after_wait = "previous.reached_at + interval '" ~ wait ~ "'" -%}
-    {%- set longest_delay = none -%}
     {%- if local_time -%}
         {%- set due_at = next_local_time(after_wait, 'previous.timezone', local_time, weekdays) -%}
     {%- else -%}
@@ -39,6 +38,6 @@
                 {%- endif %}
         )
 
-        {{ arriving('leaving', 'arrives_at', exits, workflow_name(previous)) }}
+        {{ arriving('leaving', 'arrives_at', exits) }}
     ) as arrivals
 {%- endmacro %}

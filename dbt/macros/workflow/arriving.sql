@@ -1,6 +1,6 @@
 {#- The arrivals among rows that carry the time at which each would arrive: those that fall into this tick, of people who have
     not left before. Shared by every way of waiting. -#}
-{% macro arriving(leaving, arrives_at, exits, workflow) -%}
+{% macro arriving(leaving, arrives_at, exits) -%}
     select
             {{ columns_except(leaving, ['reached_at', 'branch', 'action', 'tick_end', 'definition_version', arrives_at]) }},
             {{ arrives_at }} as reached_at,
@@ -17,7 +17,7 @@
                     exits.enrollment_id = {{ leaving }}.enrollment_id
                     and exits.exited_at <= {{ leaving }}.{{ arrives_at }}
                     -- nobody stays longer than the longest path, so that older exits need not be read
-                    and exits.exited_at >= {{ tick_start() }} - interval '{{ registered_workflow(workflow)["longest_path"] }}'
+                    and exits.exited_at >= {{ tick_start() }} - interval '{{ registered_workflow(workflow_name())["longest_path"] }}'
             )
             {%- endif %}
 {%- endmacro %}

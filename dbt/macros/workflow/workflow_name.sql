@@ -1,6 +1,6 @@
-{#- The workflow that a step belongs to, from the name that its model carries: <workflow>__<step>. Without an argument, the
-    workflow of the model at hand. -#}
-{% macro workflow_name(relation=none) %}
-    {%- set name = (relation or this).identifier | replace('__dbt__cte__', '') -%}
-    {{ return(name.split('__')[0]) }}
+{#- The workflow of the step at hand, from the name that its model carries: <workflow>__<step>. While a unit test renders a
+    step, the model at hand is the test. -#}
+{% macro workflow_name() %}
+    {%- set unique_id = model.tested_node_unique_id or model.unique_id -%}
+    {{ return(unique_id.split('.')[2].split('__')[0]) }}
 {% endmacro %}
