@@ -34,7 +34,7 @@
                 waiting.enrollment_id,
                 waiting.reached_at,
                 min(events.effective_at) as known_at,
-                {{ first_by('events.occurred_at', 'events.effective_at') }} as awaited_at
+                {{ first_by('events.occurred_at', '(events.effective_at, events.occurred_at)') }} as awaited_at
             from waiting
             inner join stands_for on waiting.contact_id = stands_for.member_id
             inner join {{ events }} as events
@@ -59,6 +59,6 @@
                 on waiting.enrollment_id = happened.enrollment_id and waiting.reached_at = happened.reached_at
         )
 
-        {{ arriving('leaving', 'arrives_at', exits, workflow_name(previous)) }}
+        {{ arriving('leaving', 'arrives_at', exits) }}
     ) as arrivals
 {%- endmacro %}
