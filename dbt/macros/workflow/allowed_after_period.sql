@@ -1,5 +1,5 @@
 {#- CTEs that end in `allowed`: of the entries that are due, those that come at least a period after the person's last one.
-    Each decides about the next, hence the walk: first those with no entry too near before, then on from each of them. -#}
+    Each decides about the next, hence the walk: a person's entries take turns, and those allowed are remembered. -#}
 {% macro allowed_after_period(due, preceded, period) -%}
     too_near as (
             select
@@ -11,38 +11,50 @@
             where due.reached_at < preceded.earlier_at + interval '{{ period }}'
         ),
 
-        chain as (
+        undecided as (
             select
-                enrollment_id,
-                reached_at,
-                row_number() over (partition by contact_id order by reached_at, enrollment_id) as place,
-                contact_id
-            from {{ due }}
-            where enrollment_id not in (select enrollment_id from too_near where earlier_is_settled)
+                due.enrollment_id,
+                due.contact_id,
+                due.reached_at,
+                coalesce(
+                    list(too_near.earlier_enrollment_id) filter (too_near.earlier_enrollment_id is not null), []
+                ) as too_near
+            from {{ due }} as due
+            left join too_near on due.enrollment_id = too_near.enrollment_id
+            group by due.enrollment_id, due.contact_id, due.reached_at
+            having not coalesce(bool_or(too_near.earlier_is_settled), false)
+        ),
+
+        -- contacts who become one within the tick wait for each other
+        turns as (
+            select
+                *,
+                row_number() over (partition by contact_id order by reached_at, enrollment_id) as turn
+            from {{ with_surviving_contacts('undecided', tick_end() ~ " - interval '1 microsecond'") }} as people
         ),
 
         walk as (
             with recursive steps as (
                 select
                     contact_id,
+                    turn,
                     enrollment_id,
-                    place,
                     true as is_allowed,
-                    reached_at as last_allowed_at
-                from chain
-                where place = 1
+                    [enrollment_id] as allowed_before
+                from turns
+                where turn = 1
                 union all
                 select
-                    chain.contact_id,
-                    chain.enrollment_id,
-                    chain.place,
-                    chain.reached_at >= steps.last_allowed_at + interval '{{ period }}' as is_allowed,
+                    turns.contact_id,
+                    turns.turn,
+                    turns.enrollment_id,
+                    not list_has_any(turns.too_near, steps.allowed_before) as is_allowed,
                     case
-                        when chain.reached_at >= steps.last_allowed_at + interval '{{ period }}' then chain.reached_at
-                        else steps.last_allowed_at
-                    end as last_allowed_at
+                        when list_has_any(turns.too_near, steps.allowed_before) then steps.allowed_before
+                        else list_append(steps.allowed_before, turns.enrollment_id)
+                    end as allowed_before
                 from steps
-                inner join chain on steps.contact_id = chain.contact_id and chain.place = steps.place + 1
+                inner join turns on steps.contact_id = turns.contact_id and turns.turn = steps.turn + 1
             )
 
             select * from steps

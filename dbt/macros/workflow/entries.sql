@@ -127,8 +127,8 @@
         first_assignments as (
             select
                 enrollment_id,
-                {{ first_by('earlier_contact_id', 'earlier_at') }} as contact_id,
-                {{ first_by('earlier_assignment', 'earlier_at') }} as assignment
+                {{ first_by('earlier_contact_id', '(earlier_at, earlier_enrollment_id)') }} as contact_id,
+                {{ first_by('earlier_assignment', '(earlier_at, earlier_enrollment_id)') }} as assignment
             from preceded
             group by enrollment_id
         )
