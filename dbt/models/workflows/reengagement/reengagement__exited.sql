@@ -12,6 +12,7 @@ inner join {{ ref('orders') }} as orders
     on
         entered.contact_id = orders.contact_id
         and entered.reached_at <= orders.effective_at
+        and entered.stays_until > orders.effective_at
 where
     {{ in_tick('orders.effective_at') }}
     and orders.status = 'placed'

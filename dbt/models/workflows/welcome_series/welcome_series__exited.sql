@@ -12,6 +12,7 @@ inner join {{ ref('orders') }} as orders
     on
         entered.contact_id = orders.contact_id
         and entered.reached_at <= orders.effective_at
+        and entered.stays_until > orders.effective_at
 where
     {{ in_tick('orders.effective_at') }}
     and orders.status = 'placed'
@@ -29,6 +30,7 @@ inner join {{ ref('segment_changes') }} as changes
     on
         entered.contact_id = changes.contact_id
         and entered.reached_at <= changes.changed_at
+        and entered.stays_until > changes.changed_at
 where
     {{ in_tick('changes.changed_at') }}
     and changes.segment = 'newsletter_subscribers'
