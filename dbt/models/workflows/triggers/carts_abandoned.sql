@@ -24,8 +24,9 @@ recent_cart_events as (
     select
         properties ->> '$.cart_id' as cart_id,
         event,
-        cast(properties ->> '$.price' as decimal(18, 4)) as price,
-        coalesce(cast(properties ->> '$.quantity' as integer), 1) as quantity,
+        -- what cannot be read as a number counts for nothing, and stops nobody else
+        try_cast(properties ->> '$.price' as decimal(20, 4)) as price,
+        coalesce(try_cast(properties ->> '$.quantity' as integer), 1) as quantity,
         effective_at
     from {{ ref('events') }}
     where
@@ -106,8 +107,8 @@ abandoned as (
     select
         left_alone.contact_id,
         left_alone.cart_id,
-        cast(contents.item_count as integer) as item_count,
-        cast(contents.cart_value as decimal(18, 2)) as cart_value,
+        try_cast(contents.item_count as integer) as item_count,
+        try_cast(contents.cart_value as decimal(18, 2)) as cart_value,
         left_alone.occurred_at + interval '1 hour' as occurred_at,
         left_alone.effective_at + interval '1 hour' as effective_at
     from left_alone
