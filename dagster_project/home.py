@@ -32,8 +32,14 @@ class Home:
         return self.root / "warehouse" / "hourbell.duckdb"
 
     @property
-    def journal(self) -> Path:
-        return self.root / "journal" / "journal.sqlite"
+    def journal_url(self) -> str:
+        """HOURBELL_JOURNAL_URL, or a file of its own."""
+        return os.environ.get("HOURBELL_JOURNAL_URL") or f"sqlite:///{self.root / 'journal' / 'journal.sqlite'}"
+
+    @property
+    def spool(self) -> Path:
+        """Where files of our own wait for landing."""
+        return self.root / "spool"
 
     @property
     def sandbox(self) -> Path:
@@ -54,7 +60,7 @@ class Home:
     def prepare(self) -> "Home":
         """Make the folders; raises HourbellError where that is not allowed."""
         try:
-            for folder in (self.landing, self.outbox, self.warehouse.parent, self.journal.parent, self.logs):
+            for folder in (self.landing, self.outbox, self.warehouse.parent, self.root / "journal", self.logs):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise HourbellError(

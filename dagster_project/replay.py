@@ -1,6 +1,6 @@
 """Many ticks in a row, quickly: dbt compiles the models once, and only the window changes from tick to tick."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -46,19 +46,23 @@ def compile_tick(home: Home, select: Iterable[str] = (*KNOWLEDGE, WORKFLOWS, *OU
         if result.node.resource_type == "model"
     }
     statements = []
+    views = []
     for model in created:
         node = compiled[model.unique_id]
         table = f"{node.schema}.{node.alias}"
         if node.config.materialized == "view":
+            views.append(f"create or replace view {table} as ({node.compiled_code})")
             continue
-        if node.config.materialized == "table":
-            sql = (f"create or replace table {table} as ({node.compiled_code})",)
-        else:
-            sql = (
-                f"delete from {table} where {_written_by_tick(node.config.event_time)}",
-                f"insert into {table} by name ({node.compiled_code})",
-            )
+        written_before = "true" if node.config.materialized == "table" else _written_by_tick(node.config.event_time)
+        sql = (
+            f"delete from {table} where {written_before}",
+            f"insert into {table} by name ({node.compiled_code})",
+        )
         statements.append(Statement(node.name, scope_of(node.fqn), sql))
+    with open_warehouse(home) as connection:
+        # those that were just created empty say so for good; these ask the session for their window
+        for view in views:
+            connection.execute(view)
     return statements
 
 
@@ -97,14 +101,15 @@ def replay(
     home: Home,
     windows: Iterable[Window],
     *,
+    statements: Sequence[Statement] | None = None,
     after_tick: Callable[[duckdb.DuckDBPyConnection, Window], None] | None = None,
     with_outbox: bool = True,
 ) -> int:
-    """Run ticks over what has landed, and return how many there were. `after_tick` is called behind each of them.
+    """Run ticks over what has landed, and return how many there were. The rows are the same as those of ordinary ticks.
 
-    The rows are the same as those of ordinary ticks.
+    `statements` come from compile_tick; `after_tick` is called behind each tick, with its outbox written.
     """
-    statements = compile_tick(home)
+    statements = statements or compile_tick(home)
     knowledge = [statement for statement in statements if statement.scope == "contacts"]
     count = 0
     with open_warehouse(home) as connection:

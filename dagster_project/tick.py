@@ -13,7 +13,7 @@ from activations.errors import HourbellError
 from dagster_project.home import Home
 from dagster_project.landing.ingest import Ingested, create_raw_tables, land_all
 from dagster_project.outbox import write_outbox
-from dagster_project.transform import ModelRun, manifest, run_dbt, run_models
+from dagster_project.transform import ModelRun, manifest, run_dbt, run_models, scope_of
 from dagster_project.warehouse import open_warehouse
 from dagster_project.windows import DECISIONS, Window, last_completed
 
@@ -92,11 +92,19 @@ def behind(connection: duckdb.DuckDBPyConnection, window: Window) -> dict[str, d
     """Workflows that broke in earlier ticks, and up to where each of them was completed."""
     rows = connection.execute(
         "select scope, max(tick_end) filter (succeeded) from engine.windows "
-        "where scope not in ('contacts', 'decisions', 'marts') "
         "group by scope having max(tick_end) filter (succeeded) < ?",
         [window.start],
     ).fetchall()
-    return dict(rows)
+    return {scope: completed for scope, completed in rows if scope in catching_up_scopes()}
+
+
+def catching_up_scopes() -> set[str]:
+    """The scopes that may fall behind by themselves: the workflows, and what triggers them."""
+    return {
+        scope_of(node.fqn)
+        for node in manifest().nodes.values()
+        if node.resource_type == "model" and node.fqn[1] == "workflows" and len(node.fqn) > 3
+    }
 
 
 def decide(
@@ -114,6 +122,7 @@ def decide(
     catching_up = [f"path:models/workflows/{scope}" for scope in late]
     runs = run_models(home, [*KNOWLEDGE, WORKFLOWS], window, exclude=catching_up, callbacks=callbacks)
     _must_succeed([model for model in runs if model.scope == CONTACTS], "what is known of contacts")
+    _must_succeed([model for model in runs if model.scope == "workflows"], "which workflows are live")
     for scope, completed in sorted(late.items(), key=lambda item: (item[0] != "triggers", item[0])):
         log.info("%s catches up from %s", scope, completed)
         runs += run_models(

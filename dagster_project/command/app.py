@@ -48,7 +48,7 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
     "load": load.load_files,
     "import": imports.import_source,
     "tick": tick.tick,
-    "deliver": deliver.deliver_outbox,
+    "deliver": deliver.deliver,
     "status": status.status,
     "inbox": inbox.inbox,
 }

@@ -1,0 +1,83 @@
+"""The outbox, and what the channels make of it."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from activations.account import PARTS, DeliveryAccount
+from activations.channels.registry import CHANNELS
+from activations.delivery import DeliveryStoppedError
+from activations.profile import open_profile
+from dagster_project.deliver import deliver_outbox
+from dagster_project.home import Home
+from dagster_project.outbox import outbox_folder, write_outbox
+from dagster_project.tick_run import window_of
+from dagster_project.warehouse import open_warehouse
+
+OWNERS = ["engine@shop.example"]
+
+
+@dg.multi_asset(
+    specs=[
+        dg.AssetSpec(
+            ["outbox", channel],
+            group_name="outbox",
+            description=f"What leaves by {channel}, as a file for each tick.",
+            kinds={"parquet"},
+            owners=OWNERS,
+            deps=[["decisions", "outbox"]],
+        )
+        for channel in CHANNELS
+    ],
+    pool="warehouse",
+)
+def outbox_files(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+    """Write the tick's decisions as files, so that delivery need not open the warehouse."""
+    home = Home.from_environment()
+    window = window_of(context)
+    with open_warehouse(home) as connection:
+        counts = write_outbox(connection, home.outbox, window.end)
+    for channel in CHANNELS:
+        yield dg.MaterializeResult(
+            asset_key=["outbox", channel],
+            metadata={
+                "actions": counts.get(channel, 0),
+                "folder": dg.MetadataValue.path(str(outbox_folder(home.outbox, window.end))),
+            },
+        )
+
+
+@dg.multi_asset(
+    specs=[
+        dg.AssetSpec(
+            ["delivery", channel],
+            group_name="delivery",
+            description=f"What became of the actions that left by {channel}. The outcomes land again, for the next tick.",
+            kinds={"python", channel},
+            owners=OWNERS,
+            deps=[["outbox", channel]],
+        )
+        for channel in CHANNELS
+    ],
+    pool="delivery",
+    retry_policy=dg.RetryPolicy(max_retries=2, delay=30, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL),
+)
+def delivered(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+    """Deliver what is due; the journal sees to it that no action is delivered twice, however often this runs."""
+    home = Home.from_environment()
+    with open_profile(home.sandbox) as profile:
+        try:
+            account = deliver_outbox(home, profile)
+        except DeliveryStoppedError as stopped:
+            context.log.error(f"Not all could be delivered: {stopped}. The rest was: {_parts(stopped.account)}")
+            raise
+    for channel in CHANNELS:
+        parts = account.by_channel.get(channel, {})
+        yield dg.MaterializeResult(
+            asset_key=["delivery", channel],
+            metadata={"actions": parts.get("actions", 0), **{part: parts.get(part, 0) for part in PARTS}},
+        )
+
+
+def _parts(account: DeliveryAccount) -> dict[str, int]:
+    return {part: getattr(account, part) for part in PARTS}

@@ -1,0 +1,31 @@
+"""What several tests share: one simulated shop, landed once."""
+
+import shutil
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from dagster_project.home import Home
+from dagster_project.shop import land_shop
+from dagster_project.tick import prepare_warehouse
+from data.simulator import Shop
+
+SMALL_SHOP = Shop(seed=7, contacts=300, start=datetime(2026, 3, 2), days=6)
+
+
+@pytest.fixture(scope="session")
+def landed_shop(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A small shop whose files have landed, with an empty warehouse beside them. Copy it; do not change it."""
+    folder = tmp_path_factory.mktemp("shop")
+    home = Home(folder / "home")
+    land_shop(SMALL_SHOP, home, folder / "shop")
+    prepare_warehouse(home)
+    return home
+
+
+@pytest.fixture
+def home(landed_shop: Home, tmp_path: Path) -> Home:
+    """A copy of the small shop, to change at will."""
+    shutil.copytree(landed_shop.root, tmp_path / "home")
+    return Home(tmp_path / "home")

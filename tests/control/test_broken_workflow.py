@@ -1,0 +1,68 @@
+"""A broken workflow does not stop the others, and catches up when it is mended."""
+
+import copy
+from datetime import datetime, timedelta
+
+import pytest
+
+from dagster_project import tick as ticks
+from dagster_project import transform
+from dagster_project.home import Home
+from dagster_project.replay import replay
+from dagster_project.tick import prepare_warehouse, run_tick
+from dagster_project.warehouse import open_warehouse
+from dagster_project.windows import Window, split
+
+DAY = timedelta(days=1)
+SPAN = Window(datetime(2026, 3, 2), datetime(2026, 3, 5))
+
+
+def break_model(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    broken = copy.deepcopy(transform.manifest())
+    broken.nodes[f"model.hourbell.{name}"].raw_code = "select no_such_column from {{ ref('abandoned_cart__entered') }}"
+    monkeypatch.setattr(transform, "manifest", lambda: broken)
+
+
+def arrivals(home: Home) -> list[tuple]:
+    with open_warehouse(home) as warehouse:
+        return warehouse.execute(
+            "select enrollment_id, workflow, step, reached_at from decisions.arrivals order by all"
+        ).fetchall()
+
+
+def test_the_others_go_on_and_the_broken_one_catches_up(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second, third = split(SPAN, DAY)
+    run_tick(home, first)
+    with monkeypatch.context() as patch:
+        break_model(patch, "abandoned_cart__reminder")
+        during = run_tick(home, second)
+    assert during.broken == ["abandoned_cart"]
+    with open_warehouse(home) as warehouse:
+        decided = dict(
+            warehouse.execute(
+                "select workflow, count(*) from decisions.candidates where tick_end = ? group by workflow", [second.end]
+            ).fetchall()
+        )
+    assert "abandoned_cart" not in decided
+    assert {"welcome_series", "post_purchase"} <= set(decided)
+    assert sum(during.actions.values()) > 0
+
+    after = run_tick(home, third)
+    assert after.broken == []
+    caught_up = arrivals(home)
+
+    clean = Home(home.root.parent / "clean")
+    clean.prepare()
+    for file in home.landing.rglob("*.parquet"):
+        copied = clean.landing / file.relative_to(home.landing)
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        copied.write_bytes(file.read_bytes())
+    prepare_warehouse(clean)
+    ticks.land(clean, first)
+    replay(clean, split(SPAN, DAY), with_outbox=False)
+    assert caught_up == arrivals(clean)
+    with open_warehouse(home) as warehouse:
+        twice = warehouse.execute(
+            "select action_id from decisions.decisions where outcome = 'send' group by action_id having count(*) > 1"
+        ).fetchall()
+    assert twice == []

@@ -1,0 +1,71 @@
+"""What Dagster shows, and that it runs."""
+
+import os
+from datetime import datetime
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from dagster_project.home import Home
+from dagster_project.tick_run import window_tags
+from dagster_project.windows import Window
+
+
+@pytest.fixture(scope="module")
+def definitions() -> dg.Definitions:
+    from dagster_project.definitions import definitions
+
+    loaded = definitions()
+    return loaded() if callable(loaded) else loaded
+
+
+def test_lineage_leads_from_landing_through_the_steps_to_the_marts(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    mart = next(key for key in graph.get_all_asset_keys() if key.path[-1] == "workflow_performance")
+    upstream, waiting = set(), [mart]
+    while waiting:
+        for parent in graph.get(waiting.pop()).parent_keys:
+            if parent not in upstream:
+                upstream.add(parent)
+                waiting.append(parent)
+    names = {key.path[-1] for key in upstream}
+    assert {"orders", "events", "contact_profile_versions", "abandoned_cart__reminder", "decisions"} <= names
+    assert dg.AssetKey(["raw", "events"]) in upstream
+    assert dg.AssetKey(["landing", "events"]) in upstream
+
+
+def test_each_workflow_is_a_group_with_an_owner(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    steps = [key for key in graph.get_all_asset_keys() if "__" in key.path[-1] and not key.path[-1].startswith("stg")]
+    assert steps
+    for key in steps:
+        node = graph.get(key)
+        assert node.group_name == key.path[-1].split("__")[0]
+        assert node.owners
+
+
+def test_every_landed_table_has_a_blocking_check(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    blocking = {key.asset_key.path[-1] for key in graph.asset_check_keys if graph.get_check_spec(key).blocking}
+    assert blocking == {"contacts", "events", "orders", "order_lines", "products", "consents", "costs", "outcomes"}
+
+
+def test_the_tick_job_runs_end_to_end(
+    definitions: dg.Definitions, home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOURBELL_HOME", str(home.root))
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    window = Window(datetime(2026, 3, 2), datetime(2026, 3, 3))
+    job = definitions.resolve_job_def("tick")
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = job.execute_in_process(instance=instance, tags=window_tags(window))
+        assert result.success
+        counts = {
+            event.asset_key.path[-1]: event.step_materialization_data.materialization.metadata
+            for event in result.get_asset_materialization_events()
+        }
+    assert counts["events"]
+    assert counts["abandoned_cart__reminder"]["dagster/row_count"].value > 0
+    assert counts["email"]
+    assert os.environ["HOURBELL_HOME"] == str(home.root)
