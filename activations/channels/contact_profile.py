@@ -1,0 +1,85 @@
+"""Write a property on a contact's profile: as an identify event, which comes back through landing like any other."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_object
+from activations.outbox import Action
+from activations.spool import spool_file
+
+_IDENTIFIERS = ("user_id", "email", "phone")
+_EVENTS = pl.Schema(
+    {
+        "message_id": pl.String(),
+        "type": pl.String(),
+        "event": pl.String(),
+        "user_id": pl.String(),
+        "anonymous_id": pl.String(),
+        "email": pl.String(),
+        "phone": pl.String(),
+        "properties": pl.String(),
+        "traits": pl.String(),
+        "context": pl.String(),
+        "source": pl.String(),
+        "occurred_at": pl.Datetime("us"),
+    }
+)
+
+
+def open_channel(setting: Setting) -> "ContactProfileChannel":
+    """The channel into the profiles of our own contacts."""
+    return ContactProfileChannel(setting)
+
+
+@dataclass(frozen=True)
+class ContactProfileChannel:
+    """Keyed: an event's id is the action's, and landing takes each id once."""
+
+    setting: Setting
+    name: str = "profile"
+    provider: str = "hourbell"
+    kinds: frozenset[str] = frozenset({"set_property", "add_tag", "remove_tag"})
+    idempotency: Idempotency = "keyed"
+    batch_size: int = 5_000
+    rate: float | None = None
+    ask_after: float = 0.0
+
+    def validate(self, address: str | None) -> str:
+        """The contact's own id; who it is in landing is said by the profile."""
+        return address or ""
+
+    def message_id(self, action_id: int) -> str:
+        return f"hourbell-{action_id}"
+
+    def render(self, action: Action, message_id: str) -> Message:
+        context, profile = json_object("context", action.context), json_object("profile", action.profile)
+        identifiers = {name: str(profile[name]) for name in _IDENTIFIERS if profile.get(name)}
+        if not identifiers:
+            raise UnsendableError("the contact has no user_id, e-mail address or telephone number to write to")
+        name = context.get("property")
+        if not isinstance(name, str) or not name.strip() or "value" not in context:
+            raise UnsendableError("the context names no property and value")
+        event = {
+            "message_id": message_id,
+            "type": "identify",
+            **identifiers,
+            "traits": json.dumps({name: context["value"]}),
+            "context": json.dumps({"workflow": action.workflow, "step": action.step}),
+            "source": self.provider,
+        }
+        return Message(action.action_id, message_id, self.validate(action.address), json.dumps(event).encode())
+
+    async def push(self, batch: Sequence[Message]) -> list[Answer]:
+        now = self.setting.now()
+        events = [{**json.loads(message.content), "occurred_at": now} for message in batch]
+        spool_file(self.setting.spool, "events", pl.DataFrame(events, _EVENTS))
+        return [Answer(message.action_id, "accepted", provider_message_id=message.message_id) for message in batch]
+
+    async def ask(self, message_ids: Sequence[str]) -> Mapping[str, str]:
+        return {}
+
+    async def close(self) -> None:
+        """Nothing is held open."""

@@ -1,0 +1,134 @@
+"""E-mail over SMTP, with a text and an HTML part."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from email_validator import EmailNotValidError, validate_email
+
+from activations import mime
+from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_object
+from activations.errors import HourbellError
+from activations.links import preferences_link, unsubscribe_link
+from activations.outbox import Action
+from activations.profile import Profile
+from activations.rendering import Rendered, Templates
+from activations.sandbox.store import find
+from activations.transport.smtp import SmtpPool
+
+
+def open_channel(setting: Setting) -> "EmailChannel":
+    """The channel over the profile's mail server; raises HourbellError where templates or shop.yml cannot be used."""
+    templates = Templates(setting.templates)
+    profile = setting.profile
+    if profile.is_live and templates.shop.is_example:
+        raise HourbellError(
+            f"{setting.templates / 'shop.yml'} still describes the example shop ({templates.shop.sender}). Put your "
+            "own name and addresses there before you go live."
+        )
+    return EmailChannel(profile, templates, SmtpPool(profile, templates.shop.sender))
+
+
+@dataclass(frozen=True)
+class EmailChannel:
+    """A mail server is blind: it takes the same message any number of times. Only a sandbox can be asked."""
+
+    profile: Profile
+    templates: Templates
+    pool: SmtpPool
+    name: str = "email"
+    kinds: frozenset[str] = frozenset({"send"})
+    batch_size: int = 500
+    rate: float | None = None
+    ask_after: float = 0.5
+
+    @property
+    def provider(self) -> str:
+        return "sandbox" if self.profile.smtp.kept_in else self.profile.smtp.host
+
+    @property
+    def idempotency(self) -> Idempotency:
+        return "askable" if self.profile.smtp.kept_in else "blind"
+
+    def validate(self, address: str | None) -> str:
+        if not address:
+            raise UnsendableError("no e-mail address")
+        try:
+            checked = validate_email(
+                address,
+                allow_smtputf8=False,
+                check_deliverability=False,
+                # a rehearsal's addresses may be ones that cannot exist
+                test_environment=not self.profile.is_live,
+            )
+        except EmailNotValidError as error:
+            raise UnsendableError(f"not an e-mail address: {error}") from error
+        return str(checked.ascii_email)
+
+    def message_id(self, action_id: int) -> str:
+        return f"<{action_id}.hourbell@{self.templates.shop.sender.rpartition('@')[2]}>"
+
+    def render(self, action: Action, message_id: str) -> Message:
+        recipient = self.validate(action.address)
+        if action.template is None:
+            raise UnsendableError("no template is named")
+        links = self._links(action)
+        rendered = self.templates.render(
+            action.template,
+            contact={
+                "locale": action.locale,
+                "timezone": action.timezone,
+                **json_object("profile", action.profile),
+            },
+            context=json_object("context", action.context, parse_float=Decimal),
+            message={"topic": action.topic, "variant": action.variant, **links},
+        )
+        return Message(
+            action.action_id,
+            message_id,
+            recipient,
+            mime.email_bytes(
+                self._headers(action, message_id, recipient, rendered, links),
+                text=rendered.text,
+                html=rendered.html,
+                boundary=f"=_hourbell_{action.action_id}",
+            ),
+        )
+
+    async def push(self, batch: Sequence[Message]) -> list[Answer]:
+        return await self.pool.send(batch)
+
+    async def ask(self, message_ids: Sequence[str]) -> Mapping[str, str]:
+        kept_in = self.profile.smtp.kept_in
+        if kept_in is None:
+            return {}
+        return {received.message_id: f"kept as {received.number}" for received in find(kept_in, message_ids)}
+
+    async def close(self) -> None:
+        await self.pool.close()
+
+    def _links(self, action: Action) -> dict[str, str]:
+        """Who gets a promotional message can leave its topic; what belongs to an order is sent regardless."""
+        shop, key = self.templates.shop, self.profile.link_key
+        links = {"preferences_url": preferences_link(shop.preferences_url, action, key)}
+        if action.topic_kind != "transactional":
+            links["unsubscribe_url"] = unsubscribe_link(shop.unsubscribe_url, action, key)
+        return links
+
+    def _headers(
+        self, action: Action, message_id: str, recipient: str, rendered: Rendered, links: Mapping[str, str]
+    ) -> dict[str, str]:
+        shop = self.templates.shop
+        headers = {
+            "From": mime.mailbox(shop.name, shop.sender),
+            "To": recipient,
+            "Subject": rendered.subject,
+            # not the clock, so that a message that is sent anew after a crash is the same
+            "Date": mime.date(max(action.tick_end, action.send_after or action.tick_end)),
+            "Message-ID": message_id,
+            "Feedback-ID": ":".join((action.template or "", action.workflow, action.topic or "", "hourbell")),
+        }
+        if unsubscribe := links.get("unsubscribe_url"):
+            headers["List-Unsubscribe"] = f"<{unsubscribe}>"
+            headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+        return headers

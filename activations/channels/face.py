@@ -1,0 +1,117 @@
+"""What every channel looks like to delivery. A new channel is one module with this face and a line in the registry."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from activations.outbox import Action
+from activations.profile import Profile
+
+Idempotency = Literal["keyed", "askable", "blind"]
+"""What can be done about a call whose answer never came.
+
+keyed: make it again, the provider takes the same action only once. askable: ask whether it arrived, and make it again
+if not. blind: neither, so that it stays unknown and is never made again.
+"""
+
+Status = Literal["accepted", "rejected", "retry", "in doubt", "untried"]
+"""accepted, rejected: final. retry: not taken, and may be another time. in doubt: the answer never came. untried: the
+provider was not reached."""
+
+
+class UnsendableError(Exception):
+    """This action can never be carried; the message says why, and becomes its reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An action, ready for the provider. The same action gives the same bytes."""
+
+    action_id: int
+    message_id: str
+    address: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the provider said to one message."""
+
+    action_id: int
+    status: Status
+    reason: str | None = None
+    provider_message_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a channel is made from."""
+
+    profile: Profile
+    now: Callable[[], datetime]
+    """The time by which is sent, naive UTC; a simulated one in a rehearsal."""
+    spool: Path
+    """Where files wait for landing."""
+    templates: Path
+
+
+class Channel(Protocol):
+    """A way to act on contacts. `render` and `validate` raise UnsendableError; `push` answers for every message."""
+
+    @property
+    def name(self) -> str:
+        """As in the outbox."""
+
+    @property
+    def provider(self) -> str:
+        """Who carries it."""
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The kinds of action that it can do."""
+
+    @property
+    def idempotency(self) -> Idempotency: ...
+
+    @property
+    def batch_size(self) -> int:
+        """Actions that are claimed, pushed and recorded together: as many as are in doubt after a crash."""
+
+    @property
+    def rate(self) -> float | None:
+        """Messages a second that the provider takes; None is as many as it can."""
+
+    @property
+    def ask_after(self) -> float:
+        """Seconds after which the provider knows for certain what reached it before."""
+
+    def validate(self, address: str | None) -> str:
+        """The address as the provider wants it."""
+
+    def message_id(self, action_id: int) -> str:
+        """The id under which the provider, or the recipient, knows the action: the same whenever it is asked for."""
+
+    def render(self, action: Action, message_id: str) -> Message: ...
+
+    async def push(self, batch: Sequence[Message]) -> list[Answer]: ...
+
+    async def ask(self, message_ids: Sequence[str]) -> Mapping[str, str]:
+        """The provider's id for each message that it has received; those it never saw are left out."""
+
+    async def close(self) -> None:
+        """Let go of connections; the next push opens new ones."""
+
+
+def json_object(column: str, text: str | None, parse_float: Callable[[str], float | Decimal] = float) -> dict[str, Any]:
+    """Read a column that holds a JSON object, null being an empty one; raises UnsendableError."""
+    try:
+        value = json.loads(text or "{}", parse_float=parse_float)
+    except ValueError as error:
+        raise UnsendableError(f"the column {column} holds no JSON") from error
+    if not isinstance(value, dict):
+        raise UnsendableError(f"the column {column} holds no JSON object")
+    return value

@@ -1,0 +1,11 @@
+"""The channels that delivery knows, by the name that the outbox gives them."""
+
+from collections.abc import Callable, Mapping
+
+from activations.channels import contact_profile, email
+from activations.channels.face import Channel, Setting
+
+CHANNELS: Mapping[str, Callable[[Setting], Channel]] = {
+    "email": email.open_channel,
+    "profile": contact_profile.open_channel,
+}

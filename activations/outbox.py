@@ -1,0 +1,132 @@
+"""Read the outbox: Parquet files by tick and channel, a batch of actions at a time."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from activations.errors import HourbellError
+
+_TIMESTAMP = pa.timestamp("us")
+SCHEMA = pa.schema(
+    [
+        ("action_id", pa.int64()),
+        ("tick_end", _TIMESTAMP),
+        ("workflow", pa.string()),
+        ("step", pa.string()),
+        ("enrollment_id", pa.int64()),
+        ("contact_id", pa.int64()),
+        ("kind", pa.string()),
+        ("channel", pa.string()),
+        ("address", pa.string()),
+        ("template", pa.string()),
+        ("topic", pa.string()),
+        ("topic_kind", pa.string()),
+        ("variant", pa.string()),
+        ("locale", pa.string()),
+        ("timezone", pa.string()),
+        ("profile", pa.string()),
+        ("context", pa.string()),
+        ("send_after", _TIMESTAMP),
+        ("expires_at", _TIMESTAMP),
+    ]
+)
+_MEND = "Run the tick that wrote it again; nothing of the file was sent."
+
+
+class OutboxFileError(HourbellError):
+    """A file of the outbox is not as it must be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing to do for one contact. Timestamps are naive UTC; `profile` and `context` are JSON text."""
+
+    action_id: int
+    tick_end: datetime
+    workflow: str
+    step: str
+    enrollment_id: int | None
+    contact_id: int | None
+    kind: str
+    channel: str
+    address: str | None
+    template: str | None
+    topic: str | None
+    topic_kind: str | None
+    variant: str | None
+    locale: str | None
+    timezone: str | None
+    profile: str | None
+    context: str | None
+    send_after: datetime | None
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxFile:
+    """A file of the outbox. `fingerprint` changes whenever the file is written again."""
+
+    path: Path
+    name: str
+    channel: str
+    fingerprint: str
+
+
+def outbox_files(outbox: Path) -> list[OutboxFile]:
+    """The files of the outbox, oldest tick first; none where nothing has been decided yet."""
+    found = []
+    for path in sorted(outbox.glob("tick=*/[!.]*.parquet")):
+        status = path.stat()
+        found.append(
+            OutboxFile(path, f"{path.parent.name}/{path.name}", path.stem, f"{status.st_size}-{status.st_mtime_ns}")
+        )
+    return found
+
+
+def count_actions(file: OutboxFile) -> int:
+    """The number of actions in a file, from its footer; raises OutboxFileError where it cannot be read."""
+    with _open(file.path) as parquet:
+        return int(parquet.metadata.num_rows)
+
+
+def read_actions(file: OutboxFile, batch_size: int) -> Iterator[list[Action]]:
+    """The actions of a file, at most `batch_size` at a time and never all in memory.
+
+    Raises OutboxFileError naming the file where it cannot be read, lacks a column, or holds another channel's actions.
+    """
+    with _open(file.path) as parquet:
+        missing = [name for name in SCHEMA.names if name not in parquet.schema_arrow.names]
+        if missing:
+            raise OutboxFileError(f"The outbox file {file.path} lacks the column {', '.join(missing)}. {_MEND}")
+        try:
+            for batch in parquet.iter_batches(batch_size, columns=SCHEMA.names):
+                actions = [Action(**row) for row in batch.select(SCHEMA.names).cast(SCHEMA).to_pylist()]
+                _check(file, actions)
+                yield actions
+        except (pa.ArrowException, OSError) as error:
+            raise OutboxFileError(f"The outbox file {file.path} cannot be read: {error}. {_MEND}") from error
+
+
+def _check(file: OutboxFile, actions: list[Action]) -> None:
+    for action in actions:
+        if action.action_id is None or action.tick_end is None:
+            raise OutboxFileError(
+                f"The outbox file {file.path} holds a row without action_id or tick_end: "
+                f"{action.workflow}, {action.step}, contact {action.contact_id}. {_MEND}"
+            )
+        if action.channel != file.channel:
+            raise OutboxFileError(
+                f"The outbox file {file.path} holds action {action.action_id}, which is for {action.channel!r}. {_MEND}"
+            )
+
+
+def _open(path: Path) -> pq.ParquetFile:
+    try:
+        # without pre-buffering a row group is read page by page, so that memory stays flat
+        return pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20)
+    except (pa.ArrowException, OSError) as error:
+        raise OutboxFileError(f"The outbox file {path} cannot be read: {error}. {_MEND}") from error

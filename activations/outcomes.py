@@ -1,0 +1,37 @@
+"""What became of actions, as files for landing."""
+
+from pathlib import Path
+
+import polars as pl
+
+from activations.journal import Journal
+from activations.spool import spool_file
+
+_ROWS_A_FILE = 10_000
+OUTCOMES = pl.Schema(
+    {
+        "action_id": pl.Int64(),
+        "channel": pl.String(),
+        "status": pl.String(),
+        "reason": pl.String(),
+        "provider": pl.String(),
+        "provider_message_id": pl.String(),
+        "occurred_at": pl.Datetime("us"),
+    }
+)
+_FROM = {"occurred_at": "settled_at"}
+
+
+def write_outcomes(journal: Journal, spool: Path) -> int:
+    """Put the outcomes of newly settled actions into the spool, and return how many.
+
+    Each is written once. After a crash in between it may be written a second time, which its natural key makes
+    harmless.
+    """
+    written = 0
+    while rows := journal.unwritten_outcomes(_ROWS_A_FILE):
+        columns = {name: [row[_FROM.get(name, name)] for row in rows] for name in OUTCOMES}
+        spool_file(spool, "outcomes", pl.DataFrame(columns, OUTCOMES))
+        journal.outcomes_written([row["action_id"] for row in rows])
+        written += len(rows)
+    return written

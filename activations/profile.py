@@ -1,0 +1,124 @@
+"""Which hosts may be reached. Only a profile that is live on purpose leaves this machine."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from activations.errors import HourbellError
+from activations.sandbox.server import Sandbox
+
+LIVE = "live"
+SANDBOX = "sandbox"
+_SANDBOX_LINK_KEY = b"links of the sandbox lead nowhere"
+
+Security = Literal["none", "starttls", "tls"]
+_SECURITY: Mapping[str, tuple[Security, int]] = {"smtp": ("starttls", 587), "smtps": ("tls", 465)}
+
+
+@dataclass(frozen=True)
+class SmtpServer:
+    """A server that takes mail."""
+
+    host: str
+    port: int
+    security: Security = "none"
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    kept_in: Path | None = None
+    """Where a sandbox keeps what it received, so that it can be asked; None for a server that cannot be asked."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Where messages go, and which hosts may be reached on the way."""
+
+    name: str
+    smtp: SmtpServer
+    allowed_hosts: frozenset[str] = frozenset()
+    link_key: bytes = field(default=_SANDBOX_LINK_KEY, repr=False)
+    """Signs the links in messages."""
+
+    @property
+    def is_live(self) -> bool:
+        return self.name == LIVE
+
+
+def live_profile(environment: Mapping[str, str]) -> Profile:
+    """The live profile as the environment describes it; raises HourbellError naming the variable that is missing."""
+    url = _needed(environment, "HOURBELL_SMTP_URL", "where mail goes, as in smtp://user:password@host:587")
+    hosts = _needed(environment, "HOURBELL_ALLOWED_HOSTS", "the hosts that may be reached, separated by commas")
+    key = _needed(environment, "HOURBELL_LINK_KEY", "a secret that signs the links in messages")
+    if len(key) < 16:
+        raise HourbellError("HOURBELL_LINK_KEY is too short to be a secret. Give it 16 characters or more.")
+    allowed = frozenset(plain_host(host) for host in hosts.split(",") if host.strip())
+    server = smtp_server(url)
+    if plain_host(server.host) not in allowed:
+        raise HourbellError(
+            f"HOURBELL_SMTP_URL names {server.host}, which is not in HOURBELL_ALLOWED_HOSTS. "
+            "Add it there if mail is to go to it."
+        )
+    return Profile(LIVE, server, allowed, key.encode())
+
+
+@contextmanager
+def open_profile(sandbox: Path, environment: Mapping[str, str] | None = None) -> Iterator[Profile]:
+    """The profile that the environment asks for; the sandbox's server runs meanwhile, where that is the one.
+
+    HOURBELL_PROFILE=live is live. Any other name stays on this machine: mail goes to HOURBELL_SMTP_URL if that is set
+    (a mail catcher on loopback), else to a sandbox that keeps what it receives in the given folder.
+    """
+    environment = os.environ if environment is None else environment
+    name = environment.get("HOURBELL_PROFILE", "").strip().lower() or SANDBOX
+    if name == LIVE:
+        yield live_profile(environment)
+    elif url := environment.get("HOURBELL_SMTP_URL"):
+        yield Profile(name, smtp_server(url))
+    else:
+        with Sandbox(sandbox) as server:
+            yield sandbox_profile(server, name)
+
+
+def sandbox_profile(server: Sandbox, name: str = SANDBOX) -> Profile:
+    """The profile that sends to a sandbox that runs."""
+    return Profile(name, SmtpServer(server.host, server.port, kept_in=server.folder))
+
+
+def smtp_server(url: str) -> SmtpServer:
+    """Read smtp://user:password@host:port (STARTTLS; without it by ?tls=no) or smtps://…; raises HourbellError."""
+    # the url holds a secret: no message quotes it
+    mend = "Write it as smtp://user:password@host:587 or smtps://user:password@host:465."
+    try:
+        parts = urlsplit(url.strip())
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise HourbellError(f"HOURBELL_SMTP_URL is no address of a server. {mend}") from error
+    if parts.scheme not in _SECURITY or not host:
+        raise HourbellError(f"HOURBELL_SMTP_URL is no address of a mail server. {mend}")
+    security, usual_port = _SECURITY[parts.scheme]
+    if parse_qs(parts.query).get("tls") == ["no"]:
+        security = "none"
+    return SmtpServer(
+        host=host,
+        port=port or usual_port,
+        security=security,
+        username=unquote(parts.username) if parts.username else None,
+        password=unquote(parts.password) if parts.password else None,
+    )
+
+
+def plain_host(host: str) -> str:
+    """A host's name as it is compared."""
+    return host.strip().rstrip(".").lower()
+
+
+def _needed(environment: Mapping[str, str], name: str, meaning: str) -> str:
+    value = environment.get(name, "").strip()
+    if not value:
+        raise HourbellError(
+            f"HOURBELL_PROFILE is live, and {name} is not set: {meaning}. Set it, or unset HOURBELL_PROFILE."
+        )
+    return value

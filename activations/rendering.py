@@ -1,0 +1,241 @@
+"""Turn a template and what is known of a contact into a message.
+
+Templates are Liquid, which runs no code, and what is put into them is data: escaped in HTML, never read as a template.
+A field that is missing, null or blank rejects the message, unless the template says what to write instead
+(`{{ contact.first_name | default: 'there' }}`).
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+from babel.numbers import format_currency
+from liquid import BoundTemplate, CachingDictLoader, Environment
+from liquid.exceptions import FilterArgumentError, LiquidError, UndefinedError
+from liquid.undefined import FalsyStrictUndefined
+
+from activations.channels.face import UnsendableError
+from activations.errors import HourbellError
+from activations.mime import one_line
+from activations.shop import Shop, read_shop
+
+LAYOUT = "layout"
+SUBJECT, PREHEADER, HTML, TEXT = "subject.liquid", "preheader.liquid", "body.html.liquid", "body.txt.liquid"
+_SUBJECT_LIMIT = 300
+_CONTENT = "{{ content }}"
+_OF_THE_LAYOUT = frozenset({"subject", "preheader"})
+_UNDEFINED = re.compile(r"^'?([\w.\[\]'\"-]+?)'? is undefined$")
+
+CONTACT_FIELDS = frozenset({"user_id", "email", "phone", "first_name", "last_name", "country", "locale", "timezone"})
+MESSAGE_FIELDS = frozenset({"topic", "variant", "unsubscribe_url", "preferences_url"})
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What the recipient will read."""
+
+    subject: str
+    html: str
+    text: str
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """A template that was read; the preheader is what mailboxes show beside the subject."""
+
+    subject: BoundTemplate
+    preheader: BoundTemplate | None
+    html: BoundTemplate
+    text: BoundTemplate
+
+    def all(self) -> list[BoundTemplate]:
+        return [part for part in (self.subject, self.preheader, self.html, self.text) if part is not None]
+
+
+class _Environment(Environment):
+    """Liquid that refuses what is unknown, and what has no end."""
+
+    loop_iteration_limit = 10_000
+
+    def __init__(self, partials: Mapping[str, str], *, autoescape: bool) -> None:
+        super().__init__(
+            loader=CachingDictLoader(dict(partials)), undefined=FalsyStrictUndefined, autoescape=autoescape
+        )
+        self.add_filter("money", money)
+
+
+class Templates:
+    """The templates of a folder: a folder each, with `subject.liquid`, `body.html.liquid` and `body.txt.liquid`.
+
+    The folder `layout` holds what is around every message, and pieces for use with `render`. Raises HourbellError where
+    the layout or shop.yml cannot be used.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.shop: Shop = read_shop(folder)
+        self._html = _Environment(self._pieces(".html.liquid"), autoescape=True)
+        self._text = _Environment(self._pieces(".txt.liquid"), autoescape=False)
+        self._read: dict[str, _Parts] = {}
+        self._html_layout = self._read_layout(self._html, HTML)
+        self._text_layout = self._read_layout(self._text, TEXT)
+
+    @property
+    def names(self) -> list[str]:
+        return sorted(
+            path.name
+            for path in self.folder.iterdir()
+            if path.is_dir() and path.name[0] not in "._" and path.name != LAYOUT
+        )
+
+    @cached_property
+    def _shop_fields(self) -> Mapping[str, str]:
+        return self.shop.as_fields()
+
+    def render(
+        self, template: str, *, contact: Mapping[str, Any], context: Mapping[str, Any], message: Mapping[str, Any]
+    ) -> Rendered:
+        """Render a message; raises UnsendableError naming the template and the field or the fault."""
+        parts = self._parts(template)
+        fields = {
+            "contact": _present(contact),
+            "context": _present(context),
+            "message": _present(message),
+            "shop": self._shop_fields,
+        }
+        try:
+            subject = one_line(parts.subject.render(**fields))
+            preheader = one_line(parts.preheader.render(**fields)) if parts.preheader else ""
+            html = parts.html.render(**fields, subject=subject, preheader=preheader)
+            text = parts.text.render(**fields, subject=subject)
+        except UndefinedError as error:
+            raise UnsendableError(f"template {template} needs {_field(error)}, which is not known") from error
+        except LiquidError as error:
+            raise UnsendableError(f"template {template} cannot be rendered: {error.message}") from error
+        if not subject:
+            raise UnsendableError(f"template {template} has an empty subject")
+        if len(subject) > _SUBJECT_LIMIT:
+            raise UnsendableError(f"template {template}: the subject has more than {_SUBJECT_LIMIT} characters")
+        return Rendered(subject, html, text)
+
+    def needs(self, template: str) -> dict[str, frozenset[str]]:
+        """The fields that a template refers to, by what they belong to (`contact`, `context`, …).
+
+        Raises UnsendableError where there is no such template, or it cannot be read.
+        """
+        needed: dict[str, set[str]] = {}
+        for part in self._parts(template).all():
+            for root, variables in part.analyze().globals.items():
+                if root in _OF_THE_LAYOUT:
+                    continue
+                names = {str(variable.segments[1]) for variable in variables if len(variable.segments) > 1}
+                needed.setdefault(root, set()).update(names)
+        return {root: frozenset(names) for root, names in needed.items()}
+
+    def _parts(self, template: str) -> _Parts:
+        if template not in self._read:
+            self._read[template] = self._read_parts(template)
+        return self._read[template]
+
+    def _read_parts(self, template: str) -> _Parts:
+        folder = self.folder / template
+        if not re.fullmatch(r"\w+", template) or template == LAYOUT or not folder.is_dir():
+            raise UnsendableError(f"there is no template {template!r}")
+        preheader = folder / PREHEADER
+        try:
+            return _Parts(
+                subject=self._parse(self._text, folder / SUBJECT),
+                preheader=self._parse(self._text, preheader) if preheader.exists() else None,
+                html=self._parse(self._html, folder / HTML, self._html_layout),
+                text=self._parse(self._text, folder / TEXT, self._text_layout),
+            )
+        except OSError as error:
+            raise UnsendableError(f"template {template} lacks {Path(error.filename).name}") from error
+        except LiquidError as error:
+            raise UnsendableError(f"template {template} is not valid Liquid: {error.message}") from error
+
+    def _parse(self, environment: Environment, path: Path, layout: str = _CONTENT) -> BoundTemplate:
+        source = path.read_text(encoding="utf-8").strip()
+        # by itself first, so that what is left open in it cannot swallow the layout
+        environment.from_string(source, name=path.name, path=path)
+        return environment.from_string(layout.replace(_CONTENT, source), name=path.name, path=path)
+
+    def _read_layout(self, environment: Environment, name: str) -> str:
+        path = self.folder / LAYOUT / name
+        try:
+            layout = path.read_text(encoding="utf-8")
+            environment.from_string(layout)
+        except OSError as error:
+            raise HourbellError(f"{path} cannot be read: {error.strerror}. It goes around each message.") from error
+        except LiquidError as error:
+            raise HourbellError(f"{path} is not valid Liquid: {error.message}. Mend it.") from error
+        if layout.count(_CONTENT) != 1:
+            raise HourbellError(f"{path} must hold {_CONTENT} once, where the message goes.")
+        return layout
+
+    def _pieces(self, suffix: str) -> dict[str, str]:
+        return {
+            path.name.removesuffix(suffix): path.read_text(encoding="utf-8")
+            for path in sorted((self.folder / LAYOUT).glob(f"*{suffix}"))
+        }
+
+
+def check_templates(templates: Templates, uses: Mapping[str, Collection[str]] | None = None) -> list[str]:
+    """What is wrong with the templates, each in one sentence; nothing where all can be sent.
+
+    `uses` says which columns the steps that use a template carry, by template; a template that is not in it is only
+    checked for fields that no message has.
+    """
+    problems = []
+    carried = uses or {}
+    for name in sorted({*templates.names, *carried}):
+        try:
+            needed = templates.needs(name)
+        except UnsendableError as error:
+            problems.append(f"{error}.")
+            continue
+        known: dict[str, Collection[str]] = {
+            "contact": CONTACT_FIELDS,
+            "message": MESSAGE_FIELDS,
+            "shop": templates.shop.as_fields(),
+            "context": carried.get(name, needed.get("context", ())),
+        }
+        for root, fields in sorted(needed.items()):
+            if root not in known:
+                problems.append(f"template {name} refers to {root}, which no message has.")
+            problems += [
+                f"template {name} needs {root}.{field}, which its steps do not carry."
+                for field in sorted(fields - set(known.get(root, fields)))
+            ]
+    return problems
+
+
+def money(amount: object, currency: object) -> str:
+    """The Liquid filter `money`, as in `{{ context.order_total | money: context.currency }}`."""
+    try:
+        return _money(str(amount), str(currency))
+    except InvalidOperation as error:
+        raise FilterArgumentError(f"{amount!r} is no amount of money", token=None) from error
+
+
+@lru_cache(maxsize=10_000)
+def _money(amount: str, currency: str) -> str:
+    return format_currency(Decimal(amount), currency, locale="en_GB")
+
+
+def _present(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Only what is there: null and blank count as missing."""
+    return {
+        name: value
+        for name, value in fields.items()
+        if value is not None and not (isinstance(value, str) and not value.strip())
+    }
+
+
+def _field(error: UndefinedError) -> str:
+    found = _UNDEFINED.match(str(error.message))
+    return found[1] if found else str(error.message)

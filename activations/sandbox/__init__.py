@@ -1,0 +1,1 @@
+"""A mail server on this machine that keeps and shows what it receives, and passes nothing on."""

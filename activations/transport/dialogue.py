@@ -1,0 +1,192 @@
+"""One SMTP connection: hand over a message in as few round trips as the server allows.
+
+aiosmtplib connects, encrypts and authenticates; the dialogue then takes the connection over, because a mail at a time
+in lock-step is what limits that library (MAIL, RCPT and DATA go out together here, as RFC 2920 has it).
+"""
+
+import asyncio
+import re
+from collections import deque
+from dataclasses import dataclass
+from typing import Literal
+
+_REPLY_LIMIT = 64 * 1024
+_LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)
+
+Verdict = Literal["accepted", "rejected", "retry", "sender refused", "not sent", "in doubt"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the server said."""
+
+    code: int
+    text: str
+
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.code < 300
+
+    @property
+    def is_final(self) -> bool:
+        """Whether asking again would be answered the same."""
+        return self.code >= 500
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """How the handing over of one message ended: `not sent` is certain, `in doubt` is not."""
+
+    verdict: Verdict
+    text: str
+
+
+class ConnectionLostError(ConnectionError):
+    """The server went away, or stopped making sense."""
+
+
+class Dialogue(asyncio.Protocol):
+    """Speaks over a connection on which the server has been greeted. `timeout` is in seconds, for each reply."""
+
+    def __init__(self, transport: asyncio.Transport, *, pipelining: bool, timeout: float) -> None:
+        self._transport = transport
+        self._pipelining = pipelining
+        self._timeout = timeout
+        self._buffer = bytearray()
+        self._lines: list[str] = []
+        self._replies: deque[Reply] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+        self._lost: Exception | None = None
+        self._unfinished = False
+        transport.set_protocol(self)
+
+    @property
+    def is_usable(self) -> bool:
+        return self._lost is None and not self._transport.is_closing()
+
+    async def hand_over(self, sender: str, recipient: str, content: bytes) -> Handover:
+        """Send one message (lines end with CRLF) to one recipient."""
+        if not (sender + recipient).isprintable() or ">" in sender + recipient:
+            return Handover("rejected", "the address would end the command that it stands in")
+        try:
+            refused = await self._announce(sender, recipient)
+        except (ConnectionLostError, TimeoutError) as error:
+            self.close()
+            return Handover("not sent", _reason(error))
+        if refused is not None:
+            if refused.text.startswith("421") or not self.is_usable:
+                self.close()
+            return refused
+        self._write(_LEADING_DOT.sub(b"..", content) + b".\r\n")
+        try:
+            reply = await self._reply()
+        except (ConnectionLostError, TimeoutError) as error:
+            self.close()
+            return Handover("in doubt", _reason(error))
+        if reply.code == 421:
+            self.close()
+        return Handover(_verdict(reply), reply.text if reply.is_success else str(reply))
+
+    async def quit(self) -> None:
+        """Part as the protocol asks for; a server that has gone is no concern any more."""
+        if self.is_usable:
+            try:
+                self._write(b"QUIT\r\n")
+                await self._reply()
+            except (ConnectionLostError, TimeoutError):
+                pass
+        self.close()
+
+    def close(self) -> None:
+        self._lost = self._lost or ConnectionLostError("the connection was closed")
+        self._transport.close()
+
+    async def _announce(self, sender: str, recipient: str) -> Handover | None:
+        """Name sender and recipient and ask to send; None where the server waits for the message."""
+        if self._unfinished:
+            self._write(b"RSET\r\n")
+            if not (await self._reply()).is_success:
+                raise ConnectionLostError("the server would not begin anew")
+        self._unfinished = True
+        commands = [f"MAIL FROM:<{sender}>\r\n".encode(), f"RCPT TO:<{recipient}>\r\n".encode(), b"DATA\r\n"]
+        if self._pipelining:
+            self._write(b"".join(commands))
+            replies = [await self._reply() for _ in commands]
+        else:
+            replies = []
+            for command in commands:
+                self._write(command)
+                replies.append(await self._reply())
+                if not replies[-1].is_success:
+                    break
+        mail, *rest = replies
+        if not mail.is_success:
+            return Handover("sender refused" if mail.is_final else "retry", str(mail))
+        if rest and not rest[0].is_success:
+            if len(rest) > 1 and rest[1].code == 354:
+                # the server takes a message for nobody: it gets an empty one
+                self._write(b".\r\n")
+                await self._reply()
+            return Handover(_verdict(rest[0]), str(rest[0]))
+        if rest[1].code != 354:
+            return Handover(_verdict(rest[1]), str(rest[1]))
+        self._unfinished = False
+        return None
+
+    async def _reply(self) -> Reply:
+        if not self._replies:
+            if self._lost is not None:
+                raise self._lost
+            self._waiter = asyncio.get_running_loop().create_future()
+            async with asyncio.timeout(self._timeout):
+                await self._waiter
+        return self._replies.popleft()
+
+    def _write(self, data: bytes) -> None:
+        if self._lost is not None:
+            raise self._lost
+        self._transport.write(data)
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        while (end := self._buffer.find(b"\n")) >= 0:
+            line = self._buffer[:end].rstrip(b"\r").decode("utf-8", "replace")
+            del self._buffer[: end + 1]
+            if not re.match(r"[2-5]\d\d(?:[ -]|$)", line):
+                self._fail(ConnectionLostError(f"the server answered with something else than SMTP: {line[:80]!r}"))
+                return
+            self._lines.append(line[4:])
+            if line[3:4] != "-":
+                self._replies.append(Reply(int(line[:3]), " ".join(self._lines).strip()))
+                self._lines = []
+                self._wake()
+        if len(self._buffer) > _REPLY_LIMIT or len(self._lines) > _REPLY_LIMIT // 64:
+            self._fail(ConnectionLostError("the server's answer has no end"))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._fail(ConnectionLostError(f"the connection was lost{f': {error}' if error else ''}"))
+
+    def _fail(self, error: ConnectionLostError) -> None:
+        self._lost = self._lost or error
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(self._lost)
+        self._waiter = None
+        self._transport.close()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+        self._waiter = None
+
+
+def _verdict(reply: Reply) -> Verdict:
+    if reply.is_success:
+        return "accepted"
+    return "rejected" if reply.is_final else "retry"
+
+
+def _reason(error: Exception) -> str:
+    return str(error) or "the server did not answer in time"

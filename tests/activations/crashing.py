@@ -1,0 +1,106 @@
+"""A deliverer in a process of its own, which dies where it is told to."""
+
+import os
+import resource
+import signal
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from rehearsal import PROCESSES, Place
+
+import activations.delivery
+from activations.channel_delivery import ChannelDelivery
+from activations.errors import HourbellError
+from activations.journal import Claim, Claims, Journal, Settlement, open_journal
+
+POINTS = ("claimed", "called", "answered", "recorded")
+"""After the claim, in the call, after the answers, after the record: all of the second batch."""
+BATCH = 20
+
+
+def start(place: Place, port: int, **how: Any) -> Any:
+    process = PROCESSES.Process(target=_deliver, args=(place, port), kwargs=how)
+    process.start()
+    return process
+
+
+def _deliver(
+    place: Place,
+    port: int,
+    *,
+    point: str | None = None,
+    blind: bool = False,
+    send_then_mark: bool = False,
+    file_limit: int | None = None,
+    batch_size: int = BATCH,
+) -> None:
+    if point is not None:
+        _die_at(point)
+    if send_then_mark:
+        activations.delivery.open_journal = _open_send_then_mark
+    if file_limit is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))
+        try:
+            place.deliver(port, batch_size=batch_size)
+        except HourbellError as error:
+            (place.root / "error.txt").write_text(str(error))
+            os._exit(1)
+        os._exit(0)
+    place.deliver(port, blind=blind, batch_size=batch_size)
+
+
+def _die_at(point: str) -> None:
+    """Die in the second batch. In the call itself it is the sandbox that kills, when it has part of the batch."""
+    seen = {"claimed": 0, "recorded": 0, "answered": 0}
+
+    def count(here: str) -> None:
+        seen[here] += 1
+        if here == point and seen[here] == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    claim, settle = Journal.claim, ChannelDelivery._settle
+
+    def claim_and_count(journal: Journal, *args: Any, **more: Any) -> Claims:
+        claims = claim(journal, *args, **more)
+        count("claimed")
+        return claims
+
+    def settle_and_count(delivery: ChannelDelivery, settlements: Sequence[Settlement]) -> None:
+        if settlements:
+            count("answered")
+        settle(delivery, settlements)
+        if settlements:
+            count("recorded")
+
+    Journal.claim = claim_and_count  # type: ignore[method-assign]
+    ChannelDelivery._settle = settle_and_count  # type: ignore[method-assign]
+
+
+class _SendThenMark(Journal):
+    """The mutant: nothing is written before the call."""
+
+    def claim(self, actions: Sequence[Any], message_ids: Any, *, now: datetime, **more: Any) -> Claims:
+        with self.transaction() as connection:
+            known = {row.action_id for row in self._known(connection, [action.action_id for action in actions])}
+        wanted = [action for action in actions if action.action_id not in known]
+        self.remembered = {action.action_id: (action, message_ids[action.action_id], more) for action in wanted}
+        claims = [Claim(action, message_ids[action.action_id], 1, in_doubt=False) for action in wanted]
+        return Claims(claims, settled=len(known), held=0)
+
+    def settle(self, settlements: Sequence[Settlement], *, now: datetime) -> None:
+        for settlement in settlements:
+            action, message_id, more = self.remembered[settlement.action_id]
+            super().claim([action], {action.action_id: message_id}, now=now, **more)
+        super().settle(settlements, now=now)
+
+    def release(self, action_ids: Collection[int]) -> None:
+        """Nothing was claimed."""
+
+
+@contextmanager
+def _open_send_then_mark(url: str) -> Iterator[Journal]:
+    with open_journal(url) as journal:
+        journal.__class__ = _SendThenMark
+        yield journal

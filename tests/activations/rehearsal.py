@@ -1,0 +1,128 @@
+"""A place to rehearse deliveries in: an outbox that tests write, and a sandbox that receives."""
+
+import json
+import multiprocessing
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from activations.account import DeliveryAccount
+from activations.channel_delivery import Patience
+from activations.channels import contact_profile, email
+from activations.channels.face import Channel, Setting
+from activations.delivery import TEMPLATES, deliver
+from activations.journal import sqlite_url
+from activations.outbox import SCHEMA
+from activations.profile import Profile, SmtpServer
+from activations.sandbox.server import Sandbox
+from activations.sandbox.store import messages
+
+NOW = datetime(2026, 3, 2, 10)
+IMPATIENT = Patience(attempts=3, first_pause=0.01)
+
+# children that are born from a clean process, with what they need imported already
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["activations.delivery"])
+
+
+def action(number: int, **changes: Any) -> dict[str, Any]:
+    """A row of the outbox: a cart reminder to person<number>@example.com."""
+    row = {
+        "action_id": 7_000_000_000_000_000_000 + number,
+        "tick_end": NOW,
+        "workflow": "abandoned_cart",
+        "step": "reminder",
+        "enrollment_id": number,
+        "contact_id": number,
+        "kind": "send",
+        "channel": "email",
+        "address": f"person{number}@example.com",
+        "template": "cart_reassurance",
+        "topic": "offers",
+        "topic_kind": "promotional",
+        "variant": None,
+        "locale": "en-GB",
+        "timezone": "Europe/London",
+        "profile": json.dumps({"user_id": f"u{number}", "first_name": "Ann"}),
+        "context": json.dumps({"cart_id": f"cart-{number}", "cart_value": 49.9, "item_count": 2}),
+        "send_after": NOW,
+        "expires_at": NOW + timedelta(days=1),
+    }
+    return {**row, **changes}
+
+
+def write_outbox(
+    outbox: Path, rows: Sequence[Mapping[str, Any]], *, channel: str = "email", tick_end: datetime = NOW
+) -> Path:
+    """Write a file of the outbox as a tick does."""
+    path = outbox / f"tick={tick_end:%Y%m%dT%H%M%SZ}" / f"{channel}.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pylist([dict(row) for row in rows], schema=SCHEMA), path)
+    return path
+
+
+@dataclass(frozen=True)
+class Place:
+    """The folders of a rehearsal. It can be handed to another process."""
+
+    root: Path
+
+    @property
+    def outbox(self) -> Path:
+        return self.root / "outbox"
+
+    @property
+    def journal(self) -> Path:
+        return self.root / "journal" / "journal.sqlite"
+
+    @property
+    def spool(self) -> Path:
+        return self.root / "spool"
+
+    @property
+    def received(self) -> Path:
+        return self.root / "sandbox"
+
+    def profile(self, port: int, *, blind: bool = False) -> Profile:
+        """To the sandbox at a port; one that is blind cannot ask it what it received."""
+        return Profile("sandbox", SmtpServer("127.0.0.1", port, kept_in=None if blind else self.received))
+
+    def deliver(
+        self,
+        sandbox: Sandbox | int,
+        *,
+        blind: bool = False,
+        batch_size: int = 50,
+        now: datetime | Callable[[], datetime] = NOW,
+        **more: Any,
+    ) -> DeliveryAccount:
+        port = sandbox if isinstance(sandbox, int) else sandbox.port
+        return deliver(
+            self.outbox,
+            sqlite_url(self.journal),
+            spool=self.spool,
+            profile=self.profile(port, blind=blind),
+            now=now,
+            **{"channels": channels(batch_size), "patience": IMPATIENT, **more},
+        )
+
+    def recipients(self) -> Counter[str]:
+        """How many messages each recipient got."""
+        return Counter(message.recipient for message in messages(self.received))
+
+
+def channels(batch_size: int) -> dict[str, Callable[[Setting], Channel]]:
+    return {
+        "email": lambda setting: replace(email.open_channel(setting), batch_size=batch_size, ask_after=0.2),
+        "profile": contact_profile.open_channel,
+    }
+
+
+def email_channel(place: Place, *, templates: Path = TEMPLATES, port: int = 1) -> email.EmailChannel:
+    return email.open_channel(Setting(place.profile(port), lambda: NOW, place.spool, templates))
