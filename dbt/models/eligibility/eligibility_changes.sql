@@ -1,0 +1,101 @@
+{%- set content = [
+    'address', 'unreachable_reason', 'is_consented', 'suppressed_until', 'suppression_reason', 'timezone', 'locale', 'is_erased',
+    'has_something_to_say'
+] %}
+
+-- Whether a contact may be written to by a channel about a topic, once for each tick in which that changed. A contact
+-- without an address who has stated nothing has no row.
+with standings as (
+    select *
+    from {{ ref('changed_profiles') }}
+    qualify row_number() over (
+        partition by contact_id, valid_from >= {{ tick_start() }}
+        order by valid_from desc
+    ) = 1
+),
+
+asked as (
+    select
+        standings.*,
+        channels.channel,
+        topics.topic,
+        topics.kind = 'promotional' as is_promotional,
+        topics.requires_consent,
+        channels.address_type = 'email' and standings.is_hard_bounced as is_bounced,
+        case channels.address_type
+            when 'email' then standings.email
+            when 'phone' then standings.phone
+            when 'contact' then cast(standings.contact_id as varchar)
+            else (standings.properties ->> channels.address_type)
+        end as address,
+        {{ latest_statement('channels.channel', 'topics.topic', "(topics.kind = 'transactional')") }} as latest_statement
+    from standings
+    cross join {{ ref('channels') }} as channels
+    cross join {{ ref('topics') }} as topics
+),
+
+answered as (
+    select
+        contact_id,
+        channel,
+        topic,
+        valid_from,
+        address,
+        case
+            when merged_into_contact_id is not null then 'merged away'
+            when is_erased then 'erased'
+            when address is null then 'no address'
+            when is_bounced then 'hard bounce'
+        end as unreachable_reason,
+        case
+            when merged_into_contact_id is not null or is_erased or (is_promotional and has_complained) then false
+            when requires_consent then coalesce(latest_statement = 'granted', false)
+            else coalesce(latest_statement, 'none') <> 'withdrawn'
+        end as is_consented,
+        case
+            when not is_promotional then null
+            when has_complained or is_bounced then timestamp '9999-12-31'
+            else last_order_at + interval '{{ var("purchase_suppression", "24 hours") }}'
+        end as suppressed_until,
+        case
+            when not is_promotional then null
+            when has_complained then 'complaint'
+            when is_bounced then 'hard bounce'
+            when last_order_at is not null then 'recent purchase'
+        end as suppression_reason,
+        timezone,
+        locale,
+        is_erased,
+        address is not null or latest_statement is not null or is_erased as has_something_to_say
+    from asked
+),
+
+compared as (
+    select
+        *,
+        lag(has_something_to_say, 1, false) over by_topic or has_something_to_say as is_told,
+        row({{ content | join(', ') }}) as content,
+        lag(content) over by_topic as content_before
+    from answered
+    window by_topic as (partition by contact_id, channel, topic order by valid_from)
+)
+
+select
+    contact_id,
+    channel,
+    topic,
+    address,
+    unreachable_reason is null as is_reachable,
+    unreachable_reason,
+    is_consented,
+    suppressed_until,
+    suppression_reason,
+    timezone,
+    locale,
+    is_erased,
+    {{ tick_end() }} as tick_end
+from compared
+where
+    valid_from >= {{ tick_start() }}
+    and content is distinct from content_before
+    and is_told
