@@ -50,32 +50,34 @@ def load(
     """
     sources = find_sources(path)
     loaded = []
-    for source in sources:
-        with _explained(source.path, landing):
-            loaded.append(_land(source, landing, loaded_at))
-        if progress is not None:
-            progress()
+    with _explained(path, landing), _reader() as connection:
+        for source in sources:
+            with _explained(source.path, landing):
+                loaded.append(_land(connection, source, landing, loaded_at))
+            if progress is not None:
+                progress()
     return loaded
 
 
-def _land(source: Source, landing: Path, loaded_at: datetime) -> Loaded:
+def _land(connection: duckdb.DuckDBPyConnection, source: Source, landing: Path, loaded_at: datetime) -> Loaded:
     folder = landing / source.table.name
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{_digest(source.path)}.parquet"
-    with _reader() as connection:
-        if target.exists():
-            rows, faulty = _counts(connection, target)
-            return Loaded(source.table.name, source.path, target, rows, faulty, (), is_new=False)
-        opened = open_source(connection, source)
-        matched = match_columns(source, opened)
-        if matched.ignored:
-            log.warning("%s: columns that are not in the contract: %s", source.path, ", ".join(matched.ignored))
-        stamp = f"timestamp '{loaded_at.isoformat(sep=' ')}'"
-        with _whole(target) as partial:
-            _copy(connection, landed_select(source, opened, matched, stamp), partial)
-            if source.format == "csv" and connection.execute("select 1 from rejected_lines limit 1").fetchall():
-                _add_rejected(connection, partial, rejected_select(source, stamp))
-            rows, faulty = _counts(connection, partial)
+    if target.exists():
+        rows, faulty = _counts(connection, target)
+        return Loaded(source.table.name, source.path, target, rows, faulty, (), is_new=False)
+    connection.execute("drop table if exists rejected_lines")
+    connection.execute("drop table if exists rejected_scans")
+    opened = open_source(connection, source)
+    matched = match_columns(source, opened)
+    if matched.ignored:
+        log.warning("%s: columns that are not in the contract: %s", source.path, ", ".join(matched.ignored))
+    stamp = f"timestamp '{loaded_at.isoformat(sep=' ')}'"
+    with _whole(target) as partial:
+        _copy(connection, landed_select(source, opened, matched, stamp), partial)
+        if source.format == "csv" and connection.execute("select 1 from rejected_lines limit 1").fetchall():
+            _add_rejected(connection, partial, rejected_select(source, stamp))
+        rows, faulty = _counts(connection, partial)
     return Loaded(source.table.name, source.path, target, rows, faulty, matched.ignored, is_new=True)
 
 

@@ -148,7 +148,7 @@ def _json(connection: duckdb.DuckDBPyConnection, lines: str, text: str) -> Opene
         f"select distinct unnest(json_keys({text})) as name from {lines} "
         f"where try(json_type({text})) = 'OBJECT' order by name"
     ).fetchall()
-    names: Sequence[str] = [name for (name,) in found]
+    names: Sequence[str] = [name for (name,) in found if name != WHOLE_LINE]
     shape = json.dumps(dict.fromkeys([*names, WHOLE_LINE], "VARCHAR"))
     fields = ", ".join(f"parsed.{quoted(name)} as {quoted(name)}" for name in names)
     sql = (
