@@ -28,5 +28,10 @@ select
 from registered
 {% if is_incremental() -%}
 left join last_known on registered.workflow = last_known.workflow
-where registered.is_live is distinct from last_known.is_live
-{%- endif %}
+{% endif -%}
+where
+    -- a build of empty tables has no window
+    {{ tick_start() }} is not null
+    {%- if is_incremental() %}
+    and registered.is_live is distinct from last_known.is_live
+    {%- endif %}
