@@ -4,10 +4,20 @@
 -- global holdout, erasure, consent, reachability, exit, expiry, suppression, quiet hours, in this order.
 with options as (
     select
-        candidates.*,
-        unnest(candidates.channels) as channel,
-        generate_subscripts(candidates.channels, 1) as channel_rank
-    from {{ ref('candidates') }} as candidates
+        action_id,
+        enrollment_id,
+        contact_id,
+        kind,
+        topic,
+        topic_kind,
+        if_held,
+        priority,
+        due_at,
+        expires_at,
+        workflow_state,
+        unnest(channels) as channel,
+        generate_subscripts(channels, 1) as channel_rank
+    from {{ ref('candidates') }}
     where tick_end = {{ tick_end() }}
 ),
 
@@ -16,26 +26,24 @@ eligibility_now as (
         contact_id,
         channel,
         topic,
-        address,
         is_reachable,
         unreachable_reason,
         is_consented,
         is_erased,
         suppressed_until,
         suppression_reason,
-        timezone,
-        locale
+        timezone
     from {{ ref('eligibility_changes') }} as changes
     where
         tick_end <= {{ tick_end() }}
-        and contact_id in (select contact_id from options)
+        and (contact_id, channel, topic) in (select (contact_id, channel, topic) from options)
     qualify row_number() over (partition by contact_id, channel, topic order by changes.tick_end desc) = 1
 ),
 
 exited as (
     select
         enrollment_id,
-        min_by(reason, exited_at) as reason
+        {{ first_by('reason', '(exited_at, reason)') }} as reason
     from {{ ref('exits') }}
     where
         exited_at < {{ tick_end() }}
@@ -44,20 +52,49 @@ exited as (
     group by enrollment_id
 ),
 
+-- quiet hours are the same for all who live in a zone; an unknown zone is taken for the account's
+zones as (
+    select
+        told.timezone as told_timezone,
+        known.timezone,
+        channels.channel,
+        channels.quiet_from,
+        channels.quiet_to,
+        {{ to_local_time(tick_end(), 'known.timezone') }} as local_now
+    from (select distinct timezone from eligibility_now) as told
+    left join {{ ref('profile_timezones') }} as known on told.timezone = known.timezone
+    cross join {{ ref('channels') }} as channels
+),
+
+local_quiet as (
+    select
+        *,
+        {{ quiet_until('local_now', 'quiet_from', 'quiet_to') }} as local_end,
+        {{ quiet_begins('local_now', 'quiet_from', 'quiet_to') }} as next_local_begin
+    from zones
+),
+
+next_local_quiet as (
+    select
+        *,
+        {{ quiet_until('next_local_begin', 'quiet_from', 'quiet_to') }} as next_local_end
+    from local_quiet
+),
+
+quiet as (
+    select
+        channel,
+        told_timezone,
+        {{ from_local_time('local_end', 'timezone') }} as quiet_until,
+        {{ from_local_time('next_local_begin', 'timezone') }} as quiet_begins_at,
+        {{ from_local_time('next_local_end', 'timezone') }} as next_quiet_until
+    from next_local_quiet
+),
+
 asked as (
     select
-        options.action_id,
-        options.contact_id,
-        options.channel,
-        options.channel_rank,
-        options.kind,
-        options.topic_kind,
-        options.topic,
-        options.if_held,
-        options.priority,
-        options.due_at,
-        options.expires_at,
-        options.kind = 'send' and options.topic_kind = 'promotional' as is_promotional,
+        options.*,
+        options.kind = 'send' and options.topic_kind <> 'transactional' as is_promotional,
         options.kind = 'send' as is_message,
         coalesce(eligibility.is_erased, false) as is_erased,
         coalesce(eligibility.is_consented, false) as is_consented,
@@ -65,17 +102,39 @@ asked as (
         coalesce(eligibility.unreachable_reason, 'no address') as unreachable_reason,
         eligibility.suppressed_until,
         eligibility.suppression_reason,
-        exited.reason as exit_reason,
+        case when options.workflow_state = 'retired' then 'workflow retired' else exited.reason end as exit_reason,
         {{ salted_share(["'global holdout'", 'options.contact_id']) }} < {{ var('global_holdout') }} as is_held_out,
-        {{ quiet_until(tick_end(), 'eligibility.timezone', 'channels.quiet_from', 'channels.quiet_to') }} as quiet_until
+        quiet.quiet_until,
+        quiet.quiet_begins_at,
+        quiet.next_quiet_until
     from options
-    left join {{ ref('channels') }} as channels on options.channel = channels.channel
     left join eligibility_now as eligibility
         on
             options.contact_id = eligibility.contact_id
             and options.channel = eligibility.channel
             and options.topic = eligibility.topic
+    left join quiet
+        on
+            eligibility.channel = quiet.channel
+            and eligibility.timezone is not distinct from quiet.told_timezone
     left join exited on options.enrollment_id = exited.enrollment_id
+),
+
+gated as (
+    select
+        *,
+        case
+            when is_promotional and is_held_out then 'global holdout'
+            when is_erased then 'erased'
+            when is_message and not is_consented then 'no consent'
+            when is_message and not is_reachable then 'unreachable'
+            when exit_reason is not null then 'exited'
+            when expires_at <= {{ tick_end() }} then 'expired'
+            when workflow_state = 'broken' then 'workflow broken'
+            when is_promotional and suppressed_until > {{ tick_end() }} then 'suppressed'
+            when is_promotional and quiet_until is not null then 'quiet hours'
+        end as gate
+    from asked
 )
 
 select
@@ -90,28 +149,23 @@ select
     priority,
     due_at,
     expires_at,
-    case
-        when is_promotional and is_held_out then 'global holdout'
-        when is_erased then 'erased'
-        when is_message and not is_consented then 'no consent'
-        when is_message and not is_reachable then 'unreachable'
-        when exit_reason is not null then 'exited'
-        when expires_at <= {{ tick_end() }} then 'expired'
-        when is_promotional and suppressed_until > {{ tick_end() }} then 'suppressed'
-        when is_promotional and quiet_until is not null then 'quiet hours'
-    end as gate,
-    case
-        when is_promotional and is_held_out then 'in the global holdout'
-        when is_erased then 'asked to be forgotten'
-        when is_message and not is_consented then concat('has not agreed to ', topic, ' by ', channel)
-        when is_message and not is_reachable then concat('cannot be reached by ', channel, ': ', unreachable_reason)
-        when exit_reason is not null then concat('left the workflow: ', exit_reason)
-        when expires_at <= {{ tick_end() }} then 'too late to be sent'
-        when is_promotional and suppressed_until > {{ tick_end() }} then suppression_reason
-        when is_promotional and quiet_until is not null then 'quiet hours where the contact lives'
+    gate,
+    case gate
+        when 'global holdout' then 'in the global holdout'
+        when 'erased' then 'asked to be forgotten'
+        when 'no consent' then concat('has not agreed to ', topic, ' by ', channel)
+        when 'unreachable' then concat('cannot be reached by ', channel, ': ', unreachable_reason)
+        when 'exited' then concat('left the workflow: ', exit_reason)
+        when 'expired' then 'too late to be sent'
+        when 'workflow broken' then 'who has left is not known while the workflow is broken'
+        when 'suppressed' then suppression_reason
+        when 'quiet hours' then 'quiet hours where the contact lives'
     end as reason,
-    case
-        when is_promotional and suppressed_until > {{ tick_end() }} then suppressed_until
-        when is_promotional and quiet_until is not null then quiet_until
-    end as held_until
-from asked
+    case gate
+        when 'workflow broken' then {{ tick_end() }}
+        when 'suppressed' then suppressed_until
+        when 'quiet hours' then quiet_until
+    end as held_until,
+    case when is_promotional then quiet_begins_at end as quiet_begins_at,
+    case when is_promotional then next_quiet_until end as next_quiet_until
+from gated

@@ -12,31 +12,6 @@ with proposed as (
     {%- endfor %}
 ),
 
-decided_before as (
-    select
-        action_id,
-        outcome,
-        held_until,
-        workflow,
-        step,
-        enrollment_id,
-        contact_id,
-        kind,
-        template,
-        variant,
-        topic,
-        channels,
-        if_held,
-        context,
-        reached_at,
-        expires_at,
-        times_deferred
-    from {{ source('past', 'decisions') }}
-    where
-        tick_end > {{ tick_start() }} - interval '{{ var("longest_deferral") }}'
-        and tick_end <= {{ tick_start() }}
-),
-
 new_actions as (
     select
         {{ stable_hash(['enrollment_id', 'workflow', 'step']) }} as action_id,
@@ -59,14 +34,16 @@ new_actions as (
     where
         action is not null
         and workflow not in ({{ workflows_that_broke() }})
-        and not exists (
-            select 1
-            from decided_before
-            where
-                decided_before.enrollment_id = proposed.enrollment_id
-                and decided_before.workflow = proposed.workflow
-                and decided_before.step = proposed.step
-        )
+),
+
+-- a workflow that runs over a wider window proposes again what earlier ticks have decided
+decided_before as (
+    select action_id
+    from {{ source('past', 'decisions') }}
+    where
+        tick_end > {{ tick_start() }} - interval '{{ var("longest_deferral") }}'
+        and tick_end <= {{ tick_start() }}
+        and action_id in (select action_id from new_actions)
 ),
 
 put_off_until_now as (
@@ -87,14 +64,17 @@ put_off_until_now as (
         held_until as due_at,
         expires_at,
         times_deferred + 1 as times_deferred
-    from decided_before
+    from {{ source('past', 'decisions') }}
     where
-        outcome = 'deferred'
+        tick_end > {{ tick_start() }} - interval '{{ var("longest_deferral") }}'
+        and tick_end <= {{ tick_start() }}
+        and outcome = 'deferred'
         and {{ in_tick('held_until') }}
 ),
 
 due as (
     select * from new_actions
+    where not exists (select 1 from decided_before where decided_before.action_id = new_actions.action_id)
     union all
     select * from put_off_until_now
 ),
@@ -110,9 +90,16 @@ registry as (
 
 select
     due.*,
-    topics.kind as topic_kind,
-    registry.priority,
+    -- what no topic vouches for is held to the stricter rules
+    coalesce(topics.kind, 'promotional') as topic_kind,
+    coalesce(registry.priority, 1000) as priority,
+    case
+        when registry.workflow is null then 'retired'
+        when due.workflow in ({{ workflows_that_broke() }}) then 'broken'
+        else 'running'
+    end as workflow_state,
     {{ tick_end() }} as tick_end
-from {{ with_surviving_contacts('due', tick_end()) }} as due
-inner join registry on due.workflow = registry.workflow
+-- a merge at the very end of the tick belongs to the next
+from {{ with_surviving_contacts('due', tick_end() ~ " - interval '1 microsecond'") }} as due
+left join registry on due.workflow = registry.workflow
 left join {{ ref('topics') }} as topics on due.topic = topics.topic

@@ -8,6 +8,39 @@ with contacts_at_hand as (
     where is_promotional and gate is null
 ),
 
+-- what somebody got under another id counts too
+known_as as (
+    select
+        contact_id as member_id,
+        contact_id
+    from contacts_at_hand
+    union
+    select
+        merges.contact_id as member_id,
+        merges.into_contact_id as contact_id
+    from {{ ref('contact_merges') }} as merges
+    where
+        merges.merged_at < {{ tick_end() }}
+        and merges.into_contact_id in (select contact_id from contacts_at_hand)
+),
+
+past_sends as (
+    select
+        known_as.contact_id,
+        past.action_id,
+        past.channel,
+        past.topic,
+        past.send_after
+    from {{ source('past', 'decisions') }} as past
+    inner join known_as on past.contact_id = known_as.member_id
+    where
+        past.send_after > {{ tick_end() }} - interval '{{ var("longest_cap") }}'
+        and past.tick_end <= {{ tick_start() }}
+        and past.outcome = 'send'
+        and past.kind = 'send'
+        and past.topic_kind <> 'transactional'
+),
+
 not_accepted as (
     select action_id
     from {{ ref('stg_outcomes') }}
@@ -17,53 +50,27 @@ not_accepted as (
         and effective_at < {{ tick_end() }}
 ),
 
-past_sends as (
-    select
-        action_id,
-        contact_id,
-        channel,
-        topic,
-        send_after
-    from {{ source('past', 'decisions') }}
-    where
-        tick_end > {{ tick_start() }} - interval '{{ var("longest_cap") }}'
-        and tick_end <= {{ tick_start() }}
-        and outcome = 'send'
-        and kind = 'send'
-        and topic_kind = 'promotional'
-        and action_id not in (select action_id from not_accepted)
-),
-
 counted as (
     select
-        contacts_at_hand.contact_id,
+        sends.contact_id,
         caps.rule,
-        sends.send_after
-    from contacts_at_hand
-    inner join {{ with_surviving_contacts('past_sends', tick_end()) }} as sends on contacts_at_hand.contact_id = sends.contact_id
-    inner join {{ ref('frequency_caps') }} as caps
+        count(*) as sends,
+        list(sends.send_after order by sends.send_after desc) as sent_at
+    from past_sends as sends
+    inner join {{ caps_in_force() }} as caps
         on
             caps.channel in ('all', sends.channel)
             and caps.topic in ('all', sends.topic)
             and sends.send_after > {{ tick_end() }} - to_hours(caps.period_hours)
-),
-
-by_rule as (
-    select
-        contacts_at_hand.contact_id,
-        caps.rule,
-        cast(count(counted.send_after) as integer) as sends,
-        coalesce(list(counted.send_after order by counted.send_after desc) filter (counted.send_after is not null), []) as sent_at
-    from contacts_at_hand
-    cross join {{ ref('frequency_caps') }} as caps
-    left join counted on contacts_at_hand.contact_id = counted.contact_id and caps.rule = counted.rule
-    where caps.max_sends is not null
-    group by contacts_at_hand.contact_id, caps.rule
+    where not exists (select 1 from not_accepted where not_accepted.action_id = sends.action_id)
+    group by sends.contact_id, caps.rule
 )
 
 select
-    contact_id,
-    list(sends order by rule) as sends,
-    list(sent_at order by rule) as sent_at
-from by_rule
-group by contact_id
+    contacts_at_hand.contact_id,
+    coalesce(list(coalesce(counted.sends, 0) order by caps.rule) filter (caps.rule is not null), []) as sends,
+    coalesce(list(coalesce(counted.sent_at, []) order by caps.rule) filter (caps.rule is not null), []) as sent_at
+from contacts_at_hand
+left join {{ caps_in_force() }} as caps on true
+left join counted on contacts_at_hand.contact_id = counted.contact_id and caps.rule = counted.rule
+group by contacts_at_hand.contact_id

@@ -9,8 +9,7 @@ with recursive caps as (
         coalesce(list(topic order by rule), []) as topics,
         coalesce(list(max_sends order by rule), []) as max_sends,
         coalesce(list(period_hours order by rule), []) as period_hours
-    from {{ ref('frequency_caps') }}
-    where max_sends is not null
+    from {{ caps_in_force() }}
 ),
 
 stopped_for_good as (
@@ -24,9 +23,8 @@ stopped_for_good as (
 
 turns as (
     select
-        options.action_id,
         options.contact_id,
-        options.channel,
+        options.action_id,
         options.channel_rank,
         options.if_held,
         [
@@ -43,7 +41,7 @@ turns as (
     where
         options.is_promotional
         and options.gate is null
-        and options.channel_rank < coalesce(stopped_for_good.channel_rank, 1000)
+        and (stopped_for_good.channel_rank is null or options.channel_rank < stopped_for_good.channel_rank)
 ),
 
 walk as (
@@ -51,11 +49,8 @@ walk as (
         contact_id,
         cast(0 as bigint) as turn,
         cast(null as bigint) as action_id,
-        cast(null as varchar) as channel,
         cast(null as bigint) as channel_rank,
         sends,
-        sent_at,
-        sends as sends_before,
         cast(null as bigint) as settled_action_id,
         cast(null as varchar) as outcome,
         cast([] as bigint[]) as full_caps
@@ -64,33 +59,28 @@ walk as (
     union all
 
     select
-        tried.contact_id,
-        tried.turn,
-        tried.action_id,
-        tried.channel,
-        tried.channel_rank,
+        contact_id,
+        turn,
+        action_id,
+        channel_rank,
         case
-            when tried.is_settled or len(tried.full_caps) > 0 then tried.sends
-            else [tried.sends[place] + cast(tried.counts[place] as integer) for place in range(1, len(tried.sends) + 1)]
+            when is_settled or len(full_caps) > 0 then sends
+            else [sends[place] + cast(counts[place] as integer) for place in range(1, len(sends) + 1)]
         end as sends,
-        tried.sent_at,
-        tried.sends_before,
         case
-            when tried.is_settled or (len(tried.full_caps) > 0 and tried.if_held = 'next channel') then tried.settled_action_id
-            else tried.action_id
+            when is_settled or (len(full_caps) > 0 and if_held = 'next channel') then settled_action_id
+            else action_id
         end as settled_action_id,
         case
-            when tried.is_settled then 'not needed'
-            when len(tried.full_caps) > 0 then 'capped'
+            when is_settled then 'not needed'
+            when len(full_caps) > 0 then 'capped'
             else 'send'
         end as outcome,
-        tried.full_caps
+        full_caps
     from (
         select
             turns.*,
             walk.sends,
-            walk.sent_at,
-            walk.sends_before,
             walk.settled_action_id,
             coalesce(turns.action_id = walk.settled_action_id, false) as is_settled,
             [
@@ -106,7 +96,6 @@ walk as (
 
 select
     walk.action_id,
-    walk.channel,
     walk.channel_rank,
     walk.outcome,
     array_to_string([caps.rules[place] for place in walk.full_caps], ', ') as full_caps,
@@ -115,7 +104,8 @@ select
         when list_min([caps.max_sends[place] for place in walk.full_caps]) > 0
             then list_max([
                 to_hours(caps.period_hours[place]) + coalesce(
-                    walk.sent_at[place][caps.max_sends[place] - (walk.sends[place] - walk.sends_before[place])],
+                    -- what this tick sends stays longest: so many of the earlier ones may still count then
+                    usage.sent_at[place][caps.max_sends[place] - (walk.sends[place] - usage.sends[place])],
                     {{ tick_end() }}
                 )
                 for place in walk.full_caps
@@ -123,4 +113,5 @@ select
     end as free_at
 from walk
 cross join caps
+inner join {{ ref('cap_usage') }} as usage on walk.contact_id = usage.contact_id
 where walk.action_id is not null

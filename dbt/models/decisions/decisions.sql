@@ -9,23 +9,18 @@ with options as (
         options.priority,
         options.due_at,
         options.expires_at,
-        case
-            when walk.outcome = 'capped' then 'frequency cap'
-            else options.gate
-        end as gate,
+        options.quiet_begins_at,
+        options.next_quiet_until,
+        case when walk.outcome = 'capped' then 'frequency cap' else options.gate end as gate,
         case
             when walk.outcome = 'capped' then concat('has had its share: ', walk.full_caps)
             else options.reason
         end as reason,
-        case
-            when walk.outcome = 'capped' then walk.free_at
-            else options.held_until
-        end as held_until,
-        coalesce(walk.outcome = 'send', options.gate is null and not options.is_promotional) as may_send,
-        coalesce(walk.outcome = 'not needed', false) as is_not_needed
+        case when walk.outcome = 'capped' then walk.free_at else options.held_until end as held_until,
+        options.gate is null and (not options.is_promotional or coalesce(walk.outcome = 'send', false)) as may_send
     from {{ ref('candidate_channels') }} as options
     left join {{ ref('cap_walk') }} as walk
-        on options.action_id = walk.action_id and options.channel = walk.channel
+        on options.action_id = walk.action_id and options.channel_rank = walk.channel_rank
 ),
 
 -- channels are tried in order until one may send or one ends it
@@ -46,29 +41,94 @@ tried as (
 last_tried as (
     select *
     from tried
-    where not is_settled and not is_not_needed
+    where not is_settled
     qualify row_number() over (partition by action_id order by channel_rank desc) = 1
 ),
 
-in_line as (
+-- what a wider tick has lined up for the time after this one
+lined_up as (
     select
-        last_tried.*,
-        channels.rate_per_hour,
-        row_number() over (
-            partition by last_tried.channel, last_tried.may_send
-            order by last_tried.is_promotional, last_tried.priority, last_tried.due_at, last_tried.action_id
-        ) - 1 as ahead_in_line,
-        channels.rate_per_hour * date_diff('second', {{ tick_start() }}, {{ tick_end() }}) / 3600.0 as fit_in_tick
-    from last_tried
-    left join {{ ref('channels') }} as channels on last_tried.channel = channels.channel
+        channel,
+        max(send_after) as last_at,
+        max(send_after) filter (kind <> 'send' or topic_kind = 'transactional') as last_transactional_at
+    from {{ source('past', 'decisions') }}
+    where
+        outcome = 'send'
+        and send_after > {{ tick_end() }} - interval '1 hour'
+        and tick_end <= {{ tick_start() }}
+    group by channel
 ),
 
--- spread by what the provider takes, instead of all in the first minute
+-- a line for each channel, one message behind the other as quickly as its provider takes them: transactional ones first, and
+-- not behind promotional ones that were lined up before
+in_line as (
+    select
+        sends.*,
+        3600000000 / nullif(channels.rate_per_hour, 0) as microseconds_each,
+        coalesce(channels.rate_per_hour = 0, false) as is_closed,
+        lined_up.last_at,
+        lined_up.last_transactional_at,
+        row_number() over (
+            partition by sends.channel, sends.is_promotional
+            order by sends.priority, sends.due_at, sends.action_id
+        ) - 1 as place,
+        count(*) filter (not sends.is_promotional) over (partition by sends.channel) as transactional_sends
+    from last_tried as sends
+    left join {{ ref('channels') }} as channels on sends.channel = channels.channel
+    left join lined_up on sends.channel = lined_up.channel
+    where sends.may_send
+),
+
+lines as (
+    select
+        *,
+        greatest(
+            {{ tick_end() }},
+            last_transactional_at + to_microseconds(cast(ceil(microseconds_each) as bigint))
+        ) as transactional_from,
+        greatest(
+            {{ tick_end() }},
+            last_at + to_microseconds(cast(ceil(microseconds_each) as bigint))
+        ) as free_from
+    from in_line
+),
+
 spread as (
     select
         *,
-        {{ tick_end() }} + to_microseconds(cast(ahead_in_line * 3600000000.0 / coalesce(rate_per_hour, 3600000000) as bigint)) as line_at
-    from in_line
+        to_microseconds(coalesce(cast(floor(place * microseconds_each) as bigint), 0))
+        + case
+            when not is_promotional then transactional_from
+            else greatest(
+                free_from,
+                transactional_from + to_microseconds(cast(floor(transactional_sends * microseconds_each) as bigint))
+            )
+        end as line_at
+    from lines
+),
+
+rated as (
+    select
+        action_id,
+        channel,
+        if_held,
+        expires_at,
+        line_at,
+        case
+            when is_closed then concat(channel, ' takes nothing')
+            when line_at >= expires_at then concat('expires before ', channel, ' takes it')
+            when line_at >= {{ tick_end() }} + ({{ tick_end() }} - {{ tick_start() }})
+                then concat('more than ', channel, ' takes in a tick')
+            when line_at >= quiet_begins_at then concat('quiet hours begin before ', channel, ' takes it')
+        end as reason,
+        case
+            when is_closed or line_at >= expires_at then null
+            -- back in the tick that decides of the time of its turn
+            when line_at >= {{ tick_end() }} + ({{ tick_end() }} - {{ tick_start() }})
+                then line_at - ({{ tick_end() }} - {{ tick_start() }})
+            when line_at >= quiet_begins_at then next_quiet_until
+        end as held_until
+    from spread
 ),
 
 gated as (
@@ -77,20 +137,23 @@ gated as (
         channel,
         if_held,
         expires_at,
-        case
-            when may_send and ahead_in_line >= fit_in_tick then 'provider rate'
-            when not may_send then gate
-        end as gate,
-        case
-            when may_send and ahead_in_line >= fit_in_tick then concat('more than ', channel, ' takes in this tick')
-            when not may_send then reason
-        end as reason,
-        case
-            when may_send and ahead_in_line >= fit_in_tick then line_at
-            when not may_send then held_until
-        end as held_until,
+        case when reason is not null then 'provider rate' end as gate,
+        reason,
+        held_until,
         line_at
-    from spread
+    from rated
+    union all
+    select
+        action_id,
+        channel,
+        if_held,
+        expires_at,
+        gate,
+        reason,
+        held_until,
+        null as line_at
+    from last_tried
+    where not may_send
 )
 
 select
@@ -117,8 +180,8 @@ select
     case
         when gated.gate is null then 'send'
         when
-            gated.held_until < gated.expires_at
-            and (gated.gate = 'provider rate' or gated.if_held = 'defer')
+            (gated.if_held = 'defer' or gated.gate in ('workflow broken', 'provider rate'))
+            and gated.held_until < least(gated.expires_at, {{ tick_end() }} + interval '{{ var("longest_deferral") }}')
             then 'deferred'
         else 'stopped'
     end as outcome,
