@@ -191,9 +191,13 @@ class Journal:
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
         """Write all of it, or nothing; raises HourbellError where it cannot be written."""
+        with self._explained(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
         try:
-            with self._engine.begin() as connection:
-                yield connection
+            yield
         except sa.exc.DBAPIError as error:
             where = self._engine.url.render_as_string(hide_password=True)
             raise HourbellError(
@@ -222,8 +226,11 @@ class Journal:
 
         `attempts` are those that were made for an action before; 0 unless given.
         """
-        self._presence.enter()
-        wanted = {action.action_id: action for action in actions}
+        with self._explained():
+            self._presence.enter()
+        wanted: dict[int, Action] = {}
+        for action in actions:
+            wanted.setdefault(action.action_id, action)
         before = attempts or {}
         rows = [
             {
@@ -265,7 +272,8 @@ class Journal:
     def settle(self, settlements: Sequence[Settlement], *, now: datetime) -> None:
         """Record how claims of ours ended, in one transaction.
 
-        Raises HourbellError where a claim is not ours any more, which only happens if this process was taken for dead.
+        Raises HourbellError, after it has recorded the others, where a claim is not ours any more; that only happens to
+        a process that was taken for dead.
         """
         if not settlements:
             return
@@ -294,7 +302,8 @@ class Journal:
 
     def abandoned(self, channel: str, *, now: datetime) -> list[JournalRow]:
         """Take over what dead deliverers of a channel left, whether or not it still is in the outbox."""
-        self._presence.enter()
+        with self._explained():
+            self._presence.enter()
         with self.transaction() as connection:
             return self._take_over(connection, self._claimed(connection, channel), now)
 

@@ -32,7 +32,9 @@ def email_bytes(headers: Mapping[str, str], *, text: str, html: str, boundary: s
 def one_line(text: str) -> str:
     """The text with every line break and run of spaces as one space, and no control characters."""
     line = " ".join(text.split())
-    return line if line.isprintable() else "".join(character for character in line if character.isprintable())
+    if not line.isprintable():
+        line = " ".join("".join(character for character in line if character.isprintable()).split())
+    return line
 
 
 def mailbox(name: str, address: str) -> str:

@@ -6,17 +6,17 @@ A field that is missing, null or blank rejects the message, unless the template 
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, wraps
 from pathlib import Path
 from typing import Any
 
 from babel.numbers import format_currency
 from liquid import BoundTemplate, CachingDictLoader, Environment
 from liquid.exceptions import FilterArgumentError, LiquidError, UndefinedError
-from liquid.undefined import FalsyStrictUndefined
+from liquid.undefined import FalsyStrictUndefined, is_undefined
 
 from activations.channels.face import UnsendableError
 from activations.errors import HourbellError
@@ -66,6 +66,9 @@ class _Environment(Environment):
             loader=CachingDictLoader(dict(partials)), undefined=FalsyStrictUndefined, autoescape=autoescape
         )
         self.add_filter("money", money)
+        for name, function in self.filters.items():
+            if name != "default":
+                self.filters[name] = _strict(function)
 
 
 class Templates:
@@ -225,6 +228,19 @@ def money(amount: object, currency: object) -> str:
 @lru_cache(maxsize=10_000)
 def _money(amount: str, currency: str) -> str:
     return format_currency(Decimal(amount), currency, locale="en_GB")
+
+
+def _strict(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter that refuses what is unknown; some of Liquid's own make nothing of it in silence."""
+
+    @wraps(function)
+    def checked(*arguments: Any, **named: Any) -> Any:
+        for argument in (*arguments, *named.values()):
+            if is_undefined(argument):
+                raise UndefinedError(argument.msg, token=None)
+        return function(*arguments, **named)
+
+    return checked
 
 
 def _present(fields: Mapping[str, Any]) -> dict[str, Any]:

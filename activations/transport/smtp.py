@@ -18,7 +18,7 @@ from activations.transport.guard import HostUnavailableError, open_socket
 CONNECTIONS = 4
 TIMEOUT = 60.0
 _CONNECT_ATTEMPTS = 4
-_CONNECT_DELAY = 0.25
+_CONNECT_DELAY = 0.1
 
 log = logging.getLogger(__name__)
 

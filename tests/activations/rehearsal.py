@@ -120,7 +120,7 @@ class Place:
 def channels(batch_size: int) -> dict[str, Callable[[Setting], Channel]]:
     return {
         "email": lambda setting: replace(email.open_channel(setting), batch_size=batch_size, ask_after=0.2),
-        "profile": contact_profile.open_channel,
+        "profile": lambda setting: replace(contact_profile.open_channel(setting), batch_size=batch_size),
     }
 
 

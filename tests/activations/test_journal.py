@@ -1,0 +1,101 @@
+"""The journal by itself."""
+
+import fcntl
+from pathlib import Path
+
+import pytest
+from rehearsal import NOW, action, write_outbox
+
+from activations.errors import HourbellError
+from activations.journal import Journal, Settlement, open_journal, sqlite_url
+from activations.outbox import Action, outbox_files, read_actions
+from activations.presence import FilePresence
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return sqlite_url(tmp_path / "journal.sqlite")
+
+
+@pytest.fixture
+def actions(tmp_path: Path) -> list[Action]:
+    write_outbox(tmp_path / "outbox", [action(number) for number in range(6)])
+    (file,) = outbox_files(tmp_path / "outbox")
+    (read,) = read_actions(file, 100)
+    return read
+
+
+def claim(journal: Journal, actions: list[Action]) -> tuple[int, int, int]:
+    ids = {each.action_id: f"<{each.action_id}@x>" for each in actions}
+    claims = journal.claim(actions, ids, provider="x", now=NOW)
+    return len(claims.ours), claims.settled, claims.held
+
+
+def test_an_action_is_claimed_once(url: str, actions: list[Action]) -> None:
+    with open_journal(url) as one, open_journal(url) as two:
+        assert claim(one, actions[:4]) == (4, 0, 0)
+        assert claim(two, actions) == (2, 0, 4)
+        one.settle([Settlement(each.action_id, "accepted") for each in actions[:3]], now=NOW)
+        one.release([actions[3].action_id])
+        assert claim(two, actions) == (1, 3, 2)
+        assert two.counts() == {("email", "accepted"): 3, ("email", "claimed"): 3}
+
+
+def test_what_a_dead_deliverer_claimed_is_in_doubt_and_taken_over_once(url: str, actions: list[Action]) -> None:
+    with open_journal(url) as dead:
+        claim(dead, actions)
+    with open_journal(url) as one, open_journal(url) as two:
+        assert len(one.in_doubt()) == 6
+        ids = {each.action_id: "<another@x>" for each in actions}
+        (first, *_) = one.claim(actions, ids, provider="x", now=NOW).ours
+        assert first.in_doubt
+        assert first.attempts == 2
+        assert first.message_id == f"<{first.action.action_id}@x>", "it is asked for by the id that it was sent with"
+        assert claim(two, actions) == (0, 0, 6)
+        assert not two.in_doubt()
+
+
+def test_a_deliverer_that_was_taken_for_dead_does_not_record(url: str, actions: list[Action]) -> None:
+    with open_journal(url) as one:
+        claim(one, actions)
+        with open_journal(url) as other, other.transaction() as connection:
+            connection.exec_driver_sql("update journal set claimed_by = 'another'")
+        with pytest.raises(HourbellError, match="took this deliverer for dead"):
+            one.settle([Settlement(actions[0].action_id, "accepted")], now=NOW)
+
+
+def test_what_is_still_its_own_is_recorded(url: str, actions: list[Action]) -> None:
+    with open_journal(url) as journal:
+        claim(journal, actions[:2])
+        with pytest.raises(HourbellError):
+            journal.settle(
+                [Settlement(actions[0].action_id, "accepted"), Settlement(actions[5].action_id, "accepted")], now=NOW
+            )
+        assert journal.counts() == {("email", "accepted"): 1, ("email", "claimed"): 1}
+
+
+def test_a_deliverer_is_dead_as_soon_as_its_lock_is_gone(tmp_path: Path) -> None:
+    one, two = FilePresence(tmp_path), FilePresence(tmp_path)
+    one.enter()
+    assert two.is_alive(one.deliverer)
+    one.leave()
+    assert not two.is_alive(one.deliverer)
+    # what a process that was killed leaves: a file that nobody locks
+    (tmp_path / "killed.lock").touch()
+    assert not two.is_alive("killed")
+    two.enter()
+    assert [path.stem for path in tmp_path.iterdir()] == [two.deliverer]
+
+
+def test_clearing_up_spares_the_living(tmp_path: Path) -> None:
+    path = tmp_path / "living.lock"
+    with path.open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        FilePresence(tmp_path).enter()
+        assert path.exists()
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "mysql://x/y", "nonsense", "postgresql+nosuchdriver://x/y"])
+def test_a_url_that_cannot_be_used_is_explained(url: str) -> None:
+    with pytest.raises(HourbellError), open_journal(url):
+        pass
