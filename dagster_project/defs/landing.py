@@ -70,6 +70,7 @@ def _result(table: str, ingested: Ingested | None, stopped: str | None, window: 
         },
         check_results=[
             dg.AssetCheckResult(
+                asset_key=["raw", table],
                 check_name=CHECK,
                 passed=stopped is None,
                 metadata={"why": stopped} if stopped else {},

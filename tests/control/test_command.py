@@ -1,0 +1,100 @@
+"""The command line: what it says when something is wrong, and that nothing is lost."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from dagster_project.command import app
+from dagster_project.home import Home
+from dagster_project.lock import tick_lock
+from dagster_project.warehouse import open_warehouse
+from dagster_project.windows import Window, next_window, parse_size, split
+
+
+@pytest.fixture
+def hourbell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """Run a command on a data directory of its own; returns the exit code and what was printed."""
+    monkeypatch.setenv("HOURBELL_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("COLUMNS", "300")
+
+    def run(*arguments: str) -> tuple[int, str]:
+        try:
+            app(list(arguments))
+            code = 0
+        except SystemExit as leaving:
+            code = int(leaving.code or 0)
+        return code, capsys.readouterr().out
+
+    return run
+
+
+def test_a_missing_file_is_named(hourbell) -> None:
+    code, said = hourbell("load", "no/such/file.csv")
+    assert code == 1
+    assert "no/such/file.csv" in said
+
+
+def test_a_missing_column_is_named_with_its_file(hourbell, tmp_path: Path) -> None:
+    wrong = tmp_path / "orders.csv"
+    wrong.write_text("order_id,total\n1,9.99\n")
+    code, said = hourbell("load", str(wrong))
+    assert code == 1
+    assert "orders.csv" in said
+    assert "occurred_at" in said or "currency" in said
+    assert not list((tmp_path / "home" / "landing").rglob("*.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("tick", "--from", "2026-03-02", "--to", "2026-03-01"), "2026-03-02"),
+        (("tick", "--from", "yesterday"), "yesterday"),
+        (("tick", "--from", "2026-03-01", "--to", "2026-03-02", "--size", "1 fortnight"), "1 fortnight"),
+        (("tick", "--to", "2026-03-02"), "--from"),
+        (("inbox", "12"), "12"),
+    ],
+)
+def test_impossible_wishes_are_refused_by_name(hourbell, arguments: tuple[str, ...], named: str) -> None:
+    code, said = hourbell(*arguments)
+    assert code == 1
+    assert named in said
+
+
+def test_a_gap_between_ticks_is_refused(hourbell, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOURBELL_HOME", str(home.root))
+    code, _ = hourbell("tick", "--from", "2026-03-02", "--to", "2026-03-02T06:00", "--size", "6h", "--no-deliver")
+    assert code == 0
+    code, said = hourbell("tick", "--from", "2026-03-02T12:00", "--to", "2026-03-02T18:00", "--size", "6h")
+    assert code == 1
+    assert "does not fit" in said
+    with open_warehouse(home) as warehouse:
+        assert warehouse.execute("select max(tick_end) from engine.windows").fetchall() == [(datetime(2026, 3, 2, 6),)]
+
+
+def test_only_one_tick_at_a_time(hourbell, tmp_path: Path) -> None:
+    with tick_lock(Home(tmp_path / "home")):
+        code, said = hourbell("tick", "--from", "2026-03-01", "--to", "2026-03-02", "--size", "1d")
+    assert code == 1
+    assert "Another tick is at work" in said
+
+
+def test_a_directory_without_rights_is_named(hourbell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOURBELL_HOME", "/proc/hourbell")
+    code, said = hourbell("status")
+    assert code == 1
+    assert "/proc/hourbell" in said
+
+
+def test_after_an_outage_one_wider_window_catches_up() -> None:
+    now = datetime(2026, 3, 2, 9, 17)
+    assert next_window(datetime(2026, 3, 2, 9), now) is None
+    assert next_window(datetime(2026, 3, 1, 7), now) == Window(datetime(2026, 3, 1, 7), datetime(2026, 3, 2, 9))
+    assert next_window(None, now) == Window(datetime(2026, 3, 2, 8), datetime(2026, 3, 2, 9))
+
+
+def test_windows_split_without_a_gap() -> None:
+    span = Window(datetime(2026, 3, 1), datetime(2026, 3, 2))
+    windows = list(split(span, parse_size("7h")))
+    assert [window.end - window.start for window in windows] == [timedelta(hours=7)] * 3 + [timedelta(hours=3)]
+    assert all(earlier.end == later.start for earlier, later in zip(windows, windows[1:], strict=False))
