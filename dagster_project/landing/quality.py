@@ -107,7 +107,7 @@ def validate(table: Table | str, files: Sequence[Path]) -> Verdict:
         rows = _row_count(files)
     except (duckdb.Error, SQLAlchemyError) as error:
         raise HourbellError(
-            f"Landed files of {stated.name} cannot be read: {error}. "
+            f"Landed files of {stated.name} cannot be read: {_said(error)}. "
             f"Take them out of landing and load them again: {', '.join(str(file) for file in files)}."
         ) from error
     shape = next(
@@ -125,6 +125,11 @@ def validate(table: Table | str, files: Sequence[Path]) -> Verdict:
         if shape is None or result is shape
     ]
     return Verdict(stated, tuple(files), rows, tuple(outcomes))
+
+
+def _said(error: Exception) -> str:
+    """What DuckDB said, without the statement that SQLAlchemy adds."""
+    return str(getattr(error, "orig", None) or error).partition("\n")[0]
 
 
 def _outcome(expectation: Expectation, result: Mapping[str, Any], rows: int) -> Outcome:

@@ -130,8 +130,9 @@ class Engine:
         keep_results(engine)
         # an open connection keeps the in-memory database
         self._connection = engine.connect()
-        for setting in ("TimeZone = 'UTC'", f"memory_limit = '{MEMORY}'"):
-            self._connection.exec_driver_sql(f"set global {setting}")
+        with self._connection.begin():
+            for setting in ("TimeZone = 'UTC'", f"memory_limit = '{MEMORY}'"):
+                self._connection.exec_driver_sql(f"set global {setting}")
         self._batches: dict[str, BatchDefinition] = {}
 
     def close(self) -> None:
@@ -142,8 +143,8 @@ class Engine:
 
     def show(self, view: str, relation: str) -> None:
         """Make the rows of an SQL query a view."""
-        self._connection.exec_driver_sql(f"create or replace view {view} as {relation}")
-        self._connection.commit()
+        with self._connection.begin():
+            self._connection.exec_driver_sql(f"create or replace view {view} as {relation}")
         if view not in self._batches:
             asset = self._source.add_table_asset(view, table_name=view)
             self._batches[view] = asset.add_batch_definition_whole_table("all")
