@@ -1,15 +1,16 @@
 """Which hosts may be reached. Only a profile that is live on purpose leaves this machine."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from activations.errors import HourbellError
-from activations.sandbox.server import Sandbox
+from activations.sandbox.server import Sandbox, utc_now
 
 LIVE = "live"
 SANDBOX = "sandbox"
@@ -41,6 +42,8 @@ class Profile:
     allowed_hosts: frozenset[str] = frozenset()
     link_key: bytes = field(default=_SANDBOX_LINK_KEY, repr=False)
     """Signs the links in messages."""
+    rate: float | None = None
+    """Messages a second that the mail server takes; None is as many as it can."""
 
     @property
     def is_live(self) -> bool:
@@ -61,15 +64,18 @@ def live_profile(environment: Mapping[str, str]) -> Profile:
             f"HOURBELL_SMTP_URL names {server.host}, which is not in HOURBELL_ALLOWED_HOSTS. "
             "Add it there if mail is to go to it."
         )
-    return Profile(LIVE, server, allowed, key.encode())
+    return Profile(LIVE, server, allowed, key.encode(), _rate(environment))
 
 
 @contextmanager
-def open_profile(sandbox: Path, environment: Mapping[str, str] | None = None) -> Iterator[Profile]:
+def open_profile(
+    sandbox: Path, environment: Mapping[str, str] | None = None, now: Callable[[], datetime] = utc_now
+) -> Iterator[Profile]:
     """The profile that the environment asks for; the sandbox's server runs meanwhile, where that is the one.
 
     HOURBELL_PROFILE=live is live. Any other name stays on this machine: mail goes to HOURBELL_SMTP_URL if that is set
-    (a mail catcher on loopback), else to a sandbox that keeps what it receives in the given folder.
+    (a mail catcher on loopback), else to a sandbox that keeps what it receives in the given folder, and notes `now` as
+    the time at which it came.
     """
     environment = os.environ if environment is None else environment
     name = environment.get("HOURBELL_PROFILE", "").strip().lower() or SANDBOX
@@ -78,7 +84,7 @@ def open_profile(sandbox: Path, environment: Mapping[str, str] | None = None) ->
     elif url := environment.get("HOURBELL_SMTP_URL"):
         yield Profile(name, smtp_server(url))
     else:
-        with Sandbox(sandbox) as server:
+        with Sandbox(sandbox, now=now) as server:
             yield sandbox_profile(server, name)
 
 
@@ -113,6 +119,19 @@ def smtp_server(url: str) -> SmtpServer:
 def plain_host(host: str) -> str:
     """A host's name as it is compared."""
     return host.strip().rstrip(".").lower()
+
+
+def _rate(environment: Mapping[str, str]) -> float | None:
+    stated = environment.get("HOURBELL_SMTP_RATE", "").strip()
+    if not stated:
+        return None
+    try:
+        rate = float(stated)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate < float("inf"):
+        raise HourbellError(f"HOURBELL_SMTP_RATE is {stated!r}. Give the messages a second as a number above 0.")
+    return rate
 
 
 def _needed(environment: Mapping[str, str], name: str, meaning: str) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from babel.numbers import format_currency
-from liquid import BoundTemplate, CachingDictLoader, Environment
+from liquid import BoundTemplate, Environment
 from liquid.exceptions import FilterArgumentError, LiquidError, UndefinedError
 from liquid.undefined import FalsyStrictUndefined, is_undefined
 
@@ -61,10 +61,8 @@ class _Environment(Environment):
 
     loop_iteration_limit = 10_000
 
-    def __init__(self, partials: Mapping[str, str], *, autoescape: bool) -> None:
-        super().__init__(
-            loader=CachingDictLoader(dict(partials)), undefined=FalsyStrictUndefined, autoescape=autoescape
-        )
+    def __init__(self, *, autoescape: bool) -> None:
+        super().__init__(undefined=FalsyStrictUndefined, autoescape=autoescape)
         self.add_filter("money", money)
         for name, function in self.filters.items():
             if name != "default":
@@ -74,15 +72,14 @@ class _Environment(Environment):
 class Templates:
     """The templates of a folder: a folder each, with `subject.liquid`, `body.html.liquid` and `body.txt.liquid`.
 
-    The folder `layout` holds what is around every message, and pieces for use with `render`. Raises HourbellError where
-    the layout or shop.yml cannot be used.
+    The folder `layout` holds what is around every message. Raises HourbellError where that or shop.yml cannot be used.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.shop: Shop = read_shop(folder)
-        self._html = _Environment(self._pieces(".html.liquid"), autoescape=True)
-        self._text = _Environment(self._pieces(".txt.liquid"), autoescape=False)
+        self._html = _Environment(autoescape=True)
+        self._text = _Environment(autoescape=False)
         self._read: dict[str, _Parts] = {}
         self._html_layout = self._read_layout(self._html, HTML)
         self._text_layout = self._read_layout(self._text, TEXT)
@@ -179,12 +176,6 @@ class Templates:
         if layout.count(_CONTENT) != 1:
             raise HourbellError(f"{path} must hold {_CONTENT} once, where the message goes.")
         return layout
-
-    def _pieces(self, suffix: str) -> dict[str, str]:
-        return {
-            path.name.removesuffix(suffix): path.read_text(encoding="utf-8")
-            for path in sorted((self.folder / LAYOUT).glob(f"*{suffix}"))
-        }
 
 
 def check_templates(templates: Templates, uses: Mapping[str, Collection[str]] | None = None) -> list[str]:

@@ -26,7 +26,14 @@ def open_channel(setting: Setting) -> "EmailChannel":
             f"{setting.templates / 'shop.yml'} still describes the example shop ({templates.shop.sender}). Put your "
             "own name and addresses there before you go live."
         )
-    return EmailChannel(profile, templates, SmtpPool(profile, templates.shop.sender))
+    return EmailChannel(
+        profile,
+        templates,
+        SmtpPool(profile, templates.shop.sender),
+        # over a server that cannot be asked a batch is what a crash leaves unknown
+        batch_size=500 if profile.smtp.kept_in else 100,
+        rate=profile.rate,
+    )
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ _PLAIN_ADDRESS = re.compile(r"\s*<([\w.%+-]+@[\w.-]+)>\s*(.*)", re.ASCII)
 logging.getLogger("mail.log").setLevel(logging.WARNING)
 
 
-def _utc_now() -> datetime:
+def utc_now() -> datetime:
+    """The time by the clock, naive UTC."""
     return datetime.now(UTC).replace(tzinfo=None)
 
 
@@ -41,7 +42,7 @@ class Sandbox:
         folder: Path,
         *,
         port: int = 0,
-        now: Callable[[], datetime] = _utc_now,
+        now: Callable[[], datetime] = utc_now,
         refuse: Callable[[str], str | None] | None = None,
         lose_answer: Callable[[str], bool] | None = None,
     ) -> None:

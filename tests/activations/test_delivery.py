@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,10 +13,12 @@ import sqlalchemy as sa
 import yaml
 from rehearsal import NOW, Place, action, write_outbox
 
+from activations.channels import email
 from activations.delivery import DeliveryStoppedError
 from activations.journal import open_journal, sqlite_url
 from activations.sandbox.server import Sandbox
 from activations.sandbox.store import messages
+from dagster_project.landing.load import load
 from data.contract import FOLDER
 
 REFUSED = frozenset(f"person{number}@example.com" for number in (3, 50, 51, 120, 121, 199, 298))
@@ -219,6 +222,19 @@ def test_outcomes_are_as_the_contract_wants_them_and_land_once(place: Place, san
     assert len(landed) == 1
 
 
+def test_what_is_spooled_lands_like_any_file(place: Place, sandbox: Sandbox) -> None:
+    write_outbox(place.outbox, [action(number) for number in range(3)])
+    context = json.dumps({"property": "tag:sunset", "value": True})
+    rows = [action(9, kind="add_tag", channel="profile", context=context)]
+    write_outbox(place.outbox, rows, channel="profile")
+    landing = place.root / "landing"
+    place.deliver(sandbox, land=lambda spool: load(spool, landing, NOW))
+    landed = {table: pl.read_parquet(landing / table / "*.parquet") for table in ("outcomes", "events")}
+    assert {table: found.height for table, found in landed.items()} == {"outcomes": 4, "events": 1}
+    assert all(found["landing_faults"].null_count() == found.height for found in landed.values())
+    assert landed["outcomes"]["loaded_at"].to_list() == [NOW] * 4
+
+
 def test_outcomes_that_could_not_land_wait(place: Place, sandbox: Sandbox) -> None:
     write_outbox(place.outbox, [action(number) for number in range(3)])
 
@@ -273,3 +289,11 @@ def make_content() -> Callable[[Path], list[bytes]]:
         return sorted(message.content for message in messages(place.received))
 
     return make
+
+
+def test_a_rate_is_kept(place: Place, sandbox: Sandbox) -> None:
+    write_outbox(place.outbox, [action(number) for number in range(60)])
+    slow = {"email": lambda setting: replace(email.open_channel(setting), rate=40.0)}
+    account = place.deliver(sandbox, channels=slow)
+    assert account.accepted == 60
+    assert account.seconds >= 1.0, "the first 40 go at once, the others a second later"

@@ -18,7 +18,9 @@ ACTIONS = 60
 
 
 @contextmanager
-def deadly(place: Place, after: int) -> Iterator[tuple[Sandbox, Callable[[Any], None]]]:
+def deadly(
+    place: Place, after: int, by: signal.Signals = signal.SIGKILL
+) -> Iterator[tuple[Sandbox, Callable[[Any], None]]]:
     """A sandbox that kills a deliverer in the moment in which it has kept so many messages, before it says so."""
     kept: list[str] = []
     victims: list[Any] = []
@@ -26,7 +28,7 @@ def deadly(place: Place, after: int) -> Iterator[tuple[Sandbox, Callable[[Any], 
     def keep(recipient: str) -> bool:
         kept.append(recipient)
         if len(kept) == after:
-            os.kill(victims[0].pid, signal.SIGKILL)
+            os.kill(victims[0].pid, by)
         return False
 
     with Sandbox(place.received, lose_answer=keep) as sandbox:
@@ -82,6 +84,20 @@ def test_killed_in_the_middle_of_500(place: Place) -> None:
         account = place.deliver(sandbox, batch_size=100)
     assert place.recipients() == everybody(500)
     assert account.accepted + account.already_settled == 500
+
+
+def test_a_stop_by_hand_leaves_nothing_in_doubt(place: Place) -> None:
+    write_outbox(place.outbox, [action(number) for number in range(ACTIONS)])
+    with deadly(place, crashing.BATCH + 3, signal.SIGINT) as (sandbox, doom):
+        process = crashing.start(place, sandbox.port, blind=True)
+        doom(process)
+        process.join(30)
+        assert process.exitcode == 1
+    assert len(place.recipients()) == 2 * crashing.BATCH, "the batch is finished, and no other begun"
+    with Sandbox(place.received) as sandbox:
+        account = place.deliver(sandbox, blind=True)
+    assert (account.accepted, account.already_settled, account.unknown) == (20, 40, 0)
+    assert place.recipients() == everybody()
 
 
 def test_the_mutant_that_sends_and_then_marks_is_caught(place: Place) -> None:

@@ -214,6 +214,8 @@ def test_a_live_profile_reaches_what_is_on_its_list(connections: list[Any]) -> N
         ({"HOURBELL_ALLOWED_HOSTS": "else.example"}, "mail.shop.example"),
         ({"HOURBELL_LINK_KEY": ""}, "HOURBELL_LINK_KEY"),
         ({"HOURBELL_LINK_KEY": "short"}, "HOURBELL_LINK_KEY"),
+        ({"HOURBELL_SMTP_RATE": "fast"}, "HOURBELL_SMTP_RATE"),
+        ({"HOURBELL_SMTP_RATE": "0"}, "HOURBELL_SMTP_RATE"),
         ({"HOURBELL_SMTP_URL": "http://user:hunter2secret@mail.shop.example"}, "HOURBELL_SMTP_URL"),
         ({"HOURBELL_SMTP_URL": "smtp://user:hunter2secret@[broken"}, "HOURBELL_SMTP_URL"),
         ({"HOURBELL_SMTP_URL": "smtp://user:hunter2secret@mail.shop.example:many"}, "HOURBELL_SMTP_URL"),
