@@ -27,10 +27,12 @@
     {%- set key_parts = ["'" ~ workflow ~ "'", 'contact_id', 'entry_key'] + (['reached_at'] if rule in ['always', 'after'] else []) -%}
     (
         with live as (
-            select changed_at as live_since
+            select
+                changed_at as live_since,
+                lead(changed_at, 1, timestamp '9999-12-31') over (order by changed_at) as live_until
             from {{ ref('workflow_status_changes') }}
-            where workflow = '{{ workflow }}' and changed_at < {{ tick_end() }}
-            qualify row_number() over (order by changed_at desc) = 1 and is_live
+            where workflow = '{{ workflow }}'
+            qualify is_live
         ),
 
         due as (
@@ -38,11 +40,14 @@
                 {{ stable_hash(key_parts) }} as enrollment_id,
                 qualified.*
             from {{ qualified }} as qualified
-            cross join live
+            inner join live
+                on
+                    qualified.reached_at >= live.live_since
+                    and qualified.reached_at < live.live_until
+                    and qualified.occurred_at >= live.live_since
             where
                 {{ in_tick('qualified.reached_at') }}
                 and qualified.contact_id is not null
-                and qualified.occurred_at >= live.live_since
                 and qualified.occurred_at >= qualified.reached_at - interval '{{ var("latest_entry") }}'
             qualify row_number() over (partition by enrollment_id order by qualified.reached_at, qualified.occurred_at) = 1
         ),
