@@ -200,7 +200,13 @@ def _build(position: int, stated: Expectation) -> gxe.Expectation:
     built = _OWN_CLASSES.get(stated.expect) or getattr(gxe, camel, None)
     if built is None:
         raise HourbellError(f"Great Expectations knows no expectation {stated.expect!r} ({stated.reason}).")
-    return built(**arguments, meta={"position": position})
+    try:
+        return built(**arguments, meta={"position": position})
+    except (TypeError, ValueError) as error:
+        raise HourbellError(
+            f"The arguments of the expectation {stated.reason!r} (expect_{stated.expect}) are not what it takes: {error}. "
+            "Correct them in data/contract."
+        ) from error
 
 
 def _exception(info: Mapping[str, Any] | None) -> str | None:

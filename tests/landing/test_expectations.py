@@ -168,6 +168,13 @@ def test_an_unknown_expectation_is_named(tmp_path: Path) -> None:
         validate(_with(table, unknown), [landed_file(tmp_path, table, 3)])
 
 
+def test_arguments_that_an_expectation_does_not_take_are_named(tmp_path: Path) -> None:
+    table = contract("costs")
+    odd = Expectation("column_values_to_be_in_set", "quarantine", "odd", {"column": "kind", "values": ["tool"]})
+    with pytest.raises(HourbellError, match=r"(?s)'odd'.*column_values_to_be_in_set.*values"):
+        validate(_with(table, odd), [landed_file(tmp_path, table, 3)])
+
+
 def _with(table: Table, expectation: Expectation) -> Table:
     return Table(
         table.name, table.description, table.grain, table.natural_key, table.columns, (*table.expectations, expectation)
