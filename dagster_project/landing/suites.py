@@ -204,8 +204,8 @@ def _build(position: int, stated: Expectation) -> gxe.Expectation:
         return built(**arguments, meta={"position": position})
     except (TypeError, ValueError) as error:
         raise HourbellError(
-            f"The arguments of the expectation {stated.reason!r} (expect_{stated.expect}) are not what it takes: {error}. "
-            "Correct them in data/contract."
+            f"The arguments of the expectation {stated.reason!r} (expect_{stated.expect}) are not what it takes: "
+            f"{error}. Correct them in data/contract."
         ) from error
 
 
