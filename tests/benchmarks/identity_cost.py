@@ -1,4 +1,4 @@
-"""What identity resolution costs in a tick: the same new rows on a short and a long history, and a whole history at once.
+"""What identity costs in a tick: the same new rows on a short and a long history, and a whole history at once.
 
 python tests/benchmarks/identity_cost.py
 """
@@ -81,7 +81,7 @@ def remember(connection: duckdb.DuckDBPyConnection, identifiers: int) -> None:
 
 
 def new_hour(connection: duckdb.DuckDBPyConnection, people: int, rows: int) -> None:
-    """Events: most by known devices, some with an account, some of new devices, a few that bring two contacts together."""
+    """Events: most by known devices, some with an account, some of new devices, a few that merge two contacts."""
     connection.execute(
         f"""
         insert into raw.events by name

@@ -1,6 +1,6 @@
 """A warehouse whose identity models are compiled once."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -82,6 +82,6 @@ def resolution(connection: duckdb.DuckDBPyConnection) -> Resolution:
 
 
 @pytest.fixture(scope="session")
-def resolver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Resolver]:
+def resolver(tmp_path_factory: pytest.TempPathFactory) -> Resolver:
     home = Home(Path(tmp_path_factory.mktemp("identity")))
-    yield Resolver(home, compile_tick(home, IDENTITY))
+    return Resolver(home, compile_tick(home, IDENTITY))

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import duckdb
+import polars as pl
 from identity_reference import Row
 
 START = datetime(2026, 3, 1)
@@ -21,6 +22,13 @@ VALUES = {
     ],
     "phone": [f"+4479460000{number}" for number in range(5)],
     "anonymous_id": [*(f"device-{number}" for number in range(14)), "00000000-0000-0000-0000-000000000000", " "],
+}
+NAMED_BY = {"contacts": "source", "events": "message_id", "orders": "order_id", "consents": "topic"}
+FILLED_WITH: dict[str, dict[str, object]] = {
+    "contacts": {},
+    "events": {"type": "track", "source": "web"},
+    "orders": {"status": "placed", "currency": "EUR", "total": 1, "source": "shop"},
+    "consents": {"channel": "email", "status": "granted", "source": "form"},
 }
 HAS = {
     "contacts": ("user_id", "email", "phone"),
@@ -51,26 +59,25 @@ def random_history(seed: int, rows: int = 90) -> list[Row]:
 
 def land(connection: duckdb.DuckDBPyConnection, history: Iterable[Row]) -> None:
     """Write the rows into the raw tables, which are emptied first. Every third came late."""
-    for table in HAS:
-        connection.execute(f"delete from raw.{table}")
+    landed: dict[str, list[dict[str, object]]] = {table: [] for table in HAS}
     for number, row in enumerate(sorted(history, key=lambda row: row.at)):
         late = timedelta(hours=9) if number % 3 == 0 else timedelta()
-        fill = {
-            "contacts": {"source": row.key},
-            "events": {"message_id": row.key, "type": "track", "source": "web"},
-            "orders": {"order_id": row.key, "status": "placed", "currency": "EUR", "total": 1, "source": "shop"},
-            "consents": {"channel": "email", "topic": row.key, "status": "granted", "source": "form"},
-        }[row.table]
-        values = {
-            **fill,
-            **row.identifiers,
-            "occurred_at": row.at - late,
-            "loaded_at": row.at,
-            "effective_at": row.at,
-            "landing_file": "history",
-            "landing_row": number,
-        }
-        connection.execute(
-            f"insert into raw.{row.table} ({', '.join(values)}) values ({', '.join('?' * len(values))})",
-            list(values.values()),
+        landed[row.table].append(
+            {
+                **FILLED_WITH[row.table],
+                NAMED_BY[row.table]: row.key,
+                **dict.fromkeys(HAS[row.table]),
+                **row.identifiers,
+                "occurred_at": row.at - late,
+                "loaded_at": row.at,
+                "effective_at": row.at,
+                "landing_file": "history",
+                "landing_row": number,
+            }
         )
+    for table, rows in landed.items():
+        connection.execute(f"delete from raw.{table}")
+        if rows:
+            connection.register("rows_landed", pl.DataFrame(rows, infer_schema_length=None).to_arrow())
+            connection.execute(f"insert into raw.{table} by name select * from rows_landed")
+            connection.unregister("rows_landed")

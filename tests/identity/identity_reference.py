@@ -133,6 +133,16 @@ def resolve(rows: Iterable[Row]) -> Resolution:
     return resolution
 
 
+def reference(history: list[Row]) -> Resolution:
+    """What the models must have written of a history: rows without anybody are kept of orders only."""
+    answer = resolve(history)
+    table = {row.key: row.table for row in history}
+    answer.contact_of_row = {
+        key: contact for key, contact in answer.contact_of_row.items() if contact is not None or table[key] == "orders"
+    }
+    return answer
+
+
 def pairs_within(groups: Iterable[Iterable[str]]) -> set[tuple[str, str]]:
     """Every pair that shares a group, each once."""
     return {(left, right) for members in groups for left in set(members) for right in set(members) if left < right}

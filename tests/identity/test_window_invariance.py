@@ -7,31 +7,22 @@ from datetime import timedelta
 import pytest
 from conftest import PERIOD, Resolver, resolution
 from identity_history import land, random_history
-from identity_reference import Resolution, Row, resolve
+from identity_reference import reference
 
 from dagster_project.warehouse import open_warehouse
 from dagster_project.windows import split
 
 
-def reference(history: list[Row]) -> Resolution:
-    """The reference's answer, less the rows without anybody that only orders keep."""
-    answer = resolve(history)
-    table = {row.key: row.table for row in history}
-    answer.contact_of_row = {
-        key: contact for key, contact in answer.contact_of_row.items() if contact is not None or table[key] == "orders"
-    }
-    return answer
-
-
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(8))
 def test_a_day_at_once_gives_what_the_reference_says(resolver: Resolver, seed: int) -> None:
     history = random_history(seed)
     expected = reference(history)
-    assert expected.merges and expected.rejected
+    assert expected.merges
+    assert expected.rejected
     assert resolver.resolve(history, hours=24) == expected
 
 
-@pytest.mark.parametrize(("hours", "seed"), [(1, 0), (1, 1), (7, 0), (7, 1), (7, 2), (48, 0), (48, 1)])
+@pytest.mark.parametrize(("hours", "seed"), [(1, 0), (7, 0), (7, 1), (7, 2), (48, 0), (48, 1)])
 def test_ticks_of_any_size_give_the_same(resolver: Resolver, seed: int, hours: int) -> None:
     history = random_history(100 + seed)
     assert resolver.resolve(history, hours) == reference(history)
@@ -71,7 +62,7 @@ MUTANTS: dict[str, Callable[[str], str]] = {
     "members of an absorbed contact stay behind": lambda sql: sql.replace(
         "winners.contact_id not in (select identifier_id from born)", "members.is_founder"
     ),
-    "links forget earlier ticks": lambda sql: sql.replace("coalesce(of_weaker.links, 0)", "0"),
+    "links forget earlier ticks": lambda sql: sql.replace("coalesce(earlier_of_weaker.links, 0)", "0"),
 }
 
 

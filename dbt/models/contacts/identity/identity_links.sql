@@ -64,25 +64,43 @@ earlier as (
     {%- endif %}
 ),
 
+earlier_of_weaker as (
+    select
+        weaker_id,
+        stronger_type,
+        count(*) as links
+    from earlier
+    group by
+        weaker_id,
+        stronger_type
+),
+
+earlier_of_stronger as (
+    select
+        stronger_id,
+        weaker_type,
+        count(*) as links
+    from earlier
+    group by
+        stronger_id,
+        weaker_type
+),
+
 -- whose turn each new pair is, on either side: which are too many is settled at their birth, whatever comes later
 ranked as (
     select
         pairs.*,
         row_number() over (
             partition by pairs.weaker_id, pairs.stronger_type order by pairs.linked_at, pairs.link_id
-        ) + coalesce(of_weaker.links, 0) as nth_of_weaker,
+        ) + coalesce(earlier_of_weaker.links, 0) as nth_of_weaker,
         row_number() over (
             partition by pairs.stronger_id, pairs.weaker_type order by pairs.linked_at, pairs.link_id
-        ) + coalesce(of_stronger.links, 0) as nth_of_stronger
+        ) + coalesce(earlier_of_stronger.links, 0) as nth_of_stronger
     from pairs
-    left join (
-        select weaker_id, stronger_type, count(*) as links from earlier group by weaker_id, stronger_type
-    ) as of_weaker
-        on pairs.weaker_id = of_weaker.weaker_id and pairs.stronger_type = of_weaker.stronger_type
-    left join (
-        select stronger_id, weaker_type, count(*) as links from earlier group by stronger_id, weaker_type
-    ) as of_stronger
-        on pairs.stronger_id = of_stronger.stronger_id and pairs.weaker_type = of_stronger.weaker_type
+    left join earlier_of_weaker
+        on pairs.weaker_id = earlier_of_weaker.weaker_id and pairs.stronger_type = earlier_of_weaker.stronger_type
+    left join earlier_of_stronger
+        on pairs.stronger_id = earlier_of_stronger.stronger_id and pairs.weaker_type = earlier_of_stronger.weaker_type
     where pairs.link_id not in (select link_id from earlier)
 ),
 
