@@ -71,21 +71,24 @@ class Dialogue(asyncio.Protocol):
         """Send one message (lines end with CRLF) to one recipient."""
         if not (sender + recipient).isprintable() or ">" in sender + recipient:
             return Handover("rejected", "the address would end the command that it stands in")
+        if content.startswith(b".") or b"\n." in content:
+            content = _LEADING_DOT.sub(b"..", content)
         try:
             refused = await self._announce(sender, recipient)
-        except (ConnectionLostError, TimeoutError) as error:
+            if refused is None:
+                self._write(content + b".\r\n")
+        except ConnectionLostError as error:
             self.close()
-            return Handover("not sent", _reason(error))
+            return Handover("not sent", str(error))
         if refused is not None:
             if refused.text.startswith("421") or not self.is_usable:
                 self.close()
             return refused
-        self._write(_LEADING_DOT.sub(b"..", content) + b".\r\n")
         try:
             reply = await self._reply()
-        except (ConnectionLostError, TimeoutError) as error:
+        except ConnectionLostError as error:
             self.close()
-            return Handover("in doubt", _reason(error))
+            return Handover("in doubt", str(error))
         if reply.code == 421:
             self.close()
         return Handover(_verdict(reply), reply.text if reply.is_success else str(reply))
@@ -96,7 +99,7 @@ class Dialogue(asyncio.Protocol):
             try:
                 self._write(b"QUIT\r\n")
                 await self._reply()
-            except (ConnectionLostError, TimeoutError):
+            except ConnectionLostError:
                 pass
         self.close()
 
@@ -140,9 +143,14 @@ class Dialogue(asyncio.Protocol):
         if not self._replies:
             if self._lost is not None:
                 raise self._lost
-            self._waiter = asyncio.get_running_loop().create_future()
-            async with asyncio.timeout(self._timeout):
+            loop = asyncio.get_running_loop()
+            self._waiter = loop.create_future()
+            late = ConnectionLostError("the server did not answer in time")
+            timer = loop.call_later(self._timeout, self._fail, late)
+            try:
                 await self._waiter
+            finally:
+                timer.cancel()
         return self._replies.popleft()
 
     def _write(self, data: bytes) -> None:
@@ -186,7 +194,3 @@ def _verdict(reply: Reply) -> Verdict:
     if reply.is_success:
         return "accepted"
     return "rejected" if reply.is_final else "retry"
-
-
-def _reason(error: Exception) -> str:
-    return str(error) or "the server did not answer in time"

@@ -39,7 +39,8 @@ def send(port: int, bodies: dict[str, bytes], *, connections: int = 2, timeout: 
 
 @contextmanager
 def script(replies: Callable[[str], str | None]) -> Iterator[int]:
-    """A server that answers each line by a script: None hangs up, an empty answer says nothing."""
+    """A server that answers each line by a script: None hangs up, as does "|hang up" after an answer; an empty answer
+    says nothing."""
     server = socket.create_server(("127.0.0.1", 0))
 
     def serve(connection: socket.socket) -> None:
@@ -52,8 +53,12 @@ def script(replies: Callable[[str], str | None]) -> Iterator[int]:
                     connection.shutdown(socket.SHUT_RDWR)
                     return
                 if reply:
-                    file.write(reply.encode() + b"\r\n")
+                    said, _, hang_up = reply.partition("|")
+                    file.write(said.encode() + b"\r\n")
                     file.flush()
+                    if hang_up:
+                        connection.shutdown(socket.SHUT_RDWR)
+                        return
 
     def accept() -> None:
         while True:
@@ -141,15 +146,19 @@ def test_a_server_that_does_not_pipeline(place: Place) -> None:
         ({"end": ""}, "in doubt", "in time"),
         ({"end": "nonsense"}, "in doubt", "something else"),
         ({"DATA": None}, "retry", "lost"),
+        ({"DATA": "354 go on|hang up"}, None, "lost"),
+        ({"RCPT": "250 ok|hang up"}, "retry", "lost"),
         ({"MAIL": ""}, "retry", "in time"),
         ({"MAIL": "550 you may not"}, "untried", "shop@example.com"),
         ({"EHLO": None}, "untried", "127.0.0.1"),
     ],
 )
-def test_what_an_answer_means(others: dict[str, str | None], status: str, reason: str) -> None:
+def test_what_an_answer_means(others: dict[str, str | None], status: str | None, reason: str) -> None:
     with script(answers(**others)) as port:
-        got = send(port, {"a@example.com": b"Subject: x\r\n\r\nhello\r\n"}, timeout=0.3)["a@example.com"]
-    assert got.status == status
+        patience = 0.5 if "" in others.values() else 10
+        got = send(port, {"a@example.com": b"Subject: x\r\n\r\nhello\r\n"}, timeout=patience)["a@example.com"]
+    # who hangs up at once may be noticed before the message is written or after
+    assert got.status == status or (status is None and got.status in ("retry", "in doubt"))
     assert reason in (got.reason or "")
 
 
