@@ -71,5 +71,5 @@ def _empty(home: Home) -> None:
         shutil.rmtree(home.root, ignore_errors=not home.root.exists())
     except OSError as error:
         raise HourbellError(
-            f"Cannot clear {home.root} for the demo: {error.strerror}. Remove it by hand, or set HOURBELL_HOME elsewhere."
+            f"Cannot clear {home.root} for the demo: {error.strerror}. Remove it, or set HOURBELL_HOME elsewhere."
         ) from error

@@ -14,7 +14,7 @@ from dagster_project.home import Home
 def tick_lock(home: Home) -> Iterator[None]:
     """Hold the data directory for one tick; raises HourbellError where another process holds it.
 
-    The operating system lets go of the lock when its holder dies, however it dies, and keeps it for one that is only slow.
+    The operating system lets go of the lock when its holder dies, however it dies, and keeps it for a slow one.
     """
     home.prepare()
     with home.lock.open("a+") as file:

@@ -30,15 +30,14 @@ def write_outbox(connection: duckdb.DuckDBPyConnection, outbox: Path, tick_end: 
         for channel in counts:
             unfinished = folder / f".{channel}.parquet.writing"
             connection.execute(
-                f"copy (select * from decisions.outbox where tick_end = $tick_end and channel = $channel order by action_id) "
+                "copy (select * from decisions.outbox where tick_end = $tick_end and channel = $channel "
+                "order by action_id) "
                 f"to '{unfinished}' (format parquet, compression zstd)",
                 {"tick_end": tick_end, "channel": channel},
             )
             unfinished.rename(folder / f"{channel}.parquet")
         if folder.is_dir():
-            for stale in set(folder.glob("*.parquet")) - {
-                folder / f"{channel}.parquet" for channel in counts
-            }:
+            for stale in set(folder.glob("*.parquet")) - {folder / f"{channel}.parquet" for channel in counts}:
                 stale.unlink()
     except (OSError, duckdb.IOException) as error:
         raise HourbellError(

@@ -66,9 +66,7 @@ def compile_tick(home: Home, select: Iterable[str] = (*KNOWLEDGE, WORKFLOWS, *OU
     return statements
 
 
-def replay_tick(
-    connection: duckdb.DuckDBPyConnection, statements: Iterable[Statement], window: Window
-) -> None:
+def replay_tick(connection: duckdb.DuckDBPyConnection, statements: Iterable[Statement], window: Window) -> None:
     """Run one tick in one transaction."""
     connection.execute(f"set variable tick_start = timestamp '{window.start}'")
     connection.execute(f"set variable tick_end = timestamp '{window.end}'")

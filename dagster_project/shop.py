@@ -10,7 +10,7 @@ from data.simulator import Shop, simulate
 
 
 def land_shop(
-    shop: Shop, home: Home, folder: Path, progress: Callable[[int, int], None] | None = None
+    shop: Shop, home: Home, folder: Path, progress: Callable[[int, int], object] | None = None
 ) -> list[Loaded]:
     """Simulate a shop into a folder, and load its files; its truth stays in the folder, unseen by the engine.
 

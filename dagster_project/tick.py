@@ -125,9 +125,7 @@ def decide(
     _must_succeed([model for model in runs if model.scope == "workflows"], "which workflows are live")
     for scope, completed in sorted(late.items(), key=lambda item: (item[0] != "triggers", item[0])):
         log.info("%s catches up from %s", scope, completed)
-        runs += run_models(
-            home, [f"path:models/workflows/{scope}"], Window(completed, window.end), callbacks=callbacks
-        )
+        runs += run_models(home, [f"path:models/workflows/{scope}"], Window(completed, window.end), callbacks=callbacks)
 
     decided = run_models(home, OUTCOME, window, callbacks=callbacks)
     _must_succeed([model for model in decided if model.scope == DECISIONS], "the decisions")

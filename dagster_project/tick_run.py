@@ -38,7 +38,5 @@ def window_of(context: dg.AssetExecutionContext) -> Window:
 def _window_of_run(run_id: str) -> Window:
     window = due_window(Home.from_environment())
     if window is None:
-        raise dg.Failure(
-            f"Nothing is due yet (run {run_id}): the last full hour has been decided. Wait for the next."
-        )
+        raise dg.Failure(f"Nothing is due yet (run {run_id}): the last full hour has been decided. Wait for the next.")
     return window

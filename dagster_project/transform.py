@@ -148,9 +148,7 @@ def run_models(
         for model in result.results
         if model.node.resource_type == "model"
     ]
-    hooks = [
-        hook for hook in result.results if hook.node.resource_type == "operation" and hook.status == "error"
-    ]
+    hooks = [hook for hook in result.results if hook.node.resource_type == "operation" and hook.status == "error"]
     if hooks:
         raise HourbellError(f"{hooks[0].message}")
     for failed in (model for model in runs if not model.succeeded):

@@ -6,16 +6,13 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtProject
 
-
 EARLIER_TICKS = "past"
 
 
 class Translator(DagsterDbtTranslator):
     """One group for each workflow, named owners, and the source's own keys for what has landed."""
 
-    def get_asset_spec(
-        self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
-    ) -> dg.AssetSpec:
+    def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None) -> dg.AssetSpec:
         spec = super().get_asset_spec(manifest, unique_id, project)
         # what is asked of earlier ticks is no dependency within the tick; Dagster would see a circle
         spec = spec.replace_attributes(deps=[dep for dep in spec.deps if dep.asset_key.path[0] != EARLIER_TICKS])

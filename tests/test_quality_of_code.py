@@ -36,13 +36,9 @@ def test_ci_runs_the_test_command_of_the_readme() -> None:
 
 def test_every_step_is_registered_and_every_registered_step_exists() -> None:
     registry = yaml.safe_load((ROOT / "dbt" / "dbt_project.yml").read_text())["vars"]["workflows"]
-    registered = {
-        f"{name}__{step}" for name, workflow in registry.items() for step in (*workflow["steps"], "exited")
-    }
+    registered = {f"{name}__{step}" for name, workflow in registry.items() for step in (*workflow["steps"], "exited")}
     written = {
-        path.stem
-        for path in (ROOT / "dbt" / "models" / "workflows").glob("*/*.sql")
-        if path.parent.name != "triggers"
+        path.stem for path in (ROOT / "dbt" / "models" / "workflows").glob("*/*.sql") if path.parent.name != "triggers"
     }
     assert written == registered
 

@@ -23,16 +23,11 @@ def load_files(
     home = Home.from_environment().prepare()
     with progress() as bar:
         task = bar.add_task("Loading", total=None)
-        loaded = load(
-            path, home.landing, datetime.now(UTC).replace(tzinfo=None), progress=lambda: bar.advance(task)
-        )
+        loaded = load(path, home.landing, datetime.now(UTC).replace(tzinfo=None), progress=lambda: bar.advance(task))
     table(
         "Loaded",
         ["table", "file", "rows", "new"],
-        [
-            [file.table, file.source.name, file.rows, "yes" if file.is_new else "already there"]
-            for file in loaded
-        ],
+        [[file.table, file.source.name, file.rows, "yes" if file.is_new else "already there"] for file in loaded],
     )
     for file in loaded:
         if file.ignored_columns:

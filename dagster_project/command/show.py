@@ -29,16 +29,12 @@ def progress() -> Progress:
     )
 
 
-def table(
-    title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, caption: str | None = None
-) -> None:
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, caption: str | None = None) -> None:
     """Print a table; numbers stand on the right."""
     body = [list(row) for row in rows]
     grid = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
     for place, column in enumerate(columns):
-        numeric = bool(body) and all(
-            isinstance(row[place], int | float) or row[place] is None for row in body
-        )
+        numeric = bool(body) and all(isinstance(row[place], int | float) or row[place] is None for row in body)
         grid.add_column(column, justify="right" if numeric else "left")
     for row in body:
         grid.add_row(*(_text(value) for value in row))

@@ -18,9 +18,7 @@ def status() -> None:
     with open_warehouse(home) as connection:
         last_end = last_completed(connection)
         if last_end is None:
-            console.print(
-                "No tick yet. Load something with [bold]hourbell load[/], then [bold]hourbell tick[/]."
-            )
+            console.print("No tick yet. Load something with [bold]hourbell load[/], then [bold]hourbell tick[/].")
             return
         console.print(f"Decided up to {last_end:%Y-%m-%d %H:%M} UTC")
         table(

@@ -20,9 +20,7 @@ def tick(
     from_time: Annotated[
         str | None, typer.Option("--from", help="Start (UTC); default: where the last tick ended.")
     ] = None,
-    to_time: Annotated[
-        str | None, typer.Option("--to", help="End (UTC); default: the last full hour.")
-    ] = None,
+    to_time: Annotated[str | None, typer.Option("--to", help="End (UTC); default: the last full hour.")] = None,
     size: Annotated[str, typer.Option(help="Length of each tick: 30m, 1h, 1d.")] = "1h",
     deliver: Annotated[bool, typer.Option(help="Deliver what was decided.")] = True,
 ) -> None:
@@ -65,11 +63,7 @@ def _windows(home: Home, from_time: str | None, to_time: str | None, size: str) 
     start = parse_time(from_time) if from_time else last_end
     if start is None:
         raise HourbellError("There was no tick yet to go on from. Say where to begin: --from 2026-03-01.")
-    end = (
-        parse_time(to_time)
-        if to_time
-        else datetime.now(UTC).replace(tzinfo=None, minute=0, second=0, microsecond=0)
-    )
+    end = parse_time(to_time) if to_time else datetime.now(UTC).replace(tzinfo=None, minute=0, second=0, microsecond=0)
     return list(split(Window(start, end), length))
 
 
@@ -89,6 +83,4 @@ def _report(done: list[Tick]) -> None:
         ],
     )
     if quarantined:
-        console.print(
-            f"[yellow]{quarantined} rows were set aside by the quality gate: see raw.quarantine.[/]"
-        )
+        console.print(f"[yellow]{quarantined} rows were set aside by the quality gate: see raw.quarantine.[/]")

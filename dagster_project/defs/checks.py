@@ -12,8 +12,7 @@ from dagster_project.transform import run_dbt
 TESTS = {
     unique_id: node
     for unique_id, node in MANIFEST["nodes"].items()
-    if node["resource_type"] == "test"
-    and any(parent.startswith("model.") for parent in node["depends_on"]["nodes"])
+    if node["resource_type"] == "test" and any(parent.startswith("model.") for parent in node["depends_on"]["nodes"])
 }
 
 
@@ -25,9 +24,7 @@ def _model_of(test: dict) -> str:
 
 @dg.multi_asset_check(
     specs=[
-        dg.AssetCheckSpec(
-            test["name"], asset=asset_key(_model_of(test)), description=test.get("description") or None
-        )
+        dg.AssetCheckSpec(test["name"], asset=asset_key(_model_of(test)), description=test.get("description") or None)
         for test in TESTS.values()
     ],
     name="data_tests",

@@ -52,7 +52,7 @@ def outbox_files(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeRe
         dg.AssetSpec(
             ["delivery", channel],
             group_name="delivery",
-            description=f"What became of the actions that left by {channel}. The outcomes land again, for the next tick.",
+            description=f"What became of the actions that left by {channel}. The outcomes land for the next tick.",
             kinds={"python", channel},
             owners=OWNERS,
             deps=[["outbox", channel]],

@@ -54,9 +54,7 @@ def hourly(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg
     if window is None:
         yield dg.SkipReason("Everything up to the last full hour has been decided.")
         return
-    yield dg.RunRequest(
-        run_key=f"{window.start.isoformat()}/{window.end.isoformat()}", tags=window_tags(window)
-    )
+    yield dg.RunRequest(run_key=f"{window.start.isoformat()}/{window.end.isoformat()}", tags=window_tags(window))
 
 
 nightly_checks = dg.ScheduleDefinition(

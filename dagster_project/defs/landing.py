@@ -33,14 +33,12 @@ TABLES = tables()
             CHECK,
             asset=["raw", table.name],
             blocking=True,
-            description="Great Expectations over what has just landed; a failure stops the tick before it decides anything.",
+            description="Great Expectations over what has just landed; a failure stops the tick before it decides.",
         )
         for table in TABLES
     ],
     pool="warehouse",
-    retry_policy=dg.RetryPolicy(
-        max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL
-    ),
+    retry_policy=dg.RetryPolicy(max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL),
 )
 def landed(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
     """Take in the files that have landed since the last tick; what fails the gate is set aside with the reason."""

@@ -12,6 +12,7 @@ from dagster_project.shop import land_shop
 from data.importers.online_retail import import_online_retail
 from data.simulator import Shop
 
+
 class OnlineRetail(dg.Config):
     """Which file to import."""
 

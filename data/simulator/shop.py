@@ -15,7 +15,7 @@ HOUR = 3600 * SECOND
 DAY = 24 * HOUR
 NEVER = np.iinfo(np.int64).max
 
-Progress = Callable[[int, int], None]
+Progress = Callable[[int, int], object]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""What a tick costs: the same new hour on one and on ten million events of history, and what dbt and Dagster add.
+"""What a tick costs: the same new hour on one and on ten million events, and what dbt adds.
 
-Run it as `python tests/benchmarks/tick_cost.py [--small 1000000] [--large 10000000]`. It prints ratios taken in one run;
-single times depend on the machine.
+Run it as `python tests/benchmarks/tick_cost.py [--small 1000000] [--large 10000000]`. It prints ratios taken in
+one run; single times depend on the machine.
 """
 
 import argparse
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 def fill(connection: duckdb.DuckDBPyConnection, events: int) -> datetime:
-    """Write a history of that many events, and one new hour; returns when it begins. More history is older, not denser."""
+    """Write a history of that many events and one new hour; returns its beginning. More is older, not denser."""
     start = HOUR.start - timedelta(days=events / EVENTS_A_DAY)
     seconds = (HOUR.end - start).total_seconds()
     people = 50_000
@@ -140,7 +140,9 @@ def main() -> None:
     with TemporaryDirectory(prefix="hourbell-tick-cost-") as folder:
         small, statements = prepared(Path(folder) / "small", options.small)
         large, _ = prepared(Path(folder) / "large", options.large)
-        seconds = {events: sql_seconds(home, statements) for events, home in ((options.small, small), (options.large, large))}
+        seconds = {
+            events: sql_seconds(home, statements) for events, home in ((options.small, small), (options.large, large))
+        }
         started = time.perf_counter()
         runs, _ = decide(small, HOUR)
         ordinary = time.perf_counter() - started
@@ -159,7 +161,9 @@ def main() -> None:
         ],
     )
     console.print(f"SQL, large to small: {seconds[options.large] / seconds[options.small]:.2f} (goal: at most 1.5)")
-    console.print(f"Overhead to trivial models: {(ordinary - seconds[options.small]) / trivial:.2f} (goal: at most 1.3)")
+    console.print(
+        f"Overhead to trivial models: {(ordinary - seconds[options.small]) / trivial:.2f} (goal: at most 1.3)"
+    )
 
 
 if __name__ == "__main__":

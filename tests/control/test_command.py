@@ -1,6 +1,7 @@
 """The command line: what it says when something is wrong, and that nothing is lost."""
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -97,4 +98,4 @@ def test_windows_split_without_a_gap() -> None:
     span = Window(datetime(2026, 3, 1), datetime(2026, 3, 2))
     windows = list(split(span, parse_size("7h")))
     assert [window.end - window.start for window in windows] == [timedelta(hours=7)] * 3 + [timedelta(hours=3)]
-    assert all(earlier.end == later.start for earlier, later in zip(windows, windows[1:], strict=False))
+    assert all(earlier.end == later.start for earlier, later in pairwise(windows))
