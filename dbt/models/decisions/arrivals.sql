@@ -1,5 +1,9 @@
 -- Every step that anybody reached in this tick.
 with reached as (
+    -- the column is there even if no step branches
+    select cast(null as varchar) as branch
+    where false
+    union all by name
     {%- for step in all_steps() %}
     select
         '{{ step.workflow }}' as workflow,

@@ -38,7 +38,7 @@ new_actions as (
 
 -- a workflow that runs over a wider window proposes again what earlier ticks have decided
 decided_before as (
-    select action_id
+    select distinct action_id
     from {{ source('past', 'decisions') }}
     where
         tick_end > {{ tick_start() }} - interval '{{ var("longest_deferral") }}'
@@ -73,8 +73,10 @@ put_off_until_now as (
 ),
 
 due as (
-    select * from new_actions
-    where not exists (select 1 from decided_before where decided_before.action_id = new_actions.action_id)
+    select new_actions.*
+    from new_actions
+    left join decided_before on new_actions.action_id = decided_before.action_id
+    where decided_before.action_id is null
     union all
     select * from put_off_until_now
 ),

@@ -16,12 +16,12 @@ known_as as (
     from contacts_at_hand
     union
     select
-        merges.contact_id as member_id,
-        merges.into_contact_id as contact_id
-    from {{ ref('contact_merges') }} as merges
+        contact_id as member_id,
+        into_contact_id as contact_id
+    from {{ ref('contact_merges') }}
     where
-        merges.merged_at < {{ tick_end() }}
-        and merges.into_contact_id in (select contact_id from contacts_at_hand)
+        merged_at < {{ tick_end() }}
+        and into_contact_id in (select contact_id from contacts_at_hand)
 ),
 
 past_sends as (
@@ -42,7 +42,7 @@ past_sends as (
 ),
 
 not_accepted as (
-    select action_id
+    select distinct action_id
     from {{ ref('stg_outcomes') }}
     where
         status in ('rejected', 'failed', 'expired')
@@ -62,7 +62,8 @@ counted as (
             caps.channel in ('all', sends.channel)
             and caps.topic in ('all', sends.topic)
             and sends.send_after > {{ tick_end() }} - to_hours(caps.period_hours)
-    where not exists (select 1 from not_accepted where not_accepted.action_id = sends.action_id)
+    left join not_accepted on sends.action_id = not_accepted.action_id
+    where not_accepted.action_id is null
     group by sends.contact_id, caps.rule
 )
 
