@@ -20,7 +20,6 @@ from dagster_project.windows import Window
 UPSTREAM = ["path:models/staging", "path:models/contacts/identity", "path:models/contacts/activity"]
 INPUTS = ["contact_merges", "events", "orders", "contact_details", "consent_statements"]
 MODELS = ["path:models/contacts/profiles", "path:models/segments", "path:models/eligibility"]
-VIEWS = [f"{path},config.materialized:view" for path in MODELS]
 
 
 class Profiles:
@@ -70,7 +69,6 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[State
     prepare_warehouse(home)
     run_models(home, UPSTREAM, None, empty=True)
     statements = compile_tick(home, MODELS)
-    run_models(home, VIEWS, None)
     return home.warehouse, statements
 
 

@@ -81,6 +81,20 @@ def generate(seed: int, dense: list[tuple[datetime, datetime]], contacts: int = 
     def contact_at(effective_at: datetime) -> int:
         return history.surviving(draw.choices(range(1, contacts + 1), heard_of)[0], effective_at)
 
+    for contact in range(4, contacts + 1, 4):
+        asked_at = START + timedelta(days=contact)
+        history.consent_statements.append(
+            {
+                "contact_id": history.surviving(contact, asked_at),
+                "occurred_at": asked_at,
+                "effective_at": asked_at,
+                "channel": "email",
+                "topic": "newsletter",
+                "status": "granted",
+                "source": "form",
+                "email": f"c{contact}@form.example",
+            }
+        )
     for number in range(facts):
         occurred_at, effective_at = moments.both()
         contact = contact_at(effective_at)

@@ -23,8 +23,16 @@ def profile(history: History, contact: int, at: datetime) -> Profile | None:
 
     Of a contact that was merged into another nothing more is learnt.
     """
-    absorbed = [merge["merged_at"] for merge in history.contact_merges if merge["contact_id"] == contact]
-    at = max((merged_at for merged_at in absorbed if merged_at <= at), default=at)
+    absorbed = min(
+        (
+            (merge["merged_at"], merge["into_contact_id"])
+            for merge in history.contact_merges
+            if merge["contact_id"] == contact
+        ),
+        default=(datetime.max, None),
+    )
+    merged_into = absorbed[1] if absorbed[0] <= at else None
+    at = min(at, absorbed[0])
     since = {contact: datetime.min}
     for merge in history.contact_merges:
         if merge["into_contact_id"] == contact and merge["merged_at"] <= at:
@@ -52,7 +60,6 @@ def profile(history: History, contact: int, at: datetime) -> Profile | None:
     engaged = [day["occurred_at"] for day in days if kind(day) != "site"]
     stated = [(row["occurred_at"], row["channel"], row["topic"], row["status"]) for row in consents]
     stated += [(row["occurred_at"], "email", "all", "withdrawn") for row in signals if signal(row) == "unsubscribed"]
-    survivor = history.surviving(contact, at)
     result: Profile = {
         **traits,
         "locale": traits["locale"] or "en",
@@ -70,12 +77,10 @@ def profile(history: History, contact: int, at: datetime) -> Profile | None:
         "is_hard_bounced": None in bounced or traits["email"] in bounced,
         "has_complained": any(signal(event) == "complaint" for event in signals),
         "is_erased": is_erased,
-        "merged_into_contact_id": None if survivor == contact else survivor,
+        "merged_into_contact_id": merged_into,
         "stated": stated,
     }
-    result["next_birthday"] = (
-        None if is_erased or survivor != contact else _next_birthday(traits["birth_date"], at.date())
-    )
+    result["next_birthday"] = None if is_erased or merged_into else _next_birthday(traits["birth_date"], at.date())
     result["email_consented"] = not is_erased and any(agrees(result, "email", topic) for topic in PROMOTIONAL)
     if is_erased:
         result |= dict.fromkeys([*set(TRAITS) - {"locale", "timezone"}, "properties"])
@@ -134,10 +139,14 @@ def _traits(details: list[Row], consents: list[Row], orders: list[Row]) -> Profi
     ]
 
     result: Profile = dict.fromkeys(TRAITS)
-    for trait in TRAITS:
-        told = [(*_trust(row), value) for row in statements if (value := _cleaned(trait, row)) is not None]
-        result[trait] = max(told)[-1] if told else None
+    for row in sorted(statements, key=lambda row: (*_trust(row), *_as_sorted(row))):
+        result |= {trait: value for trait in TRAITS if (value := _cleaned(trait, row)) is not None}
     return result
+
+
+def _as_sorted(row: Row) -> list[tuple[bool, str]]:
+    """Of two statements that are equally to be trusted, the one counts that sorts last."""
+    return [(_cleaned(trait, row) is None, str(_cleaned(trait, row))) for trait in TRAITS]
 
 
 def _trust(row: Row) -> tuple[Any, ...]:

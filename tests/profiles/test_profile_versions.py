@@ -118,7 +118,16 @@ def some_times(history: History, count: int) -> list[datetime]:
 
 
 def comparable(it: dict[str, Any]) -> dict[str, Any]:
-    unlike = ["contact_id", "valid_from", "tick_end", "consents", "stated", "average_order_value", "properties"]
+    unlike = [
+        "contact_id",
+        "valid_from",
+        "tick_end",
+        "is_repeated",
+        "consents",
+        "stated",
+        "average_order_value",
+        "properties",
+    ]
     properties = it["properties"]
     return {
         **{column: value for column, value in it.items() if column not in unlike},
@@ -126,15 +135,31 @@ def comparable(it: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def test_a_version_is_written_only_where_something_changed(replayed: tuple[History, Profiles]) -> None:
+def test_a_version_is_written_where_something_changed_and_where_a_month_begins(
+    replayed: tuple[History, Profiles],
+) -> None:
     _, profiles = replayed
     last: dict[int, dict[str, Any]] = {}
+    months = [month for month in (datetime(2026, number, 1) for number in range(1, 9)) if month < END]
     for version in profiles.records(
         "select * exclude (tick_end) from contacts.contact_profile_versions order by valid_from"
     ):
         contact, valid_from = version["contact_id"], version.pop("valid_from")
-        assert version != last.get(contact), (contact, valid_from)
+        is_repeated = version.pop("is_repeated")
+        assert (version == last.get(contact)) == is_repeated, (contact, valid_from)
+        assert not is_repeated or valid_from in months
         last[contact] = version
+    for month in months:
+        known, written = profiles.rows(
+            f"""
+            select
+                count(distinct contact_id) filter (valid_from < '{month}')
+                - count(distinct contact_id) filter (valid_from < '{month}' and merged_into_contact_id is not null),
+                count(distinct contact_id) filter (valid_from = '{month}')
+            from contacts.contact_profile_versions
+            """
+        )[0]
+        assert written >= known, month
 
 
 def test_segments_hold_who_belongs_to_them(replayed: tuple[History, Profiles]) -> None:

@@ -10,11 +10,12 @@
         select
             versions.*,
             latest.asked_at
-        from (
+        from {{ ref('contact_profile_versions') }} as versions
+        inner join (
             select
                 asked.contact_id,
                 asked.asked_at,
-                max(versions.valid_from) as valid_from
+                max(known.valid_from) as valid_from
             from (
                 select distinct
                     contact_id,
@@ -22,11 +23,16 @@
                 from {{ relation }}
                 where {{ in_tick(at) }}
             ) as asked
-            inner join {{ ref('contact_profile_versions') }} as versions
-                on asked.contact_id = versions.contact_id and asked.asked_at >= versions.valid_from
+            inner join {{ ref('contact_profile_versions') }} as known
+                on asked.contact_id = known.contact_id and asked.asked_at >= known.valid_from
+            where
+                known.valid_from >= {{ last_repeated_before(tick_start()) }}
+                and known.valid_from < {{ tick_end() }}
             group by asked.contact_id, asked.asked_at
         ) as latest
-        inner join {{ ref('contact_profile_versions') }} as versions
-            on latest.contact_id = versions.contact_id and latest.valid_from = versions.valid_from
+            on versions.contact_id = latest.contact_id and versions.valid_from = latest.valid_from
+        where
+            versions.valid_from >= {{ last_repeated_before(tick_start()) }}
+            and versions.valid_from < {{ tick_end() }}
     )
 {%- endmacro %}

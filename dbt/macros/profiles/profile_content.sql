@@ -1,8 +1,32 @@
-{#- The columns that make up a profile: a new version is written when one of them changes. -#}
+{#- The columns that make up a profile, with their types. A new version is written when one of them changes. -#}
 {% macro profile_content() -%}
-    {{ return(profile_traits() + [
-        'next_birthday', 'properties', 'first_seen_at', 'orders_count', 'revenue', 'average_order_value', 'first_order_at', 'last_order_at',
-        'active_days', 'last_active_at', 'last_email_engaged_at', 'consents', 'last_consent_at', 'email_consented',
-        'is_hard_bounced', 'has_complained', 'is_erased', 'merged_into_contact_id'
-    ]) }}
+    {{ return({
+        'user_id': 'varchar',
+        'email': 'varchar',
+        'phone': 'varchar',
+        'first_name': 'varchar',
+        'last_name': 'varchar',
+        'birth_date': 'date',
+        'country': 'varchar',
+        'locale': 'varchar',
+        'timezone': 'varchar',
+        'next_birthday': 'date',
+        'properties': 'json',
+        'first_seen_at': 'timestamp',
+        'orders_count': 'bigint',
+        'revenue': 'decimal(18, 2)',
+        'average_order_value': 'decimal(18, 2)',
+        'first_order_at': 'timestamp',
+        'last_order_at': 'timestamp',
+        'active_days': 'bigint',
+        'last_active_at': 'timestamp',
+        'last_email_engaged_at': 'timestamp',
+        'consents': 'struct(channel varchar, topic varchar, status varchar, stated_at timestamp)[]',
+        'last_consent_at': 'timestamp',
+        'email_consented': 'boolean',
+        'is_hard_bounced': 'boolean',
+        'has_complained': 'boolean',
+        'is_erased': 'boolean',
+        'merged_into_contact_id': 'bigint',
+    }) }}
 {%- endmacro %}

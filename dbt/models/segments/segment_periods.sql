@@ -55,3 +55,4 @@ select
     {{ tick_end() }} as tick_end
 from changed
 where previous_from is not null
+order by valid_from, contact_id, segment

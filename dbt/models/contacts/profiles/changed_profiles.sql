@@ -5,7 +5,7 @@
 with changed as (
     select *
     from {{ ref('contact_profile_versions') }}
-    where {{ in_tick('valid_from') }}
+    where {{ in_tick('valid_from') }} and not is_repeated
 )
 
 select * from changed

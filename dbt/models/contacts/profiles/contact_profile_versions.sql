@@ -1,15 +1,17 @@
 {{ config(event_time='valid_from') }}
 
-{%- set facts_by_time = [
-    (ref('contact_details'), 'effective_at'),
-    (ref('consent_statements'), 'effective_at'),
-    (ref('contact_activity_days'), 'effective_at'),
-    (ref('contact_signals'), 'effective_at'),
-    (ref('contact_merges'), 'merged_at'),
-] %}
+{%- set facts_by_time = {
+    'details': (ref('contact_details'), 'contact_id', 'effective_at'),
+    'consents': (ref('consent_statements'), 'contact_id', 'effective_at'),
+    'activity': (ref('contact_activity_days'), 'contact_id', 'effective_at'),
+    'signals': (ref('contact_signals'), 'contact_id', 'effective_at'),
+    'absorbed': (ref('contact_merges'), 'contact_id', 'merged_at'),
+    'merged': (ref('contact_merges'), 'into_contact_id', 'merged_at'),
+} %}
 
--- What is known of a contact, once for each time that it changed. Every version is worked out from the contact's own history,
--- so that it does not matter in which ticks that became known.
+-- What is known of a contact, once for each time that it changed. What this tick brings is put on top of the version before
+-- it; what may depend on more than that (who is believed, what was cancelled, who was merged) is worked out again from the
+-- contact's own history. Either way it does not matter in which ticks it became known.
 with orders_in_tick as (
     select
         order_id,
@@ -31,25 +33,22 @@ named_by_orders as (
 ),
 
 facts_in_tick as (
-    select * from {{ with_surviving_contacts('named_by_orders', 'named_by_orders.moment') }}
-    {%- for facts, known_at in facts_by_time %}
-
-    union
-
     select
         contact_id,
-        {{ known_at }} as moment
-    from {{ facts }}
-    where {{ in_tick(known_at) }} and contact_id is not null
-    {%- endfor %}
+        moment,
+        'orders' as facts
+    from {{ with_surviving_contacts('named_by_orders', 'named_by_orders.moment') }}
+    {%- for facts, (relation, contact, known_at) in facts_by_time.items() %}
 
     union
 
     select
-        into_contact_id as contact_id,
-        merged_at as moment
-    from {{ ref('contact_merges') }}
-    where {{ in_tick('merged_at') }}
+        {{ contact }} as contact_id,
+        {{ known_at }} as moment,
+        '{{ facts }}' as facts
+    from {{ relation }}
+    where {{ in_tick(known_at) }} and {{ contact }} is not null
+    {%- endfor %}
 ),
 
 concerned as (
@@ -59,11 +58,39 @@ concerned as (
 
     union
 
-    -- whose birthday passes in this tick
+    -- whose birthday passes in this tick; and everybody, where a month begins
     select contact_id
     from {{ this }}
-    where {{ in_tick('next_birthday', after='1 day') }}
+    where
+        valid_from >= {{ last_repeated_before(tick_start()) }}
+        and valid_from < {{ tick_start() }}
+        and ({{ in_tick('next_birthday', after='1 day') }} or {{ last_repeated_before(tick_end()) }} >= {{ tick_start() }})
     {%- endif %}
+),
+
+before_tick as (
+    {%- if is_incremental() %}
+    select * from {{ profile_before('concerned', tick_start(), versions=this) }}
+    {%- else %}
+    select
+        cast(null as bigint) as contact_id,
+        {%- for column, type in profile_content().items() %}
+        cast(null as {{ type }}) as {{ column }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    where false
+    {%- endif %}
+),
+
+absorbed as (
+    select
+        contact_id,
+        min(merged_at) as merged_at,
+        min_by(into_contact_id, merged_at) as into_contact_id
+    from {{ ref('contact_merges') }}
+    where
+        merged_at < {{ tick_end() }}
+        and contact_id in (select contact_id from concerned)
+    group by contact_id
 ),
 
 -- whose facts count, and since when: a contact's own, and those of the contacts merged into it
@@ -87,145 +114,134 @@ members as (
     group by into_contact_id, member_id
 ),
 
-birthdays as (
-    {{ birthdays_passing('members', ref('contact_details'), ref('contact_merges')) }}
+{%- for name, facts in {
+    'told': ['details', 'consents', 'orders', 'merged'],
+    'detailed': ['details', 'merged'],
+    'buying': ['orders', 'merged'],
+    'consenting': ['consents', 'signals', 'merged'],
+}.items() %}
+
+{{ name }} as (
+    select *
+    from members
+    where contact_id in (select contact_id from facts_in_tick where facts in ('{{ facts | join("', '") }}'))
 ),
+{%- endfor %}
 
--- when something may have changed; and the moment before the tick, to compare with
-moments as (
-    select * from facts_in_tick
-
-    union
-
-    select * from birthdays
-
-    union
-
-    select
-        contact_id,
-        {{ tick_start() }} - interval '1 microsecond' as moment
-    from concerned
-),
-
-statements as (
-    {{ trait_statements(
-        'members', ref('contact_details'), ref('consent_statements'), ref('orders'),
+traits as (
+    {{ trait_states(
+        'told', ref('contact_details'), ref('consent_statements'), ref('orders'),
         ref('trait_sources'), ref('profile_timezones')
     ) }}
 ),
 
-doings as (
+properties as (
+    {{ property_states('detailed', ref('contact_details'), ref('trait_sources')) }}
+),
+
+purchases as (
+    {{ purchase_states('buying', ref('orders')) }}
+),
+
+consents as (
+    {{ consent_states('consenting', ref('consent_statements'), ref('contact_signals')) }}
+),
+
+birth_dates as (
     select
-        members.contact_id,
-        activity.occurred_at,
-        greatest(activity.effective_at, members.member_since) as known_at,
-        -- mail programs open mail by themselves: that is no sign of an active contact
-        case when activity.kind <> 'email_open' then activity.active_on end as active_on,
-        case when activity.kind <> 'email_open' then activity.occurred_at end as active_at,
-        case when activity.kind in ('email_open', 'email_click') then activity.occurred_at end as engaged_at
-    from {{ ref('contact_activity_days') }} as activity
-    inner join members on activity.contact_id = members.member_id
-    where activity.effective_at < {{ tick_end() }}
+        contact_id,
+        birth_date
+    from before_tick
+    where birth_date is not null
+
+    union
+
+    select
+        contact_id,
+        birth_date
+    from traits
+    where birth_date is not null
+),
+
+anniversaries as (
+    select
+        contact_id,
+        unnest([
+            birth_date + to_years(cast(this_year - year(birth_date) as integer)) + interval '1 day'
+            for this_year in range(year({{ tick_start() }}) - 1, year({{ tick_end() }}) + 1)
+        ]) as moment
+    from birth_dates
+),
+
+months as (
+    select
+        contact_id,
+        unnest(generate_series(
+            date_trunc('month', {{ tick_start() }}),
+            {{ tick_end() }} - interval '1 microsecond',
+            interval '1 month'
+        )) as moment
+    from concerned
+),
+
+-- when something may have changed; nothing more is learnt of who was merged into another contact
+moments as (
+    select
+        happened.contact_id,
+        happened.moment,
+        bool_or(happened.is_month_start) as is_month_start
+    from (
+        select
+            contact_id,
+            moment,
+            false as is_month_start
+        from facts_in_tick
+
+        union all
+
+        select
+            *,
+            false as is_month_start
+        from anniversaries
+
+        union all
+
+        select
+            *,
+            true as is_month_start
+        from months
+    ) as happened
+    left join absorbed on happened.contact_id = absorbed.contact_id
+    where
+        {{ in_tick('happened.moment') }}
+        and (absorbed.merged_at is null or happened.moment <= absorbed.merged_at)
+    group by happened.contact_id, happened.moment
+),
+
+merged as (
+    select distinct contact_id
+    from facts_in_tick
+    where facts = 'merged'
+),
+
+activity as (
+    {{ activity_states('moments', 'members', 'merged', ref('contact_activity_days')) }}
 ),
 
 limits as (
     select
-        members.contact_id,
-        signals.occurred_at,
-        greatest(signals.effective_at, members.member_since) as known_at,
-        signals.signal,
-        case when signals.signal = 'hard bounce' then coalesce(signals.email, 'any') end as bounced
+        moments.contact_id,
+        moments.moment,
+        list(coalesce(signals.email, 'any')) filter (where signals.signal = 'hard bounce') as bounced,
+        bool_or(signals.signal = 'complaint') as has_complained,
+        bool_or(signals.signal = 'erased') as is_erased,
+        min(signals.occurred_at) as first_told_at
     from {{ ref('contact_signals') }} as signals
     inner join members on signals.contact_id = members.member_id
-    where signals.effective_at < {{ tick_end() }}
-),
-
-timeline as (
-    select * from statements
-    union all by name
-    select * from doings
-    union all by name
-    select * from limits
-    union all by name
-    select
-        *,
-        moment as known_at
-    from moments
-),
-
-so_far as (
-    select
-        contact_id,
-        moment,
-        {%- for trait in profile_traits() %}
-        {{ believed(trait) }} over so_far as {{ trait }},
-        {%- endfor %}
-        min(occurred_at) over so_far as first_seen_at,
-        count(distinct active_on) over so_far as active_days,
-        max(active_at) over so_far as last_active_at,
-        max(engaged_at) over so_far as last_email_engaged_at,
-        list(bounced) filter (where bounced is not null) over so_far as bounced,
-        coalesce(bool_or(signal = 'complaint') over so_far, false) as has_complained,
-        coalesce(bool_or(signal = 'erased') over so_far, false) as is_erased
-    from timeline
-    window so_far as (partition by contact_id order by known_at range between unbounded preceding and current row)
-),
-
-movements as (
-    {{ order_movements('members', ref('orders')) }}
-),
-
-purchases as (
-    select
-        moments.contact_id,
-        moments.moment,
-        sum(movements.orders_count) as orders_count,
-        sum(movements.revenue) as revenue,
-        min(movements.placed_at) as first_order_at,
-        max(movements.placed_at) as last_order_at
-    from moments
-    inner join movements
-        on
-            moments.contact_id = movements.contact_id
-            and moments.moment >= movements.since
-            and moments.moment < movements.until
-    group by moments.contact_id, moments.moment
-),
-
-consents as (
-    {{ consent_states('moments', 'members', ref('consent_statements'), ref('contact_signals')) }}
-),
-
-properties_over_time as (
-    {{ properties_over_time('members', ref('contact_details'), ref('trait_sources')) }}
-),
-
-properties as (
-    select
-        moments.contact_id,
-        moments.moment,
-        {{ json_object_of('told.property', 'told.value') }} as properties
-    from moments
-    inner join properties_over_time as told
-        on
-            moments.contact_id = told.contact_id
-            and moments.moment >= told.since
-            and moments.moment < told.until
-    where told.value <> 'null'
-    group by moments.contact_id, moments.moment
-),
-
-absorbed as (
-    select
-        moments.contact_id,
-        moments.moment,
-        max_by(followed.into_contact_id, followed.merged_at) as into_contact_id
-    from moments
-    inner join {{ ref('contact_merges') }} as followed
-        on
-            moments.contact_id = followed.contact_id
-            and moments.moment >= followed.merged_at
-    where followed.merged_at < {{ tick_end() }}
+    inner join moments on members.contact_id = moments.contact_id
+    where
+        signals.effective_at < {{ tick_end() }}
+        and moments.moment >= greatest(signals.effective_at, members.member_since)
     group by moments.contact_id, moments.moment
 ),
 
@@ -237,68 +253,119 @@ topics_to_agree_to as (
 
 versions as (
     select
-        so_far.contact_id,
-        so_far.moment as valid_from,
+        moments.contact_id,
+        moments.moment as valid_from,
+        moments.is_month_start,
         {%- for trait in profile_traits() if trait not in ['locale', 'timezone'] %}
-        case when not so_far.is_erased then so_far.{{ trait }} end as {{ trait }},
+        case
+            when limits.is_erased then null
+            when traits.contact_id is null then before_tick.{{ trait }}
+            else traits.{{ trait }}
+        end as {{ trait }},
         {%- endfor %}
-        coalesce(so_far.locale, '{{ var("account_locale") }}') as locale,
-        coalesce(so_far.timezone, country_timezones.timezone, '{{ var("account_timezone") }}') as timezone,
-        case when not so_far.is_erased then properties.properties end as properties,
-        so_far.first_seen_at,
-        cast(coalesce(purchases.orders_count, 0) as bigint) as orders_count,
-        cast(coalesce(purchases.revenue, 0) as decimal(18, 2)) as revenue,
-        cast(purchases.revenue / nullif(purchases.orders_count, 0) as decimal(18, 2)) as average_order_value,
-        purchases.first_order_at,
-        purchases.last_order_at,
-        so_far.active_days,
-        so_far.last_active_at,
-        so_far.last_email_engaged_at,
-        coalesce(consents.consents, []) as consents,
-        consents.last_consent_at,
         coalesce(
-            not so_far.has_complained
-            and not so_far.is_erased
+            case when traits.contact_id is null then before_tick.locale else traits.locale end,
+            '{{ var("account_locale") }}'
+        ) as locale,
+        coalesce(
+            case when traits.contact_id is null then before_tick.timezone else traits.timezone end,
+            country_timezones.timezone,
+            '{{ var("account_timezone") }}'
+        ) as timezone,
+        case
+            when limits.is_erased then null
+            when properties.contact_id is null then before_tick.properties
+            else properties.properties
+        end as properties,
+        least(
+            before_tick.first_seen_at, traits.first_told_at, activity.first_told_at, limits.first_told_at
+        ) as first_seen_at,
+        coalesce(purchases.orders_count, before_tick.orders_count, 0) as orders_count,
+        coalesce(purchases.revenue, before_tick.revenue, 0) as revenue,
+        case when purchases.contact_id is null then before_tick.first_order_at else purchases.first_order_at end as first_order_at,
+        case when purchases.contact_id is null then before_tick.last_order_at else purchases.last_order_at end as last_order_at,
+        coalesce(activity.new_days, 0)
+        + case when merged.contact_id is null then coalesce(before_tick.active_days, 0) else 0 end as active_days,
+        greatest(before_tick.last_active_at, activity.last_active_at) as last_active_at,
+        greatest(before_tick.last_email_engaged_at, activity.last_email_engaged_at) as last_email_engaged_at,
+        coalesce(consents.consents, before_tick.consents, []) as consents,
+        coalesce(consents.last_consent_at, before_tick.last_consent_at) as last_consent_at,
+        coalesce(limits.has_complained, false) as has_complained,
+        coalesce(limits.is_erased, false) as is_erased,
+        coalesce(
+            list_contains(limits.bounced, 'any')
+            or list_contains(limits.bounced, case when traits.contact_id is null then before_tick.email else traits.email end),
+            false
+        ) as is_hard_bounced,
+        case when moments.moment = absorbed.merged_at then absorbed.into_contact_id end as merged_into_contact_id
+    from moments
+    {%- for states in ['traits', 'properties', 'purchases', 'consents'] %}
+    left join {{ states }}
+        on
+            moments.contact_id = {{ states }}.contact_id
+            and moments.moment >= {{ states }}.since
+            and moments.moment < {{ states }}.until
+    {%- endfor %}
+    left join activity on moments.contact_id = activity.contact_id and moments.moment = activity.moment
+    left join limits on moments.contact_id = limits.contact_id and moments.moment = limits.moment
+    left join before_tick on moments.contact_id = before_tick.contact_id
+    left join absorbed on moments.contact_id = absorbed.contact_id
+    left join merged on moments.contact_id = merged.contact_id
+    left join {{ ref('profile_country_timezones') }} as country_timezones on traits.country = country_timezones.country
+),
+
+derived as (
+    select
+        versions.*,
+        case
+            when versions.merged_into_contact_id is null
+                then {{ next_anniversary('versions.birth_date', 'versions.valid_from') }}
+        end as next_birthday,
+        versions.revenue / nullif(versions.orders_count, 0) as average_order_value,
+        coalesce(
+            not versions.has_complained
+            and not versions.is_erased
             and list_bool_or([
-                {{ latest_statement("'email'", 'agreed', consents='consents.consents') }} = 'granted'
+                {{ latest_statement("'email'", 'agreed', consents='versions.consents') }} = 'granted'
                 for agreed in topics_to_agree_to.topics
             ]),
             false
-        ) as email_consented,
-        coalesce(list_contains(so_far.bounced, 'any') or list_contains(so_far.bounced, so_far.email), false) as is_hard_bounced,
-        so_far.has_complained,
-        so_far.is_erased,
-        case
-            when not so_far.is_erased and absorbed.into_contact_id is null
-                then {{ next_anniversary('so_far.birth_date', 'so_far.moment') }}
-        end as next_birthday,
-        absorbed.into_contact_id as merged_into_contact_id
-    from so_far
+        ) as email_consented
+    from versions
     cross join topics_to_agree_to
-    left join purchases on so_far.contact_id = purchases.contact_id and so_far.moment = purchases.moment
-    left join consents on so_far.contact_id = consents.contact_id and so_far.moment = consents.moment
-    left join properties on so_far.contact_id = properties.contact_id and so_far.moment = properties.moment
-    left join absorbed on so_far.contact_id = absorbed.contact_id and so_far.moment = absorbed.moment
-    left join {{ ref('profile_country_timezones') }} as country_timezones on so_far.country = country_timezones.country
-    where
-        so_far.moment is not null
-        and so_far.first_seen_at is not null
+    where versions.first_seen_at is not null
+),
+
+typed as (
+    select
+        contact_id,
+        valid_from,
+        is_month_start,
+        {%- for column, type in profile_content().items() %}
+        cast({{ column }} as {{ type }}) as {{ column }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from derived
 ),
 
 compared as (
     select
-        *,
-        row({{ profile_content() | join(', ') }}) as content,
-        lag(content) over (partition by contact_id order by valid_from) as content_before
-    from versions
+        typed.*,
+        {{ content_hash(profile_content() | list, 'typed') }} as content_hash,
+        lag(content_hash) over (partition by typed.contact_id order by typed.valid_from) as hash_in_tick,
+        case
+            when before_tick.contact_id is not null
+                then {{ content_hash(profile_content() | list, 'before_tick') }}
+        end as hash_before_tick
+    from typed
+    left join before_tick on typed.contact_id = before_tick.contact_id
 )
 
 select
     contact_id,
     valid_from,
     {{ profile_content() | join(',\n    ') }},
+    content_hash is not distinct from coalesce(hash_in_tick, hash_before_tick) as is_repeated,
     {{ tick_end() }} as tick_end
 from compared
-where
-    valid_from >= {{ tick_start() }}
-    and content is distinct from content_before
+where is_month_start or content_hash is distinct from coalesce(hash_in_tick, hash_before_tick)
+order by valid_from, contact_id

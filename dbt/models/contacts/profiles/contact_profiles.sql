@@ -14,7 +14,9 @@ profiles as (
         {{ full_days_between('versions.last_order_at', 'last_tick.as_of') }} as recency_days
     from {{ ref('contact_profile_versions') }} as versions
     cross join last_tick
-    where versions.valid_from < last_tick.as_of
+    where
+        versions.valid_from >= {{ last_repeated_before('last_tick.as_of') }}
+        and versions.valid_from < last_tick.as_of
     qualify row_number() over (partition by versions.contact_id order by versions.valid_from desc) = 1
 ),
 

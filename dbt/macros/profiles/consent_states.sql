@@ -1,0 +1,78 @@
+{#- What contacts allow: the latest statement for each channel and topic, the most recent first. Of two that were made at the
+    same time the withdrawal counts. One row per contact and time at which something was stated, valid from `since` until
+    `until`. `members` is a CTE as in trait_states, the rest are relations. -#}
+{% macro consent_states(members, consents, signals) -%}
+    with stated as (
+        select
+            contact_id,
+            channel,
+            topic,
+            status,
+            occurred_at,
+            effective_at
+        from {{ consents }}
+
+        union all
+
+        select
+            contact_id,
+            'email' as channel,
+            'all' as topic,
+            'withdrawn' as status,
+            occurred_at,
+            effective_at
+        from {{ signals }}
+        where signal = 'unsubscribed'
+    ),
+
+    statements as (
+        select
+            members.contact_id,
+            stated.channel,
+            stated.topic,
+            struct_pack(stated_at := stated.occurred_at, status := stated.status) as statement,
+            greatest(stated.effective_at, members.member_since) as since
+        from stated
+        inner join {{ members }} as members on stated.contact_id = members.member_id
+        where stated.effective_at < {{ tick_end() }}
+    ),
+
+    changes as (
+        select distinct
+            contact_id,
+            since
+        from statements
+    ),
+
+    latest as (
+        select
+            changes.contact_id,
+            changes.since,
+            statements.channel,
+            statements.topic,
+            max(statements.statement) as statement
+        from changes
+        inner join statements
+            on
+                changes.contact_id = statements.contact_id
+                and changes.since >= statements.since
+        group by changes.contact_id, changes.since, statements.channel, statements.topic
+    )
+
+    select
+        contact_id,
+        since,
+        lead(since, 1, timestamp '9999-12-31') over (partition by contact_id order by since) as until,
+        list(
+            struct_pack(
+                channel := channel,
+                topic := topic,
+                status := statement.status,
+                stated_at := statement.stated_at
+            )
+            order by statement.stated_at desc, statement.status desc, channel, topic
+        ) as consents,
+        max(statement.stated_at) as last_consent_at
+    from latest
+    group by contact_id, since
+{%- endmacro %}
