@@ -47,7 +47,8 @@ def fill(connection: duckdb.DuckDBPyConnection, events: int) -> datetime:
     connection.execute(
         f"""
         insert into raw.consents by name
-        select concat('u', person) as user_id, 'email' as channel, 'all' as topic, 'granted' as status, 'shop' as source,
+        select concat('u', person) as user_id, 'email' as channel, 'all' as topic, 'granted' as status,
+            'shop' as source,
             timestamp '{start}' as occurred_at, timestamp '{start}' as loaded_at, timestamp '{start}' as effective_at
         from range({people}) as people(person)
         where person % 3 > 0
