@@ -19,7 +19,7 @@ accepted as (
     where {{ in_tick('linked_at') }} and is_accepted
 ),
 
-{%- if is_incremental() %}
+{% if is_incremental() -%}
 ends as (
     select stronger_id as identifier_id from accepted
     union all
