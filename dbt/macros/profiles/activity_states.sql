@@ -41,20 +41,30 @@
         from days
     ),
 
-    known_before as (
+    days_in_question as (
         select distinct
-            sorted_out.contact_id,
+            members.contact_id,
+            members.member_id,
             sorted_out.active_on
         from sorted_out
         inner join {{ members }} as members on sorted_out.contact_id = members.contact_id
-        inner join {{ activity_days }} as earlier
+        where
+            sorted_out.active_on is not null
+            and sorted_out.contact_id not in (select contact_id from {{ merged }})
+    ),
+
+    known_before as (
+        select distinct
+            days_in_question.contact_id,
+            days_in_question.active_on
+        from {{ activity_days }} as earlier
+        inner join days_in_question
             on
-                members.member_id = earlier.contact_id
-                and sorted_out.active_on = earlier.active_on
+                earlier.contact_id = days_in_question.member_id
+                and earlier.active_on = days_in_question.active_on
         where
             earlier.effective_at < {{ tick_start() }}
             and earlier.kind <> 'email_open'
-            and sorted_out.contact_id not in (select contact_id from {{ merged }})
     ),
 
     timeline as (

@@ -6,30 +6,47 @@
 -- Whether a contact may be written to by a channel about a topic, once for each tick in which that changed. A contact
 -- without an address who has stated nothing has no row.
 with standings as (
-    select *
-    from {{ ref('changed_profiles') }}
+    select
+        *,
+        {{ content_hash([
+            'email', 'phone', 'properties', 'timezone', 'locale', 'consents', 'last_order_at', 'is_hard_bounced',
+            'has_complained', 'is_erased', 'merged_into_contact_id'
+        ], 'profiles') }} as content_hash
+    from {{ ref('changed_profiles') }} as profiles
     qualify row_number() over (
         partition by contact_id, valid_from >= {{ tick_start() }}
         order by valid_from desc
     ) = 1
 ),
 
+-- who only visited us may be written to as before
+changed as (
+    select *
+    from standings
+    where contact_id in (
+        select contact_id
+        from standings
+        group by contact_id
+        having count(*) = 1 or min(content_hash) <> max(content_hash)
+    )
+),
+
 asked as (
     select
-        standings.*,
+        changed.*,
         channels.channel,
         topics.topic,
         topics.kind = 'promotional' as is_promotional,
         topics.requires_consent,
-        channels.address_type = 'email' and standings.is_hard_bounced as is_bounced,
+        channels.address_type = 'email' and changed.is_hard_bounced as is_bounced,
         case channels.address_type
-            when 'email' then standings.email
-            when 'phone' then standings.phone
-            when 'contact' then cast(standings.contact_id as varchar)
-            else (standings.properties ->> channels.address_type)
+            when 'email' then changed.email
+            when 'phone' then changed.phone
+            when 'contact' then cast(changed.contact_id as varchar)
+            else (changed.properties ->> channels.address_type)
         end as address,
         {{ latest_statement('channels.channel', 'topics.topic', "(topics.kind = 'transactional')") }} as latest_statement
-    from standings
+    from changed
     cross join {{ ref('channels') }} as channels
     cross join {{ ref('topics') }} as topics
 ),

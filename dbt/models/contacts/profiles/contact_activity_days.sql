@@ -39,3 +39,4 @@ where not exists (
         and earlier.effective_at < {{ tick_start() }}
 )
 {%- endif %}
+order by effective_at, contact_id, kind

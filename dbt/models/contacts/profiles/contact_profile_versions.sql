@@ -1,59 +1,11 @@
 {{ config(event_time='valid_from') }}
 
-{%- set facts_by_time = {
-    'details': (ref('contact_details'), 'contact_id', 'effective_at'),
-    'consents': (ref('consent_statements'), 'contact_id', 'effective_at'),
-    'activity': (ref('contact_activity_days'), 'contact_id', 'effective_at'),
-    'signals': (ref('contact_signals'), 'contact_id', 'effective_at'),
-    'absorbed': (ref('contact_merges'), 'contact_id', 'merged_at'),
-    'merged': (ref('contact_merges'), 'into_contact_id', 'merged_at'),
-} %}
-
 -- What is known of a contact, once for each time that it changed. What this tick brings is put on top of the version before
 -- it; what may depend on more than that (who is believed, what was cancelled, who was merged) is worked out again from the
 -- contact's own history. Either way it does not matter in which ticks it became known.
-with orders_in_tick as (
-    select
-        order_id,
-        effective_at
-    from {{ ref('orders') }}
-    where {{ in_tick('effective_at') }}
-),
-
--- a cancellation may name nobody, or somebody else: it concerns all whom any status of the order names
-named_by_orders as (
-    select distinct
-        orders.contact_id,
-        orders_in_tick.effective_at as moment
-    from orders_in_tick
-    inner join {{ ref('orders') }} as orders on orders_in_tick.order_id = orders.order_id
-    where
-        orders.contact_id is not null
-        and orders_in_tick.effective_at >= orders.effective_at
-),
-
-facts_in_tick as (
-    select
-        contact_id,
-        moment,
-        'orders' as facts
-    from {{ with_surviving_contacts('named_by_orders', 'named_by_orders.moment') }}
-    {%- for facts, (relation, contact, known_at) in facts_by_time.items() %}
-
-    union
-
-    select
-        {{ contact }} as contact_id,
-        {{ known_at }} as moment,
-        '{{ facts }}' as facts
-    from {{ relation }}
-    where {{ in_tick(known_at) }} and {{ contact }} is not null
-    {%- endfor %}
-),
-
-concerned as (
+with concerned as (
     select distinct contact_id
-    from facts_in_tick
+    from {{ ref('contact_news') }}
     {%- if is_incremental() %}
 
     union
@@ -114,7 +66,7 @@ members as (
     group by into_contact_id, member_id
 ),
 
-{%- for name, facts in {
+{%- for name, kinds in {
     'told': ['details', 'consents', 'orders', 'merged'],
     'detailed': ['details', 'merged'],
     'buying': ['orders', 'merged'],
@@ -124,7 +76,7 @@ members as (
 {{ name }} as (
     select *
     from members
-    where contact_id in (select contact_id from facts_in_tick where facts in ('{{ facts | join("', '") }}'))
+    where contact_id in (select contact_id from {{ ref('contact_news') }} where kind in ('{{ kinds | join("', '") }}'))
 ),
 {%- endfor %}
 
@@ -193,9 +145,9 @@ moments as (
     from (
         select
             contact_id,
-            moment,
+            known_at as moment,
             false as is_month_start
-        from facts_in_tick
+        from {{ ref('contact_news') }}
 
         union all
 
@@ -220,8 +172,8 @@ moments as (
 
 merged as (
     select distinct contact_id
-    from facts_in_tick
-    where facts = 'merged'
+    from {{ ref('contact_news') }}
+    where kind = 'merged'
 ),
 
 activity as (
