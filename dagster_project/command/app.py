@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import typer
+from rich.markup import escape
 
 from activations.errors import HourbellError
 from dagster_project.command import deliver, demo, imports, inbox, load, status, tick
@@ -18,7 +19,7 @@ class _Application(typer.Typer):
         try:
             return super().__call__(*args, **kwargs)
         except HourbellError as error:
-            console.print(f"[bold red]Error:[/] {error}", highlight=False, markup=True)
+            console.print("[bold red]Error:[/]", escape(str(error)), highlight=False, soft_wrap=True)
             raise SystemExit(1) from error
 
 

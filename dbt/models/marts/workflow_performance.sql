@@ -189,14 +189,16 @@ select
     cast(sum(case when measure = 'held out' then number else 0 end) as bigint) as held_out,
     cast(sum(case when measure = 'decided' then number else 0 end) as bigint) as decided,
     {%- for gate in gates() %}
-    cast(sum(case when measure = 'stopped: {{ gate }}' then number else 0 end) as bigint) as stopped_{{ gate | replace(' ', '_') }},
+    cast(sum(
+        case when measure = 'stopped: {{ gate }}' then number else 0 end
+    ) as bigint) as stopped_{{ gate | replace(' ', '_') }},
     {%- endfor %}
     cast(sum(case when measure like 'deferred%' then number else 0 end) as bigint) as deferred,
     cast(sum(case when measure = 'send' then number else 0 end) as bigint) as sent,
     cast(sum(case when measure = 'outcome: accepted' then number else 0 end) as bigint) as delivered,
-    cast(
-        sum(case when measure in ('outcome: rejected', 'outcome: failed', 'outcome: expired') then number else 0 end) as bigint
-    ) as not_delivered,
+    cast(sum(case when measure in (
+        'outcome: rejected', 'outcome: failed', 'outcome: expired'
+    ) then number else 0 end) as bigint) as not_delivered,
     cast(sum(case when measure = 'converted' then number else 0 end) as bigint) as converted,
     cast(sum(case when measure = 'revenue' then number else 0 end) as decimal(18, 2)) as revenue
 from counted
