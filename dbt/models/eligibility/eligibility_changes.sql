@@ -24,10 +24,10 @@ changed as (
     select *
     from standings
     where contact_id in (
-        select contact_id
-        from standings
-        group by contact_id
-        having count(*) = 1 or min(content_hash) <> max(content_hash)
+        select sides.contact_id
+        from standings as sides
+        group by sides.contact_id
+        having count(*) = 1 or min(sides.content_hash) <> max(sides.content_hash)
     )
 ),
 

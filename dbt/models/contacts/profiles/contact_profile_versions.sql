@@ -76,7 +76,11 @@ members as (
 {{ name }} as (
     select *
     from members
-    where contact_id in (select contact_id from {{ ref('contact_news') }} where kind in ('{{ kinds | join("', '") }}'))
+    where contact_id in (
+        select contact_id
+        from {{ ref('contact_news') }}
+        where kind in ('{{ kinds | join("', '") }}')
+    )
 ),
 {%- endfor %}
 
@@ -234,8 +238,9 @@ versions as (
         ) as first_seen_at,
         coalesce(purchases.orders_count, before_tick.orders_count, 0) as orders_count,
         coalesce(purchases.revenue, before_tick.revenue, 0) as revenue,
-        case when purchases.contact_id is null then before_tick.first_order_at else purchases.first_order_at end as first_order_at,
-        case when purchases.contact_id is null then before_tick.last_order_at else purchases.last_order_at end as last_order_at,
+        {%- for moment in ['first_order_at', 'last_order_at'] %}
+        case when purchases.contact_id is null then before_tick.{{ moment }} else purchases.{{ moment }} end as {{ moment }},
+        {%- endfor %}
         coalesce(activity.new_days, 0)
         + case when merged.contact_id is null then coalesce(before_tick.active_days, 0) else 0 end as active_days,
         greatest(before_tick.last_active_at, activity.last_active_at) as last_active_at,
@@ -299,25 +304,34 @@ typed as (
     from derived
 ),
 
-compared as (
+hashed as (
     select
         typed.*,
         {{ content_hash(profile_content() | list, 'typed') }} as content_hash,
-        lag(content_hash) over (partition by typed.contact_id order by typed.valid_from) as hash_in_tick,
         case
             when before_tick.contact_id is not null
                 then {{ content_hash(profile_content() | list, 'before_tick') }}
         end as hash_before_tick
     from typed
     left join before_tick on typed.contact_id = before_tick.contact_id
+),
+
+compared as (
+    select
+        *,
+        coalesce(
+            content_hash = lag(content_hash, 1, hash_before_tick) over (partition by contact_id order by valid_from),
+            false
+        ) as is_repeated
+    from hashed
 )
 
 select
     contact_id,
     valid_from,
     {{ profile_content() | join(',\n    ') }},
-    content_hash is not distinct from coalesce(hash_in_tick, hash_before_tick) as is_repeated,
+    is_repeated,
     {{ tick_end() }} as tick_end
 from compared
-where is_month_start or content_hash is distinct from coalesce(hash_in_tick, hash_before_tick)
+where is_month_start or not is_repeated
 order by valid_from, contact_id
