@@ -18,6 +18,7 @@
 {% macro entries(qualified, reentry='once', holdout=0) -%}
     {%- set workflow = workflow_name() -%}
     {%- do registered_workflow(workflow) -%}
+    {%- do refuse_lost_entries() -%}
     {%- set rule = 'after' if reentry.startswith('after ') else reentry -%}
     {%- if rule not in ['once', 'per key', 'always', 'after'] -%}
         {%- do exceptions.raise_compiler_error(
