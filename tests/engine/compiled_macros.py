@@ -1,0 +1,38 @@
+"""The workflow macros as SQL, over tables that a test fills: models of the project, compiled with other contents."""
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+import pytest
+
+from dagster_project import transform
+from dagster_project.home import Home
+from dagster_project.windows import Window
+
+
+def compiled(home: Home, contents: dict[str, str]) -> dict[str, str]:
+    """What dbt makes of models whose SQL is replaced; nothing is run. They may ref() what the real ones do."""
+    changed = copy.deepcopy(transform.manifest())
+    for name, sql in contents.items():
+        changed.nodes[f"model.hourbell.{name}"].raw_code = sql
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transform, "manifest", lambda: changed)
+        results = transform.run_dbt(home, ["compile", "--select", *contents]).results
+    return {result.node.name: result.node.compiled_code for result in results if result.node.name in contents}
+
+
+@contextmanager
+def small_warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A warehouse in memory, by the name that compiled statements know."""
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        connection.execute("attach ':memory:' as hourbell")
+        connection.execute("use hourbell")
+        yield connection
+
+
+def set_window(connection: duckdb.DuckDBPyConnection, window: Window) -> None:
+    connection.execute(f"set variable tick_start = timestamp '{window.start}'")
+    connection.execute(f"set variable tick_end = timestamp '{window.end}'")

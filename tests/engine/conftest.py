@@ -1,0 +1,46 @@
+"""Warehouses that have taken in a history, and the statements of a tick, compiled once."""
+
+import shutil
+from datetime import timedelta
+
+import pytest
+from engine_world import SHOP_SPAN, Engine, run_ticks
+from workflow_history import DAYS, START, Life, take_in
+
+from dagster_project.home import Home
+from dagster_project.replay import compile_tick
+from dagster_project.tick import history_before, land
+from dagster_project.warehouse import open_warehouse
+from dagster_project.windows import Window
+
+
+@pytest.fixture(scope="session")
+def shop_home(landed_shop: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """The small shop of the simulator, taken in by the door that everybody uses; no tick has run. Copy it."""
+    home = Home(tmp_path_factory.mktemp("engine") / "home")
+    shutil.copytree(landed_shop.root, home.root)
+    land(home, SHOP_SPAN)
+    return home
+
+
+@pytest.fixture(scope="session")
+def shop(shop_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    """The same, with the statements of a tick. Copy it."""
+    root = tmp_path_factory.mktemp("shop")
+    shutil.copytree(shop_home.root, root, dirs_exist_ok=True)
+    return Engine(Home(root), compile_tick(Home(root)))
+
+
+@pytest.fixture(scope="session")
+def dense_life(shop: Engine, tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    """A made-up life that leads through every step. All is known of it, and no workflow has run. Copy it."""
+    engine = shop.copy(tmp_path_factory.mktemp("dense") / "home")
+    with open_warehouse(engine.home) as connection:
+        engine.forget(connection)
+        take_in(connection, Life(seed=1, people=80).rows)
+        span = Window(START, START + timedelta(days=DAYS))
+        history = history_before(connection, span)
+        assert history is not None
+        known = [statement for statement in engine.statements if statement.scope == "contacts"]
+        run_ticks(connection, known, [history, span])
+    return engine

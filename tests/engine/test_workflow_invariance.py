@@ -1,0 +1,91 @@
+"""The same history gives the same arrivals and exits at every step, whatever the size of the ticks."""
+
+import random
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from engine_world import SHOP_SPAN, WORKFLOWS, Engine, changed, run_ticks, steps
+from workflow_history import DAYS, START
+
+from dagster_project.home import Home
+from dagster_project.replay import Statement, replay
+from dagster_project.transform import run_dbt
+from dagster_project.warehouse import open_warehouse
+from dagster_project.windows import HOUR, Window, split
+
+DAY = timedelta(days=1)
+LIFE = Window(START, START + timedelta(days=DAYS))
+
+
+def ragged(span: Window, seed: int) -> Iterator[Window]:
+    """Ticks of all sizes, as after outages."""
+    draw, start = random.Random(seed), span.start
+    while start < span.end:
+        size = draw.choice([HOUR, HOUR, 2 * HOUR, 7 * HOUR, DAY, 3 * DAY])
+        yield Window(start, min(start + size, span.end))
+        start += size
+
+
+def steps_after(engine: Engine, root: Path, statements: list[Statement], windows: Iterator[Window]) -> dict:
+    with open_warehouse(engine.copy(root).home) as connection:
+        run_ticks(connection, statements, windows)
+        return steps(connection)
+
+
+def test_the_simulated_shop_end_to_end_in_ticks_of_1_7_and_24_hours(shop: Engine, tmp_path: Path) -> None:
+    found = {}
+    for hours in (1, 7, 24):
+        home = shop.copy(tmp_path / str(hours)).home
+        # what is decided has its own tests, and need not be worked out each time
+        statements = [one for one in shop.statements if hours == 7 or one.scope not in ("decisions", "marts")]
+        replay(home, split(SHOP_SPAN, hours * HOUR), statements=statements, with_outbox=False)
+        with open_warehouse(home) as connection:
+            found[hours] = steps(connection)
+    assert found[7] == found[1]
+    assert found[24] == found[1]
+    reached = {table for table, rows in found[1].items() if rows}
+    assert {f"{workflow}__entered" for workflow in WORKFLOWS} <= reached
+    assert {"abandoned_cart__exited", "abandoned_cart__reassurance", "reengagement__we_miss_you"} <= reached
+
+    home = Home(tmp_path / "7")
+    with open_warehouse(home) as connection:
+        assert connection.execute(
+            "select count(*) > 0 from contacts.contact_merges where merged_at >= ?", [SHOP_SPAN.start]
+        ).fetchall() == [(True,)]
+        assert connection.execute(
+            "select count(*) > 0 from contacts.events where effective_at > occurred_at + interval '1 hour'"
+        ).fetchall() == [(True,)]
+    tests = run_dbt(home, ["test", "--select", "test_type:singular", "path:models/workflows,test_type:data"])
+    assert len(tests.results) > 150
+    assert [str(test.node.name) for test in tests.results if test.status not in ("pass", "success")] == []
+
+
+def test_every_step_of_all_workflows_over_five_weeks(dense_life: Engine, tmp_path: Path) -> None:
+    statements = dense_life.of_workflows(*WORKFLOWS)
+    expected = steps_after(dense_life, tmp_path / "whole", statements, iter([LIFE]))
+    assert [table for table, rows in expected.items() if not rows] == []
+    assert steps_after(dense_life, tmp_path / "daily", statements, split(LIFE, DAY)) == expected
+    assert steps_after(dense_life, tmp_path / "ragged", statements, ragged(LIFE, seed=3)) == expected
+
+
+@pytest.mark.parametrize(
+    ("workflow", "rule", "broken"),
+    [
+        # exits by presence instead of by time
+        ("abandoned_cart", "and exits.exited_at <= leaving.arrives_at", ""),
+        # a cart is taken up again after its hour
+        ("abandoned_cart", "and later.effective_at <= last_activity.effective_at + interval '1 hour'", ""),
+        # what becomes known after the deadline counts
+        ("reengagement", "and waiting.reached_at + interval '7 days' > events.effective_at", ""),
+        # the longest path is that of the tick, not that of the enrollment
+        ("abandoned_cart", "and entered.stays_until > orders.effective_at", ""),
+    ],
+)
+def test_an_error_in_time_would_be_seen(
+    dense_life: Engine, tmp_path: Path, workflow: str, rule: str, broken: str
+) -> None:
+    statements = changed(dense_life.of_workflows(workflow), rule, broken)
+    whole = steps_after(dense_life, tmp_path / "whole", statements, iter([LIFE]))
+    assert steps_after(dense_life, tmp_path / "daily", statements, split(LIFE, 3 * DAY)) != whole
