@@ -152,7 +152,7 @@ def _details(draw: random.Random, contact: int) -> Row:
         "phone": draw.choice([None, None, f"+4930{contact:06}"]),
         "first_name": draw.choice([None, "Ada", "Eva", " "]),
         "last_name": draw.choice([None, "Byron", "Ada"]),
-        "birth_date": draw.choice([None, date(1990, 2, 28), date(1992, 2, 29), date(1985, 4, 12), date(1800, 1, 1)]),
+        "birth_date": draw.choice([None, date(1990, 2, 28), date(1992, 2, 29), date(1985, 4, 10), date(1800, 1, 1)]),
         "country": draw.choice(COUNTRIES),
         "locale": draw.choice([None, "de_DE", "en-GB", "??"]),
         "timezone": draw.choice(ZONES),

@@ -8,10 +8,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from conftest import Profiles
+from conftest import MODELS, Profiles
 from profile_history import DAYS, START, History, generate
 from profile_reference import SEGMENTS, Profile, agrees, profile, segments, stated
 
+from dagster_project.transform import run_models
 from dagster_project.windows import Window, split
 
 BEFORE = START - timedelta(days=60)
@@ -88,6 +89,15 @@ def test_a_tick_that_is_run_again_changes_nothing(hourly: tuple[History, Profile
     ticks = windows(timedelta(hours=1))
     profiles.tick([*random.Random(0).sample(ticks, 6), ticks[0], ticks[-1]])
     assert contents(profiles, EVERYTHING) == before
+
+
+def test_dbt_itself_gives_the_same_rows(make_profiles: Callable[[], Profiles]) -> None:
+    ticks = windows(timedelta(hours=7))[:2]
+    _, replayed = replay(make_profiles(), 1, ticks)
+    _, run = replay(make_profiles(), 1, [])
+    for window in ticks:
+        assert all(model.succeeded for model in run_models(run.home, MODELS, window))
+    assert contents(run, EVERYTHING) == contents(replayed, EVERYTHING)
 
 
 def test_profiles_say_what_the_facts_say(replayed: tuple[History, Profiles]) -> None:
