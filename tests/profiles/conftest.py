@@ -18,7 +18,10 @@ from dagster_project.warehouse import open_warehouse
 from dagster_project.windows import Window
 
 UPSTREAM = ["path:models/staging", "path:models/contacts/identity", "path:models/contacts/activity"]
-INPUTS = ["contact_merges", "events", "orders", "contact_details", "consent_statements"]
+INPUTS = {
+    "contacts": ["contact_merges", "events", "orders", "contact_details", "consent_statements"],
+    "staging": ["stg_orders"],
+}
 MODELS = ["path:models/contacts/profiles", "path:models/segments", "path:models/eligibility"]
 
 
@@ -37,13 +40,13 @@ class Profiles:
     def learn(self, history: History) -> None:
         """Put in all of a history at once; what a tick may know of it is for the models to say."""
         with self.connect() as connection:
-            for table in INPUTS:
+            for schema, table in [(schema, table) for schema, tables in INPUTS.items() for table in tables]:
                 rows = getattr(history, table)
                 if rows:
                     columns = sorted({column for row in rows for column in row})
                     frame = pa.table({column: [row.get(column) for row in rows] for column in columns})
                     connection.register("rows_to_learn", frame)
-                    connection.execute(f"insert into contacts.{table} by name select * from rows_to_learn")
+                    connection.execute(f"insert into {schema}.{table} by name select * from rows_to_learn")
                     connection.unregister("rows_to_learn")
 
     def tick(self, windows: Iterable[Window]) -> None:

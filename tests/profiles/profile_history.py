@@ -26,6 +26,7 @@ class History:
     orders: list[Row] = field(default_factory=list)
     contact_details: list[Row] = field(default_factory=list)
     consent_statements: list[Row] = field(default_factory=list)
+    stg_orders: list[Row] = field(default_factory=list)
 
     def surviving(self, contact: int, at: datetime) -> int:
         found = contact
@@ -192,3 +193,5 @@ def _order(draw: random.Random, history: History, placed: Row, order_id: str, co
         history.orders.append(
             {**row, "order_id": order_id, "country": draw.choice([None, "FR"]), "currency": "EUR", "source": "shop"}
         )
+        address = draw.choice([None, f"{order_id}@guest.example"])
+        history.stg_orders.append({"order_id": order_id, "status": row["status"], "email": address})

@@ -53,7 +53,8 @@ def profile(history: History, contact: int, at: datetime) -> Profile | None:
     if not seen:
         return None
 
-    traits = _traits(details, consents, orders)
+    addresses = {(row["order_id"], row["status"]): row["email"] for row in history.stg_orders}
+    traits = _traits(details, consents, [{**row, "email": addresses[row["order_id"], row["status"]]} for row in orders])
     bounced = [event.get("email") for event in signals if signal(event) == "hard bounce"]
     is_erased = any(signal(event) == "erased" for event in signals)
     active = [day["occurred_at"] for day in days if kind(day) != "email_open"]
@@ -135,7 +136,7 @@ def _traits(details: list[Row], consents: list[Row], orders: list[Row]) -> Profi
     statements = [
         *details,
         *({"source": "consent", **_only(row, ["email", "phone", "occurred_at", "known_at"])} for row in consents),
-        *({"source": "order", **_only(row, ["country", "occurred_at", "known_at"])} for row in orders),
+        *({"source": "order", **_only(row, ["email", "country", "occurred_at", "known_at"])} for row in orders),
     ]
 
     result: Profile = dict.fromkeys(TRAITS)

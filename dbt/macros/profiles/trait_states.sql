@@ -2,7 +2,7 @@
     known from an order or a consent is believed last. One row per contact and time at which a source said something, valid
     from `since` until `until`.
     `members` is a CTE: contact_id, and each member_id whose facts count for it, from member_since on. The rest are relations. -#}
-{% macro trait_states(members, details, consents, orders, sources, timezones) -%}
+{% macro trait_states(members, details, consents, orders, order_addresses, sources, timezones) -%}
     with statements as (
         select
             members.contact_id,
@@ -40,11 +40,17 @@
         select
             members.contact_id,
             'order' as source,
+            addresses.email,
+            addresses.phone,
             orders.country,
             orders.occurred_at,
             greatest(orders.effective_at, members.member_since) as since
         from {{ orders }} as orders
         inner join {{ members }} as members on orders.contact_id = members.member_id
+        left join {{ order_addresses }} as addresses
+            on
+                orders.order_id = addresses.order_id
+                and orders.status = addresses.status
         where orders.effective_at < {{ tick_end() }}
     ),
 

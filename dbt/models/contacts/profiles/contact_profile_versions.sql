@@ -86,7 +86,7 @@ members as (
 
 traits as (
     {{ trait_states(
-        'told', ref('contact_details'), ref('consent_statements'), ref('orders'),
+        'told', ref('contact_details'), ref('consent_statements'), ref('orders'), ref('stg_orders'),
         ref('trait_sources'), ref('profile_timezones')
     ) }}
 ),
