@@ -13,6 +13,9 @@ from dagster_project.transform import run_dbt, run_models, scope_of
 from dagster_project.warehouse import open_warehouse
 from dagster_project.windows import Window
 
+# bytes of a warehouse whose ticks take less time than threads take to start
+SMALL = 256 * 2**20
+
 
 @dataclass(frozen=True)
 class Statement:
@@ -111,6 +114,8 @@ def replay(
     knowledge = [statement for statement in statements if statement.scope == "contacts"]
     count = 0
     with open_warehouse(home) as connection:
+        if home.warehouse.stat().st_size < SMALL:
+            connection.execute("set threads = 1")
         for window in windows:
             history = history_before(connection, window) if count == 0 else None
             if history is not None:
