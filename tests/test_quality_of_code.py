@@ -28,6 +28,11 @@ def test_python_is_clean(command: tuple[str, ...]) -> None:
     run(*command)
 
 
+def test_sql_is_clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOURBELL_WAREHOUSE", str(tmp_path / "hourbell.duckdb"))
+    run("sqlfluff", "lint", "dbt/models", "dbt/tests", "--disable-progress-bar")
+
+
 def test_ci_runs_the_test_command_of_the_readme() -> None:
     commands = re.findall(r"^    (python3 -m venv .*)$", (ROOT / "README.md").read_text(), flags=re.MULTILINE)
     assert len(commands) == 2, "the README has one command that runs the demo and one that runs the tests"

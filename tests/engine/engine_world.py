@@ -18,7 +18,7 @@ from dagster_project.windows import Window
 Contents = dict[str, Any]
 
 WORKFLOWS = ("abandoned_cart", "post_purchase", "reengagement", "welcome_series")
-SHOP_SPAN = Window(datetime(2026, 3, 2), datetime(2026, 3, 4))
+SHOP_SPAN = Window(datetime(2026, 3, 2), datetime(2026, 3, 3, 18))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,13 @@
 with days as (
     select
         date_trunc('day', {{ tick_start() }}) as first_day,
-        {{ tick_end() }} as end_of_tick
+        -- a tick that is run again works out its last day with all that has become known on it since
+        least(
+            date_trunc('day', {{ tick_end() }} - interval '1 microsecond') + interval '1 day',
+            greatest({{ tick_end() }}, max(tick_end))
+        ) as known_until
+    from {{ source('engine', 'windows') }}
+    where scope = 'marts' and succeeded
 ),
 
 reached as (
@@ -17,7 +23,7 @@ reached as (
         arrivals.assignment
     from {{ ref('arrivals') }} as arrivals
     cross join days
-    where arrivals.reached_at >= days.first_day and arrivals.reached_at < days.end_of_tick
+    where arrivals.reached_at >= days.first_day and arrivals.reached_at < days.known_until
 ),
 
 -- a decision counts in the tick that made it, though its stamp is the first moment after
@@ -27,7 +33,7 @@ decided as (
         decisions.*
     from {{ ref('decisions') }} as decisions
     cross join days
-    where decisions.tick_end > days.first_day and decisions.tick_end <= days.end_of_tick
+    where decisions.tick_end > days.first_day and decisions.tick_end <= days.known_until
 ),
 
 outcomes as (
@@ -37,7 +43,7 @@ outcomes as (
         outcomes.status
     from {{ ref('stg_outcomes') }} as outcomes
     cross join days
-    where outcomes.effective_at >= days.first_day and outcomes.effective_at < days.end_of_tick
+    where outcomes.effective_at >= days.first_day and outcomes.effective_at < days.known_until
 ),
 
 carried as (
@@ -64,7 +70,7 @@ conversions as (
     where
         exits.reason = 'converted'
         and exits.exited_at >= days.first_day
-        and exits.exited_at < days.end_of_tick
+        and exits.exited_at < days.known_until
     qualify row_number() over (partition by exits.enrollment_id order by exits.exited_at, exits.conversion_id) = 1
 ),
 

@@ -1,0 +1,99 @@
+"""A tick that is run again changes no row and no file, however often and however late; nor does a rebuild."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from engine_world import SHOP_SPAN, Engine, contents, differences, tables_of_one_tick
+
+from dagster_project.home import Home
+from dagster_project.outbox import write_outbox
+from dagster_project.replay import replay, replay_tick
+from dagster_project.tick import run_tick
+from dagster_project.transform import run_dbt, run_models
+from dagster_project.warehouse import open_warehouse
+from dagster_project.windows import HOUR, Window, split
+
+TICKS = list(split(SHOP_SPAN, 14 * HOUR))
+
+
+def again(engine: Engine, window: Window) -> None:
+    with open_warehouse(engine.home) as connection:
+        replay_tick(connection, engine.statements, window)
+        write_outbox(connection, engine.home.outbox, window.end)
+
+
+@pytest.fixture(scope="module")
+def replayed(shop: Engine, tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    engine = shop.copy(tmp_path_factory.mktemp("replayed") / "home")
+    replay(engine.home, TICKS, statements=engine.statements)
+    return engine
+
+
+@pytest.fixture(scope="module")
+def ticked(shop_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """The same ticks by dbt itself, from no tables at all."""
+    home = Home(tmp_path_factory.mktemp("ticked") / "home")
+    shutil.copytree(shop_home.root, home.root)
+    for window in TICKS:
+        assert run_tick(home, window).broken == []
+    return home
+
+
+def test_replayed_ticks_are_ordinary_ticks(replayed: Engine, ticked: Home) -> None:
+    found = contents(replayed.home)
+    assert sum(1 for name in found if name.endswith("email.parquet")) == len(TICKS)
+    assert differences(found, contents(ticked)) == []
+
+
+def test_a_tick_run_again_changes_nothing(replayed: Engine, tmp_path: Path) -> None:
+    engine = replayed.copy(tmp_path / "home")
+    before = contents(engine.home)
+    for _ in range(3):
+        again(engine, TICKS[-1])
+        assert differences(before, contents(engine.home)) == []
+    of_one_tick = tables_of_one_tick()
+    for window in (TICKS[0], TICKS[1], TICKS[0]):
+        again(engine, window)
+        assert set(differences(before, contents(engine.home))) <= of_one_tick
+    again(engine, TICKS[-1])
+    assert differences(before, contents(engine.home)) == []
+
+
+def test_dbt_runs_an_older_tick_again_and_changes_nothing(ticked: Home, tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    shutil.copytree(ticked.root, home.root)
+    before = contents(home)
+    assert run_tick(home, TICKS[1]).broken == []
+    assert set(differences(before, contents(home))) <= tables_of_one_tick()
+
+
+def test_a_full_refresh_rebuilds_nothing(ticked: Home, tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    shutil.copytree(ticked.root, home.root)
+    before = contents(home)
+    refreshed = run_dbt(home, ["run", "--full-refresh", "--select", "path:models/workflows"], TICKS[-1])
+    assert refreshed.results
+    assert differences(before, contents(home)) == []
+
+
+def test_a_rebuild_from_raw_gives_the_same_rows_and_files(replayed: Engine, tmp_path: Path) -> None:
+    engine = replayed.copy(tmp_path / "home")
+    before = contents(engine.home)
+    with open_warehouse(engine.home) as connection:
+        engine.forget(connection, but=("configuration", "raw"))
+    replay(engine.home, TICKS, statements=engine.statements)
+    assert differences(before, contents(engine.home)) == []
+
+
+def test_an_entry_table_that_is_gone_is_not_begun_anew(ticked: Home, tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    shutil.copytree(ticked.root, home.root)
+    with open_warehouse(home) as connection:
+        connection.execute("drop table workflows.welcome_series__entered")
+    following = Window(SHOP_SPAN.end, SHOP_SPAN.end + HOUR)
+    runs = run_models(home, ["path:models/workflows/welcome_series"], following)
+    entered = next(run for run in runs if run.name == "welcome_series__entered")
+    assert not entered.succeeded
+    assert "welcome_series__entered is gone" in entered.message
+    assert [run.name for run in runs if run.succeeded] == []
