@@ -6,6 +6,8 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtProject
 
+from dagster_project.freshness import HOURLY
+
 EARLIER_TICKS = "past"
 
 
@@ -23,6 +25,7 @@ class Translator(DagsterDbtTranslator):
             group_name=_group(node),
             owners=_owners(manifest, node),
             kinds={"dbt", "duckdb", node["config"]["materialized"]},
+            freshness_policy=HOURLY,
         ).merge_attributes(tags=_tags(node))
 
 

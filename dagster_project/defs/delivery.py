@@ -9,6 +9,7 @@ from activations.channels.registry import CHANNELS
 from activations.delivery import DeliveryStoppedError
 from activations.profile import open_profile
 from dagster_project.deliver import deliver_outbox
+from dagster_project.freshness import HOURLY
 from dagster_project.home import Home
 from dagster_project.outbox import outbox_folder, write_outbox
 from dagster_project.tick_run import window_of
@@ -25,11 +26,13 @@ OWNERS = ["engine@shop.example"]
             description=f"What leaves by {channel}, as a file for each tick.",
             kinds={"parquet"},
             owners=OWNERS,
+            freshness_policy=HOURLY,
             deps=[["decisions", "outbox"]],
         )
         for channel in CHANNELS
     ],
     pool="warehouse",
+    retry_policy=dg.RetryPolicy(max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL),
 )
 def outbox_files(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
     """Write the tick's decisions as files, so that delivery need not open the warehouse."""
@@ -55,6 +58,7 @@ def outbox_files(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeRe
             description=f"What became of the actions that left by {channel}. The outcomes land for the next tick.",
             kinds={"python", channel},
             owners=OWNERS,
+            freshness_policy=HOURLY,
             deps=[["outbox", channel]],
         )
         for channel in CHANNELS

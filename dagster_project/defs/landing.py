@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from dagster_project.freshness import HOURLY
 from dagster_project.home import Home
 from dagster_project.landing.ingest import Ingested
 from dagster_project.landing.quality import QualityStop
@@ -24,6 +25,7 @@ TABLES = tables()
             description=f"{table.description} {table.grain}",
             kinds={"parquet", "duckdb"},
             owners=["data-platform@shop.example"],
+            freshness_policy=HOURLY,
             deps=[["landing", table.name]],
         )
         for table in TABLES

@@ -28,6 +28,8 @@ TRANSLATOR = Translator(DagsterDbtTranslatorSettings(enable_asset_checks=False))
     dagster_dbt_translator=TRANSLATOR,
     project=PROJECT,
     pool="warehouse",
+    # a tick that is run again replaces its own rows
+    retry_policy=dg.RetryPolicy(max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL),
 )
 def models(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
     """Run a tick's models and write its outbox. A workflow that breaks is left out, and does not stop the others."""

@@ -51,6 +51,21 @@ def test_every_landed_table_has_a_blocking_check(definitions: dg.Definitions) ->
     assert blocking == {"contacts", "events", "orders", "order_lines", "products", "consents", "costs", "outcomes"}
 
 
+def test_what_a_tick_makes_is_expected_every_hour_and_tried_again(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    sources = {"landing", "sources", "configuration"}
+    made = [
+        graph.get(key)
+        for key in graph.get_all_asset_keys()
+        if graph.get(key).is_materializable and not sources & {key.path[0], graph.get(key).group_name}
+    ]
+    assert {node.group_name for node in made} >= {"marts", "decisions", "outbox", "delivery", "abandoned_cart"}
+    assert [node.key.to_user_string() for node in made if node.freshness_policy is None] == []
+    policies = {op.name: op.retry_policy for op in definitions.resolve_job_def("tick").graph.node_defs}
+    assert policies.keys() == {"landed", "models", "outbox_files", "delivered"}
+    assert None not in policies.values()
+
+
 def test_the_tick_job_runs_end_to_end(
     definitions: dg.Definitions, home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
