@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Part = Literal["accepted", "rejected", "failed", "expired", "unknown", "already_settled", "waiting", "held"]
+Part = Literal["accepted", "rejected", "failed", "expired", "unknown", "already_settled", "waiting", "held", "paused"]
 PARTS: tuple[Part, ...] = (
-    "accepted", "rejected", "failed", "expired", "unknown", "already_settled", "waiting", "held"
+    "accepted", "rejected", "failed", "expired", "unknown", "already_settled", "waiting", "held", "paused"
 )  # fmt: skip
 _REASONS_KEPT = 1_000
 _REASONS_SHOWN = 20
@@ -36,6 +36,8 @@ class DeliveryAccount:
     """To be sent later than now, or left for the next delivery by one that was stopped."""
     held: int = 0
     """Another delivery that is alive is at them."""
+    paused: int = 0
+    """Covered by a pause; they wait until it is lifted."""
     outcomes_written: int = 0
     seconds: float = 0.0
     by_channel: Mapping[str, Mapping[str, int]] = field(default_factory=dict)

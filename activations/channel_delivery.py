@@ -2,37 +2,25 @@
 
 import asyncio
 import logging
-import random
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from activations.account import Tally
 from activations.channels.face import Answer, Channel, Message, UnsendableError
 from activations.errors import HourbellError
-from activations.journal import Claim, Journal, Settlement
+from activations.journal import Journal
+from activations.journal_rows import Claim, Settled, Settlement
 from activations.outbox import Action, OutboxFile, OutboxFileError, read_actions
+from activations.patience import Patience
+from activations.pauses import pause_of
 
-_LONGEST_DELAY = 30.0
-_NO_ANSWER = "the answer never came, and the provider cannot be asked"
+_NO_ANSWER = "the answer never came"
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How often an action that the provider puts off is tried in one delivery, and the first pause in seconds.
-
-    Each further pause is twice as long, give or take half.
-    """
-
-    attempts: int = 4
-    first_pause: float = 1.0
-
-    def pause(self, attempts: int) -> float:
-        pause = min(self.first_pause * 2.0 ** (attempts - 1), _LONGEST_DELAY)
-        return pause * random.uniform(0.5, 1.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +33,8 @@ class _Due:
     """Those that were made already."""
     not_before: float = 0.0
     """On the monotonic clock."""
+    claim: Claim | None = None
+    """Kept where it is not known whether a call was taken, so that nobody forgets that there was one."""
 
 
 class ProviderDownError(HourbellError):
@@ -85,7 +75,9 @@ class ChannelDelivery:
                 self._unfinished.add(file.name)
                 problems.append(str(error))
         await self._try_again(size)
-        await self._settle_orphans()
+        if not problems:
+            # a file that cannot be read may hold what a dead deliverer left
+            await self._settle_orphans()
         for file, number in files.items():
             if file.name not in self._unfinished:
                 self._journal.file_finished(file, number)
@@ -118,31 +110,73 @@ class ChannelDelivery:
         ready = [due for due in batch if due.action.send_after is None or due.action.send_after <= now]
         self._tally.count(self._channel.name, "waiting", len(later))
         self._unfinished |= {due.file for due in later}
+        fresh = [due for due in ready if due.claim is None]
         claims = self._journal.claim(
-            [due.action for due in ready],
-            {due.action.action_id: self._channel.message_id(due.action.action_id) for due in ready},
+            [due.action for due in fresh],
+            {due.action.action_id: self._channel.message_id(due.action.action_id) for due in fresh},
             provider=self._channel.provider,
             now=now,
-            attempts={due.action.action_id: due.attempts for due in ready if due.attempts},
+            attempts={due.action.action_id: due.attempts for due in fresh if due.attempts},
         )
         self._tally.count(self._channel.name, "already_settled", claims.settled)
-        if claims.held:
+        for pause, number in claims.paused.items():
+            self._tally.count(self._channel.name, "paused", number, pause)
+        if claims.held or claims.paused:
             self._tally.count(self._channel.name, "held", claims.held)
             self._unfinished |= {due.file for due in ready}
         files = {due.action.action_id: due.file for due in ready}
 
-        settled, certain = await self._find_out([claim for claim in claims.ours if claim.in_doubt])
+        kept = [replace(due.claim, attempts=due.attempts + 1) for due in ready if due.claim is not None]
+        settled, again = await self._find_out([*kept, *(claim for claim in claims.ours if claim.in_doubt)])
         messages: dict[int, tuple[Claim, Message]] = {}
-        for claim in [*certain, *(claim for claim in claims.ours if not claim.in_doubt)]:
+        for claim in [*again, *(claim for claim in claims.ours if not claim.in_doubt)]:
             prepared = self._prepare(claim)
             if isinstance(prepared, Settlement):
                 settled.append(prepared)
             else:
                 messages[claim.action.action_id] = (claim, prepared)
         self._settle(settled)
-        if messages:
-            await self._push(messages, files)
+        await self._push_in_parts(messages, files)
         self._tally.show()
+
+    async def _push_in_parts(self, messages: Mapping[int, tuple[Claim, Message]], files: Mapping[int, str]) -> None:
+        """Push a batch, and stop in its middle where what is in it is paused."""
+        entries = list(messages.items())
+        for start in range(0, len(entries), self._channel.push_size):
+            part = dict(entries[start : start + self._channel.push_size])
+            await self._keep_to_rate(len(part))
+            try:
+                part = self._without_paused(part, files)
+                if part:
+                    await self._push(part, files)
+            except HourbellError:
+                # nothing of the rest was called for; where it cannot be given back it is in doubt, and found out
+                with suppress(HourbellError):
+                    self._release([claim for _, (claim, _) in entries[start + self._channel.push_size :]])
+                raise
+
+    def _without_paused(
+        self, part: dict[int, tuple[Claim, Message]], files: Mapping[int, str]
+    ) -> dict[int, tuple[Claim, Message]]:
+        pauses = self._journal.pauses()
+        if not pauses:
+            return part
+        go_on = {}
+        stopped = []
+        for number, (claim, message) in part.items():
+            pause = pause_of(pauses, claim.action.workflow, claim.action.channel)
+            if pause is None:
+                go_on[number] = (claim, message)
+            else:
+                stopped.append(claim)
+                self._tally.count(self._channel.name, "paused", reason=str(pause))
+                self._unfinished.add(files[number])
+        self._release(stopped)
+        return go_on
+
+    def _release(self, claims: Sequence[Claim]) -> None:
+        """Give claims back, but those of which a call may have been taken: they stay in doubt."""
+        self._journal.release([claim.action.action_id for claim in claims if not claim.in_doubt])
 
     def _prepare(self, claim: Claim) -> Message | Settlement:
         """The message of a claim, or why there is none."""
@@ -156,82 +190,115 @@ class ChannelDelivery:
                 raise UnsendableError(f"the channel {self._channel.name} cannot do {action.kind!r}")
             return self._channel.render(action, claim.message_id)
         except UnsendableError as error:
+            if claim.in_doubt:
+                return _unknown(claim, f"{_NO_ANSWER}, and it cannot be rendered any more: {error}")
             return Settlement(action.action_id, "rejected", str(error))
 
     async def _push(self, messages: Mapping[int, tuple[Claim, Message]], files: Mapping[int, str]) -> None:
         """Push a batch and record the answers."""
-        await self._keep_to_rate(len(messages))
         answers = {
             answer.action_id: answer
             for answer in await self._channel.push([message for _, message in messages.values()])
         }
         settled: list[Settlement] = []
-        put_off: list[tuple[Claim, str]] = []
-        in_doubt: list[Claim] = []
-        untried: list[Answer] = []
+        put_off: list[tuple[Claim, Answer]] = []
+        postponed: list[tuple[Claim, Answer]] = []
+        in_doubt: list[tuple[Claim, Answer]] = []
+        untried: list[tuple[Claim, Answer]] = []
         for number, (claim, _) in messages.items():
             answer = answers.get(number) or Answer(number, "in doubt")
             match answer.status:
                 case "accepted" | "rejected":
                     settled.append(_settlement(answer, claim))
-                case "retry":
-                    put_off.append((claim, answer.reason or "put off"))
+                case "retry" if (answer.retry_after or 0.0) <= self._patience.longest:
+                    put_off.append((claim, answer))
+                case "retry" | "postponed":
+                    postponed.append((claim, answer))
                 case "in doubt":
-                    in_doubt.append(claim)
+                    in_doubt.append((replace(claim, in_doubt=True), answer))
                 case "untried":
-                    untried.append(answer)
-        found_out, certain = await self._find_out(in_doubt)
-        put_off += [(claim, "the connection was lost before the answer") for claim in certain]
-
-        given_up = [(claim, reason) for claim, reason in put_off if claim.attempts >= self._patience.attempts]
-        settled += [
-            Settlement(
-                claim.action.action_id, "failed", f"after {claim.attempts} attempts: {reason}", attempts=claim.attempts
-            )
-            for claim, reason in given_up
-        ]
-        self._settle(settled + found_out)
-        again = [claim for claim, _ in put_off if claim.attempts < self._patience.attempts]
-        # a claim is given back as soon as it is certain that nothing was taken, so that a crash leaves no doubt
-        self._journal.release([*(claim.action.action_id for claim in again), *(answer.action_id for answer in untried)])
-        self._put_off += [
-            _Due(
-                claim.action,
-                files[claim.action.action_id],
-                claim.attempts,
-                time.monotonic() + self._patience.pause(claim.attempts),
-            )
+                    untried.append((claim, answer))
+        reasons = {answer.action_id: answer.reason for _, answer in in_doubt if answer.reason}
+        found_out, again = await self._find_out([claim for claim, _ in in_doubt], reasons)
+        put_off += [
+            (claim, Answer(claim.action.action_id, "retry", reasons.get(claim.action.action_id) or _NO_ANSWER))
             for claim in again
         ]
+        settled += [
+            self._given_up(claim, answer) for claim, answer in put_off if claim.attempts >= self._patience.attempts
+        ]
+        self._settle(settled + found_out)
+        put_off = [(claim, answer) for claim, answer in put_off if claim.attempts < self._patience.attempts]
+        # a claim is given back as soon as it is certain that nothing was taken, so that a crash leaves no doubt
+        self._release([claim for claim, _ in (*put_off, *postponed, *untried)])
+        for claim, answer in postponed:
+            self._unfinished.add(files[claim.action.action_id])
+            self._tally.count(self._channel.name, "waiting", reason=_plain(answer.reason, claim))
+        for claim, answer in put_off:
+            pause = self._patience.pause(claim.action.action_id, claim.attempts, answer.retry_after)
+            self._put_off.append(
+                _Due(
+                    claim.action,
+                    files[claim.action.action_id],
+                    claim.attempts,
+                    time.monotonic() + pause,
+                    claim if claim.in_doubt else None,
+                )
+            )
         if untried:
-            raise ProviderDownError(untried[0].reason or f"{self._channel.provider} cannot be reached.")
+            raise ProviderDownError(untried[0][1].reason or f"{self._channel.provider} cannot be reached.")
 
-    async def _find_out(self, claims: Sequence[Claim]) -> tuple[list[Settlement], list[Claim]]:
-        """What became of calls whose answer never came: those that are settled by it, and those to make again."""
-        if not claims:
-            return [], []
-        if self._channel.idempotency == "blind":
-            return [_unknown(claim.action.action_id, claim.attempts) for claim in claims], []
-        if self._channel.idempotency == "askable":
+    def _given_up(self, claim: Claim, answer: Answer) -> Settlement:
+        """What becomes of an action after the last attempt: an answer to a later call says nothing of an earlier."""
+        reason = f"after {claim.attempts} attempts: {_plain(answer.reason, claim) or 'put off'}"
+        status: Settled = "unknown" if claim.in_doubt else "failed"
+        return Settlement(claim.action.action_id, status, reason, attempts=claim.attempts)
+
+    async def _find_out(
+        self, claims: Sequence[Claim], reasons: Mapping[int, str] | None = None
+    ) -> tuple[list[Settlement], list[Claim]]:
+        """What became of calls whose answer never came: those that are settled by it, and those to make again.
+
+        A provider that has forgotten what it took would take it a second time: then nobody can know.
+        """
+        settled: list[Settlement] = []
+        again: list[Claim] = []
+        asked: list[Claim] = []
+        for claim in claims:
+            reason = _plain((reasons or {}).get(claim.action.action_id), claim) or _NO_ANSWER
+            if self._channel.idempotency == "blind":
+                settled.append(_unknown(claim, f"{reason}, and the provider cannot be asked"))
+            elif self._is_forgotten(claim.claimed_at):
+                settled.append(_unknown(claim, f"{reason}, and the provider has forgotten it by now"))
+            elif self._channel.idempotency == "askable":
+                asked.append(claim)
+            elif self._may_repeat(claim):
+                again.append(claim)
+            else:
+                settled.append(_unknown(claim, f"{reason}, and it is too late to call again"))
+        if asked:
             # what was on the wire when the connection was lost has to arrive first
             await asyncio.sleep(self._channel.ask_after)
-            found = await self._channel.ask([claim.message_id for claim in claims])
-            return [
+            found = await self._channel.ask([claim.message_id for claim in asked])
+            settled += [
                 Settlement(
                     claim.action.action_id,
                     "accepted",
                     provider_message_id=found[claim.message_id],
                     attempts=claim.attempts,
                 )
-                for claim in claims
+                for claim in asked
                 if claim.message_id in found
-            ], [claim for claim in claims if claim.message_id not in found]
-        settled = [_unknown(claim.action.action_id, claim.attempts) for claim in claims if not self._may_repeat(claim)]
-        return settled, [claim for claim in claims if self._may_repeat(claim)]
+            ]
+            again += [replace(claim, in_doubt=False) for claim in asked if claim.message_id not in found]
+        return settled, again
+
+    def _is_forgotten(self, claimed_at: datetime) -> bool:
+        return self._channel.window is not None and self._now() - claimed_at >= self._channel.window
 
     async def _settle_orphans(self) -> None:
         """Settle what dead deliverers left of actions that are in the outbox no more."""
-        orphans = self._journal.abandoned(self._channel.name, now=self._now())
+        orphans = self._journal.abandoned(self._channel.name)
         if not orphans:
             return
         found: Mapping[str, str] = {}
@@ -240,16 +307,15 @@ class ChannelDelivery:
             found = await self._channel.ask([row.message_id for row in orphans])
         self._tally.expect(self._channel.name, len(orphans))
         for row in orphans:
+            settlement = Settlement(row.action_id, "unknown", _NO_ANSWER, attempts=row.attempts)
             if row.message_id in found:
-                settlement = Settlement(
-                    row.action_id, "accepted", provider_message_id=found[row.message_id], attempts=row.attempts
+                settlement = replace(
+                    settlement, status="accepted", reason=None, provider_message_id=found[row.message_id]
                 )
-            elif self._channel.idempotency == "askable":
-                settlement = Settlement(
-                    row.action_id, "failed", "it did not arrive, and its outbox file is gone", attempts=row.attempts
+            elif self._channel.idempotency == "askable" and not self._is_forgotten(row.claimed_at):
+                settlement = replace(
+                    settlement, status="failed", reason="it did not arrive, and its outbox file is gone"
                 )
-            else:
-                settlement = _unknown(row.action_id, row.attempts)
             self._settle([settlement])
 
     def _settle(self, settlements: Sequence[Settlement]) -> None:
@@ -276,11 +342,17 @@ def _settlement(answer: Answer, claim: Claim) -> Settlement:
     return Settlement(
         answer.action_id,
         "accepted" if answer.status == "accepted" else "rejected",
-        answer.reason,
-        answer.provider_message_id,
+        _plain(answer.reason, claim),
+        _plain(answer.provider_message_id, claim),
         claim.attempts,
     )
 
 
-def _unknown(action_id: int, attempts: int) -> Settlement:
-    return Settlement(action_id, "unknown", _NO_ANSWER, attempts=attempts)
+def _unknown(claim: Claim, reason: str) -> Settlement:
+    return Settlement(claim.action.action_id, "unknown", reason, attempts=claim.attempts)
+
+
+def _plain(text: str | None, claim: Claim) -> str | None:
+    """What a provider said, without the address, which the journal and the receipts do not keep."""
+    address = claim.action.address
+    return re.sub(re.escape(address), "…", text, flags=re.IGNORECASE) if text and address else text

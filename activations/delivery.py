@@ -11,14 +11,16 @@ from datetime import datetime
 from pathlib import Path
 
 from activations.account import DeliveryAccount, Progress, Tally
-from activations.channel_delivery import ChannelDelivery, Patience
+from activations.channel_delivery import ChannelDelivery
 from activations.channels.face import Channel, Setting
 from activations.channels.registry import CHANNELS
 from activations.errors import HourbellError
 from activations.journal import Journal, open_journal
 from activations.outbox import OutboxFile, OutboxFileError, count_actions, outbox_files
 from activations.outcomes import write_outcomes
+from activations.patience import Patience
 from activations.profile import Profile
+from activations.receipts import receipts_folder
 from activations.spool import land_spool
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -45,11 +47,13 @@ def deliver(
     channels: Mapping[str, Callable[[Setting], Channel]] = CHANNELS,
     patience: Patience = PATIENCE,
     progress: Progress | None = None,
+    receipts: Path | None = None,
 ) -> DeliveryAccount:
     """Deliver what is due in the outbox, and say what became of every action in it.
 
     `now` is naive UTC. Outcomes go to the spool as files for landing; `land` is then called with the spool, and what it
-    has landed is removed from there. Several deliveries may run at once.
+    has landed is removed from there. Several deliveries may run at once. `receipts` is the folder of receipts where the
+    journal is on a server; else they are beside its file.
 
     Raises HourbellError where the journal or the spool cannot be used, and DeliveryStoppedError, after all that could
     be done was done, where a channel or a file could not.
@@ -57,7 +61,7 @@ def deliver(
     started = time.monotonic()
     setting = Setting(profile, now if callable(now) else lambda: now, spool, templates)
     tally = Tally(progress)
-    with open_journal(journal_url) as journal:
+    with open_journal(journal_url, receipts_folder(journal_url, receipts or default_receipts(spool))) as journal:
         problems = asyncio.run(_deliver(outbox_files(outbox), journal, setting, channels, patience, tally))
         written = write_outcomes(journal, spool)
     if land is not None:
@@ -66,6 +70,11 @@ def deliver(
     if problems:
         raise DeliveryStoppedError("\n".join(problems), account)
     return account
+
+
+def default_receipts(spool: Path) -> Path:
+    """Where the receipts are if the journal is on a server and no folder is named."""
+    return spool.parent / "journal" / "receipts"
 
 
 async def _deliver(

@@ -3,115 +3,45 @@
 A row begins as `claimed` and ends as accepted, rejected, failed, expired or unknown. Its key is the action, so that
 a second claim is impossible, whoever makes it. A claim whose deliverer has died is in doubt: whether the call was
 made is then a question for the provider.
+
+Beside it are the receipts, written before the journal turns: what they say and the journal does not is made good when
+it is opened, or when a claim of a dead deliverer is met.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, fields
+import fcntl
+import logging
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, fields
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from activations.errors import HourbellError
+from activations.journal_rows import Claim, Claims, JournalRow, Settled, Settlement
+from activations.journal_tables import CLAIMED, FINISHED, JOURNAL, METADATA, PAUSES, READ
 from activations.outbox import Action, OutboxFile
+from activations.pauses import Pause, Scope, pause_of
 from activations.presence import FilePresence, PostgresPresence, Presence
+from activations.receipts import Damage, Receipt, ReceiptLog, receipts_folder
+from activations.recovery import catch_up, insert_into, note_position, set_pause
 
-Settled = Literal["accepted", "rejected", "failed", "expired", "unknown"]
-"""rejected: will never be taken. failed: was not taken in several attempts. expired: came too late to be sent.
-unknown: may or may not have arrived, and cannot be found out."""
-
-CLAIMED = "claimed"
 _CREATING = 0x486F7572
+_CATCHING_UP = 0x486F7573
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
-def _only(condition: str) -> dict[str, Any]:
-    """The rows that a partial index covers."""
-    return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
-
-
-_METADATA = sa.MetaData()
-_JOURNAL = sa.Table(
-    "journal",
-    _METADATA,
-    sa.Column("action_id", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("channel", sa.Text, nullable=False),
-    sa.Column("tick_end", sa.DateTime, nullable=False),
-    sa.Column("workflow", sa.Text, nullable=False),
-    sa.Column("step", sa.Text, nullable=False),
-    sa.Column("provider", sa.Text, nullable=False),
-    sa.Column("message_id", sa.Text, nullable=False),
-    sa.Column("status", sa.Text, nullable=False),
-    sa.Column("reason", sa.Text),
-    sa.Column("provider_message_id", sa.Text),
-    sa.Column("attempts", sa.Integer, nullable=False),
-    sa.Column("claimed_by", sa.Text, nullable=False),
-    sa.Column("claimed_at", sa.DateTime, nullable=False),
-    sa.Column("settled_at", sa.DateTime),
-    sa.Column("outcome_written", sa.Boolean, nullable=False, default=False),
-    sa.Index("journal_claimed", "claimed_by", **_only("status = 'claimed'")),
-    sa.Index("journal_unwritten", "action_id", **_only("not outcome_written")),
-)
-_FINISHED = sa.Table(
-    "finished_files",
-    _METADATA,
-    sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("fingerprint", sa.Text, nullable=False),
-    sa.Column("actions", sa.BigInteger, nullable=False),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """An action that is ours to carry."""
-
-    action: Action
-    message_id: str
-    attempts: int
-    """Calls that were made or begun for it, this one included."""
-    in_doubt: bool
-    """Whether a deliverer died over it, so that it may have been carried already."""
-
-
-@dataclass(frozen=True, slots=True)
-class Claims:
-    """What became of a batch that was asked for; the three add up to it."""
-
-    ours: list[Claim]
-    settled: int
-    held: int
-    """Claimed by another deliverer that is alive."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """How an action ended."""
-
-    action_id: int
-    status: Settled
-    reason: str | None = None
-    provider_message_id: str | None = None
-    attempts: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class JournalRow:
-    """An action that the journal knows."""
-
-    action_id: int
-    channel: str
-    workflow: str
-    step: str
-    provider: str
-    message_id: str
-    status: str
-    attempts: int
-    claimed_by: str
-
-
-_ROW_COLUMNS = [_JOURNAL.c[field.name] for field in fields(JournalRow)]
+_ROW_COLUMNS = [JOURNAL.c[column.name] for column in fields(JournalRow)]
+_CLAIM_COLUMNS = [
+    "action_id", "channel", "tick_end", "workflow", "step", "provider", "message_id", "attempts", "claimed_at",
+    "taken_from",
+]  # fmt: skip
+_SETTLED_COLUMNS = ["action_id", "status", "reason", "provider_message_id", "attempts", "settled_at"]
 
 
 def sqlite_url(path: Path) -> str:
@@ -120,36 +50,49 @@ def sqlite_url(path: Path) -> str:
 
 
 @contextmanager
-def open_journal(url: str) -> Iterator["Journal"]:
+def open_journal(url: str, receipts: Path | None = None, *, recover: bool = True) -> Iterator["Journal"]:
     """Open the journal at a SQLAlchemy URL, SQLite (which must be a file) or PostgreSQL, creating its tables.
 
-    Raises HourbellError where that cannot be done, and later where the journal cannot be written.
+    Its receipts are beside a file, and in the folder that is given for a server. What they say and the journal does not
+    is made good first, unless `recover` is false. Raises HourbellError where that cannot be done, and later where the
+    journal cannot be written.
     """
-    try:
-        address = sa.make_url(url)
-        if address.get_backend_name() == "sqlite":
-            engine, presence = _open_sqlite(address)
-        elif address.get_backend_name() == "postgresql":
-            engine = sa.create_engine(address)
-            presence = PostgresPresence(engine)
-        else:
+    with ExitStack() as held:
+        try:
+            address = sa.make_url(url)
+            engine, presence = _engine_of(address, held)
+        except (sa.exc.ArgumentError, ImportError) as error:
             raise HourbellError(
-                f"The journal cannot be kept in {address.get_backend_name()}. Use sqlite:///… or postgresql+psycopg://…"
-            )
-    except (sa.exc.ArgumentError, ImportError) as error:
-        raise HourbellError(
-            f"The journal's URL cannot be used: {error}. Mend it, as in sqlite:///journal.sqlite"
-        ) from error
-    journal = Journal(engine, presence)
-    try:
+                f"The journal's URL cannot be used: {error}. Mend it, as in sqlite:///journal.sqlite"
+            ) from error
+        held.callback(engine.dispose)
+        held.callback(presence.leave)
+        if receipts is None and address.get_backend_name() != "sqlite":
+            raise HourbellError("A journal on a server needs a folder of this machine for its receipts. Name one.")
+        log_of_ours = ReceiptLog(receipts or receipts_folder(url, Path()), presence.deliverer)
+        held.callback(log_of_ours.close)
+        journal = Journal(engine, presence, log_of_ours)
         journal.create()
+        if recover:
+            journal.catch_up()
         yield journal
-    finally:
-        presence.leave()
-        engine.dispose()
 
 
-def _open_sqlite(address: sa.URL) -> tuple[sa.Engine, Presence]:
+def _engine_of(address: sa.URL, held: ExitStack) -> tuple[sa.Engine, Presence]:
+    if address.get_backend_name() == "sqlite":
+        path = sqlite_path(address)
+        held.enter_context(_in_use(path))
+        return _open_sqlite(address), FilePresence(_beside(path, "deliverers"))
+    if address.get_backend_name() == "postgresql":
+        engine = sa.create_engine(address)
+        return engine, PostgresPresence(engine)
+    raise HourbellError(
+        f"The journal cannot be kept in {address.get_backend_name()}. Use sqlite:///… or postgresql+psycopg://…"
+    )
+
+
+def sqlite_path(address: sa.URL) -> Path:
+    """The file of a SQLite journal; raises HourbellError where it has none."""
     if not address.database or address.database == ":memory:":
         raise HourbellError("The journal must outlive the process. Name a file, as in sqlite:///journal.sqlite")
     path = Path(address.database)
@@ -159,6 +102,48 @@ def _open_sqlite(address: sa.URL) -> tuple[sa.Engine, Presence]:
         raise HourbellError(
             f"Cannot create {path.parent} for the journal: {error.strerror}. Give yourself rights to it."
         ) from error
+    return path
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Keep everybody out of a journal's file; raises HourbellError where somebody is at it."""
+    with _lock_file(path) as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise HourbellError(f"Somebody is at the journal {path}. Wait until deliveries are done.") from error
+        yield
+
+
+@contextmanager
+def _in_use(path: Path) -> Iterator[None]:
+    """Let nobody replace the file of a journal meanwhile: who still had the old one would send a second time."""
+    with _lock_file(path) as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise HourbellError(f"The journal {path} is being rebuilt. Try again when that is done.") from error
+        yield
+
+
+@contextmanager
+def _lock_file(path: Path) -> Iterator[IO[bytes]]:
+    try:
+        file = _beside(path, "lock").open("ab")
+    except OSError as error:
+        raise HourbellError(
+            f"Cannot write beside the journal {path}: {error.strerror}. Make room, or give yourself rights to it."
+        ) from error
+    with file:
+        yield file
+
+
+def _beside(path: Path, what: str) -> Path:
+    return path.with_name(f"{path.name}.{what}")
+
+
+def _open_sqlite(address: sa.URL) -> sa.Engine:
     engine = sa.create_engine(address, connect_args={"timeout": 60})
 
     @sa.event.listens_for(engine, "connect")
@@ -173,16 +158,17 @@ def _open_sqlite(address: sa.URL) -> tuple[sa.Engine, Presence]:
     def _begin(connection: sa.Connection) -> None:
         connection.exec_driver_sql("begin immediate")
 
-    return engine, FilePresence(path.with_name(f"{path.name}.deliverers"))
+    return engine
 
 
 class Journal:
     """An open journal, as one deliverer sees it."""
 
-    def __init__(self, engine: sa.Engine, presence: Presence) -> None:
+    def __init__(self, engine: sa.Engine, presence: Presence, receipts: ReceiptLog) -> None:
         self._engine = engine
         self._presence = presence
-        self._insert = sqlite.insert if engine.dialect.name == "sqlite" else postgresql.insert
+        self._receipts = receipts
+        self._is_behind = False
 
     @property
     def deliverer(self) -> str:
@@ -211,7 +197,78 @@ class Journal:
             if connection.dialect.name == "postgresql":
                 # two that create at once would meet
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CREATING)))
-            _METADATA.create_all(connection)
+            METADATA.create_all(connection)
+
+    def catch_up(self, *, damaged: list[Damage] | None = None) -> int:
+        """Take over what dead deliverers noted and the journal does not know; returns the number of receipts."""
+        with self.transaction() as connection:
+            return self._catch_up(connection, damaged=damaged)
+
+    def forget_positions(self) -> None:
+        """Have all receipts read again by the next `catch_up`; what they say is said twice without harm."""
+        with self.transaction() as connection:
+            connection.execute(sa.delete(READ))
+
+    def is_alive(self, deliverer: str) -> bool:
+        """Whether a deliverer may still settle what it claimed."""
+        with self._explained():
+            return self._presence.is_alive(deliverer)
+
+    def _catch_up(
+        self, connection: sa.Connection, only: Collection[str] | None = None, damaged: list[Damage] | None = None
+    ) -> int:
+        if connection.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CATCHING_UP)))
+
+        def is_dead(deliverer: str) -> bool:
+            return not self._presence.is_alive(deliverer)
+
+        return catch_up(connection, self._receipts.folder, is_dead, only=only, damaged=damaged)
+
+    def _write(self, work: Callable[[sa.Connection], T], is_there: Callable[[sa.Connection], bool]) -> T:
+        """Do work in a transaction. Where its commit reports an error, what is there is read back."""
+        with self._explained(), self._engine.connect() as connection:
+            transaction = connection.begin()
+            try:
+                done = work(connection)
+            except BaseException:
+                transaction.rollback()
+                raise
+            try:
+                transaction.commit()
+            except sa.exc.DBAPIError as error:
+                connection.invalidate()
+                with self._engine.begin() as another:
+                    if not is_there(another):
+                        raise
+                log.warning("A commit reported an error, and what it wrote is there: %s", error.orig)
+            return done
+
+    def _note(self, *receipts: Receipt) -> None:
+        """Write receipts before the journal says the same."""
+        with self._explained():
+            self._presence.enter()
+        self._receipts.append(*receipts)
+
+    def _record(self, action_ids: Collection[int], work: Callable[[sa.Connection], T]) -> T:
+        """Let the journal say what a receipt has said: that claims of ours are at an end."""
+
+        def work_and_note(connection: sa.Connection) -> T:
+            done = work(connection)
+            if self._receipts.position is not None and not self._is_behind:
+                note_position(connection, *self._receipts.position)
+            return done
+
+        def is_there(connection: sa.Connection) -> bool:
+            still = sa.select(sa.func.count()).where(self._held_by_us(), JOURNAL.c.action_id.in_(action_ids))
+            return not connection.execute(still).scalar_one()
+
+        try:
+            return self._write(work_and_note, is_there)
+        except BaseException:
+            # the receipts know more from here on; a later position would hide it
+            self._is_behind = True
+            raise
 
     def claim(
         self,
@@ -248,26 +305,76 @@ class Journal:
             }
             for action in wanted.values()
         ]
-        with self.transaction() as connection:
-            insert = self._insert(_JOURNAL).on_conflict_do_nothing().returning(_JOURNAL.c.action_id)
-            new = set(connection.scalars(insert, rows)) if rows else set()
-            ours = [
-                Claim(action, message_ids[number], before.get(number, 0) + 1, in_doubt=False)
+        ours: list[Claim] = []
+        taken: list[JournalRow] = []
+
+        def work(connection: sa.Connection) -> Claims:
+            pauses = self._pauses(connection)
+            stopped = {
+                number: pause
+                for number, action in wanted.items()
+                if (pause := pause_of(pauses, action.workflow, action.channel)) is not None
+            }
+            new = self._insert_new(connection, [row for row in rows if row["action_id"] not in stopped])
+            known = self._known(connection, wanted.keys() - new)
+            dead = self._dead([row for row in known if row.status == CLAIMED])
+            if dead and self._catch_up(connection, only=dead):
+                new |= self._insert_new(
+                    connection, [row for row in rows if row["action_id"] not in stopped.keys() | new]
+                )
+                known = self._known(connection, wanted.keys() - new)
+            settled = {row.action_id for row in known if row.status != CLAIMED}
+            paused = Counter(str(pause) for number, pause in stopped.items() if number not in settled)
+            open_rows = [row for row in known if row.status == CLAIMED and row.action_id not in stopped]
+            taken[:] = self._take_over(connection, open_rows)
+            ours[:] = [
+                Claim(action, message_ids[number], before.get(number, 0) + 1, in_doubt=False, claimed_at=now)
                 for number, action in wanted.items()
                 if number in new
             ]
-            known = self._known(connection, wanted.keys() - new)
-            settled = sum(row.status != CLAIMED for row in known)
-            abandoned = self._take_over(connection, [row for row in known if row.status == CLAIMED], now)
-        ours += [Claim(wanted[row.action_id], row.message_id, row.attempts + 1, in_doubt=True) for row in abandoned]
-        repeated = len(actions) - len(wanted)
-        return Claims(ours, settled=settled + repeated, held=len(known) - settled - len(abandoned))
+            repeated = len(actions) - len(wanted)
+            return Claims(ours, len(settled) + repeated, len(open_rows) - len(taken), paused)
+
+        def is_there(connection: sa.Connection) -> bool:
+            numbers = [*(claim.action.action_id for claim in ours), *(row.action_id for row in taken)]
+            mine = sa.select(sa.func.count()).where(self._held_by_us(), JOURNAL.c.action_id.in_(numbers))
+            return bool(connection.execute(mine).scalar_one() == len(numbers))
+
+        claims = self._write(work, is_there)
+        fresh = {claim.action.action_id for claim in ours}
+        try:
+            self._note_claims([row for row in rows if row["action_id"] in fresh], taken)
+        except HourbellError:
+            with suppress(HourbellError), self.transaction() as connection:
+                connection.execute(sa.delete(JOURNAL).where(self._held_by_us(), JOURNAL.c.action_id.in_(fresh)))
+            raise
+        ours += [
+            Claim(wanted[row.action_id], row.message_id, row.attempts + 1, in_doubt=True, claimed_at=row.claimed_at)
+            for row in taken
+        ]
+        return claims
+
+    def _insert_new(self, connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> set[int]:
+        if not rows:
+            return set()
+        insert = insert_into(connection, JOURNAL).on_conflict_do_nothing().returning(JOURNAL.c.action_id)
+        return set(connection.scalars(insert, list(rows)))
+
+    def _note_claims(self, rows: Sequence[Mapping[str, Any]], taken: Sequence[JournalRow]) -> None:
+        if rows or taken:
+            noted = [[row.get(name) for name in _CLAIM_COLUMNS] for row in rows]
+            for row in taken:
+                changed = {**asdict(row), "attempts": row.attempts + 1, "taken_from": row.claimed_by}
+                noted.append([changed[name] for name in _CLAIM_COLUMNS])
+            self._note({"kind": "claim", "columns": _CLAIM_COLUMNS, "rows": noted})
 
     def release(self, action_ids: Collection[int]) -> None:
         """Give back claims for which it is certain that the provider took nothing."""
-        if action_ids:
-            with self.transaction() as connection:
-                connection.execute(sa.delete(_JOURNAL).where(self._held_by_us(), _JOURNAL.c.action_id.in_(action_ids)))
+        if not action_ids:
+            return
+        self._note({"kind": "release", "rows": list(action_ids)})
+        statement = sa.delete(JOURNAL).where(self._held_by_us(), JOURNAL.c.action_id.in_(action_ids))
+        self._record(action_ids, lambda connection: connection.execute(statement))
 
     def settle(self, settlements: Sequence[Settlement], *, now: datetime) -> None:
         """Record how claims of ours ended, in one transaction.
@@ -277,35 +384,97 @@ class Journal:
         """
         if not settlements:
             return
+        rows = [{**asdict(settlement), "settled_at": now} for settlement in settlements]
+        self._note(_settled_receipt("settle", rows))
         statement = (
-            sa.update(_JOURNAL)
-            .where(self._held_by_us(), _JOURNAL.c.action_id == sa.bindparam("key"))
-            .values(settled_at=now, outcome_written=False)
+            sa.update(JOURNAL)
+            .where(self._held_by_us(), JOURNAL.c.action_id == sa.bindparam("key"))
+            .values(outcome_written=False)
         )
-        rows = [
-            {
-                "key": settlement.action_id,
-                "status": settlement.status,
-                "reason": settlement.reason,
-                "provider_message_id": settlement.provider_message_id,
-                "attempts": settlement.attempts,
-            }
-            for settlement in settlements
-        ]
-        with self.transaction() as connection:
-            settled = connection.execute(statement, rows).rowcount
+        changes = [{"key": row["action_id"], **{name: row[name] for name in _SETTLED_COLUMNS[1:]}} for row in rows]
+        settled = self._record(
+            [settlement.action_id for settlement in settlements],
+            lambda connection: connection.execute(statement, changes).rowcount,
+        )
         if settled != len(rows):
+            self._is_behind = True
             raise HourbellError(
                 f"{len(rows) - settled} of {len(rows)} actions were settled by somebody else meanwhile, who took this "
                 "deliverer for dead. Look whether the journal's folder is on a file system without locks."
             )
 
-    def abandoned(self, channel: str, *, now: datetime) -> list[JournalRow]:
-        """Take over what dead deliverers of a channel left, whether or not it still is in the outbox."""
+    def resolve(self, action_ids: Collection[int], *, accepted: bool, note: str, now: datetime) -> None:
+        """Settle what is unknown as a person found it to be. Raises HourbellError where another state is found."""
+        with self.transaction() as connection:
+            known = {row.action_id: row for row in self._known(connection, action_ids)}
+        for number in action_ids:
+            if number not in known:
+                raise HourbellError(f"The journal knows no action {number}. `hourbell journal list` shows what it has.")
+            if known[number].status != "unknown":
+                raise HourbellError(f"Action {number} is {known[number].status}; only what is unknown can be resolved.")
+        reason = "by hand: " + (note or ("it arrived" if accepted else "it did not arrive"))
+        status: Settled = "accepted" if accepted else "failed"
+        rows = [
+            {
+                "action_id": number,
+                "status": status,
+                "reason": None if accepted and not note else reason,
+                "provider_message_id": None,
+                "attempts": row.attempts,
+                "settled_at": now,
+            }
+            for number, row in known.items()
+        ]
+        claimed = [[{**asdict(row), "taken_from": None}[name] for name in _CLAIM_COLUMNS] for row in known.values()]
+        self._note({"kind": "claim", "columns": _CLAIM_COLUMNS, "rows": claimed}, _settled_receipt("resolve", rows))
+        statement = (
+            sa.update(JOURNAL)
+            .where(JOURNAL.c.status == "unknown", JOURNAL.c.action_id == sa.bindparam("key"))
+            .values(outcome_written=False)
+        )
+        changes = [{"key": row["action_id"], **{name: row[name] for name in _SETTLED_COLUMNS[1:]}} for row in rows]
+        self._record(known, lambda connection: connection.execute(statement, changes))
+
+    def pause(self, scope: Scope, name: str, *, reason: str, now: datetime) -> None:
+        """Let nothing of this be claimed from now on."""
+        self._switch({"kind": "pause", "scope": scope, "name": name, "reason": reason, "at": now.isoformat()})
+
+    def resume(self, scope: Scope, name: str, *, now: datetime) -> bool:
+        """Let it be claimed again; says whether it was paused."""
+        was_paused = any((pause.scope, pause.name) == (scope, name) for pause in self.pauses())
+        self._switch({"kind": "resume", "scope": scope, "name": name, "at": now.isoformat()})
+        return was_paused
+
+    def pauses(self) -> list[Pause]:
+        """What is paused now."""
+        with self.transaction() as connection:
+            return self._pauses(connection)
+
+    def _switch(self, receipt: Receipt) -> None:
+        self._note(receipt)
+        self._record([], lambda connection: set_pause(connection, receipt))
+
+    def _pauses(self, connection: sa.Connection) -> list[Pause]:
+        return [Pause(**row) for row in connection.execute(sa.select(PAUSES)).mappings()]
+
+    def abandoned(self, channel: str) -> list[JournalRow]:
+        """Take over what dead deliverers of a channel left, whether or not it still is in the outbox; not what is
+        paused."""
         with self._explained():
             self._presence.enter()
+
+        def work(connection: sa.Connection) -> list[JournalRow]:
+            self._catch_up(connection, only=self._dead(self._claimed(connection, channel)))
+            pauses = self._pauses(connection)
+            rows = [
+                row for row in self._claimed(connection, channel) if pause_of(pauses, row.workflow, row.channel) is None
+            ]
+            return self._take_over(connection, rows)
+
         with self.transaction() as connection:
-            return self._take_over(connection, self._claimed(connection, channel), now)
+            taken = work(connection)
+        self._note_claims([], taken)
+        return taken
 
     def in_doubt(self) -> list[JournalRow]:
         """Claims whose deliverer is dead; the next delivery finds out about them."""
@@ -314,12 +483,27 @@ class Journal:
         dead = self._dead(claimed)
         return [row for row in claimed if row.claimed_by in dead]
 
+    def rows(self, statuses: Collection[str], *, limit: int | None = None) -> list[JournalRow]:
+        """Actions in one of these states, the newest first."""
+        newest = sa.select(*_ROW_COLUMNS).where(JOURNAL.c.status.in_(statuses))
+        newest = newest.order_by(JOURNAL.c.claimed_at.desc(), JOURNAL.c.action_id).limit(limit)
+        with self.transaction() as connection:
+            return [JournalRow(**row) for row in connection.execute(newest).mappings()]
+
+    def reasons(self, statuses: Collection[str]) -> list[tuple[str, str, str, str | None, int]]:
+        """Why actions are in one of these states: channel, workflow, state, reason and their number."""
+        by = (JOURNAL.c.channel, JOURNAL.c.workflow, JOURNAL.c.status, JOURNAL.c.reason)
+        counted = sa.select(*by, sa.func.count()).where(JOURNAL.c.status.in_(statuses)).group_by(*by)
+        with self.transaction() as connection:
+            found = connection.execute(counted.order_by(sa.func.count().desc(), *by))
+            return [(row[0], row[1], row[2], row[3], row[4]) for row in found]
+
     def counts(self) -> dict[tuple[str, str], int]:
         """The number of actions by channel and status."""
         with self.transaction() as connection:
             found = connection.execute(
-                sa.select(_JOURNAL.c.channel, _JOURNAL.c.status, sa.func.count()).group_by(
-                    _JOURNAL.c.channel, _JOURNAL.c.status
+                sa.select(JOURNAL.c.channel, JOURNAL.c.status, sa.func.count()).group_by(
+                    JOURNAL.c.channel, JOURNAL.c.status
                 )
             )
             return {(channel, status): number for channel, status, number in found}
@@ -328,24 +512,23 @@ class Journal:
         """Settled actions whose outcome is in no file yet, oldest action first, with the columns of the journal."""
         with self.transaction() as connection:
             found = connection.execute(
-                sa.select(_JOURNAL)
-                .where(sa.not_(_JOURNAL.c.outcome_written), _JOURNAL.c.status != CLAIMED)
-                .order_by(_JOURNAL.c.action_id)
+                sa.select(JOURNAL)
+                .where(sa.not_(JOURNAL.c.outcome_written), JOURNAL.c.status != CLAIMED)
+                .order_by(JOURNAL.c.action_id)
                 .limit(limit)
             )
             return [dict(row) for row in found.mappings()]
 
     def outcomes_written(self, action_ids: Sequence[int]) -> None:
         """Note that the outcomes of these are in a file."""
-        with self.transaction() as connection:
-            connection.execute(
-                sa.update(_JOURNAL).where(_JOURNAL.c.action_id.in_(action_ids)).values(outcome_written=True)
-            )
+        self._note({"kind": "outcomes", "rows": list(action_ids)})
+        statement = sa.update(JOURNAL).where(JOURNAL.c.action_id.in_(action_ids)).values(outcome_written=True)
+        self._record([], lambda connection: connection.execute(statement))
 
     def finished_files(self) -> dict[str, tuple[str, int]]:
         """Outbox files in which every action is settled: by name, the fingerprint and the number of actions."""
         with self.transaction() as connection:
-            found = connection.execute(sa.select(_FINISHED))
+            found = connection.execute(sa.select(FINISHED))
             return {name: (fingerprint, actions) for name, fingerprint, actions in found}
 
     def file_finished(self, file: OutboxFile, actions: int) -> None:
@@ -353,28 +536,28 @@ class Journal:
         row = {"fingerprint": file.fingerprint, "actions": actions}
         with self.transaction() as connection:
             connection.execute(
-                self._insert(_FINISHED)
+                insert_into(connection, FINISHED)
                 .values(name=file.name, **row)
-                .on_conflict_do_update(index_elements=[_FINISHED.c.name], set_=row)
+                .on_conflict_do_update(index_elements=[FINISHED.c.name], set_=row)
             )
 
     def _held_by_us(self) -> sa.ColumnElement[bool]:
-        return sa.and_(_JOURNAL.c.status == CLAIMED, _JOURNAL.c.claimed_by == self.deliverer)
+        return sa.and_(JOURNAL.c.status == CLAIMED, JOURNAL.c.claimed_by == self.deliverer)
 
     def _known(self, connection: sa.Connection, action_ids: Collection[int]) -> list[JournalRow]:
-        found = connection.execute(sa.select(*_ROW_COLUMNS).where(_JOURNAL.c.action_id.in_(action_ids)))
+        found = connection.execute(sa.select(*_ROW_COLUMNS).where(JOURNAL.c.action_id.in_(action_ids)))
         return [JournalRow(**row) for row in found.mappings()]
 
     def _claimed(self, connection: sa.Connection, channel: str | None = None) -> list[JournalRow]:
-        claimed = sa.select(*_ROW_COLUMNS).where(_JOURNAL.c.status == CLAIMED)
+        claimed = sa.select(*_ROW_COLUMNS).where(JOURNAL.c.status == CLAIMED)
         if channel is not None:
-            claimed = claimed.where(_JOURNAL.c.channel == channel)
+            claimed = claimed.where(JOURNAL.c.channel == channel)
         return [JournalRow(**row) for row in connection.execute(claimed).mappings()]
 
     def _dead(self, rows: Sequence[JournalRow]) -> set[str]:
         return {by for by in {row.claimed_by for row in rows} if not self._presence.is_alive(by)}
 
-    def _take_over(self, connection: sa.Connection, rows: Sequence[JournalRow], now: datetime) -> list[JournalRow]:
+    def _take_over(self, connection: sa.Connection, rows: Sequence[JournalRow]) -> list[JournalRow]:
         """Make claims of dead deliverers ours, and return those that nobody else took first."""
         dead = self._dead(rows)
         wanted = [row.action_id for row in rows if row.claimed_by in dead]
@@ -382,14 +565,19 @@ class Journal:
             return []
         taken = set(
             connection.scalars(
-                sa.update(_JOURNAL)
+                sa.update(JOURNAL)
                 .where(
-                    _JOURNAL.c.status == CLAIMED,
-                    _JOURNAL.c.claimed_by.in_(dead),
-                    _JOURNAL.c.action_id.in_(wanted),
+                    JOURNAL.c.status == CLAIMED,
+                    JOURNAL.c.claimed_by.in_(dead),
+                    JOURNAL.c.action_id.in_(wanted),
                 )
-                .values(claimed_by=self.deliverer, claimed_at=now, attempts=_JOURNAL.c.attempts + 1)
-                .returning(_JOURNAL.c.action_id)
+                .values(claimed_by=self.deliverer, attempts=JOURNAL.c.attempts + 1)
+                .returning(JOURNAL.c.action_id)
             )
         )
         return [row for row in rows if row.action_id in taken]
+
+
+def _settled_receipt(kind: str, rows: Sequence[Mapping[str, Any]]) -> Receipt:
+    listed = [[row[name] for name in _SETTLED_COLUMNS] for row in rows]
+    return {"kind": kind, "columns": _SETTLED_COLUMNS, "rows": listed}

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import polars as pl
 
@@ -44,6 +45,8 @@ class ContactProfileChannel:
     kinds: frozenset[str] = frozenset({"set_property", "add_tag", "remove_tag"})
     idempotency: Idempotency = "keyed"
     batch_size: int = 5_000
+    push_size: int = 5_000
+    window: timedelta | None = None
     rate: float | None = None
     ask_after: float = 0.0
 

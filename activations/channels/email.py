@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 
 from email_validator import EmailNotValidError, validate_email
@@ -46,6 +47,8 @@ class EmailChannel:
     name: str = "email"
     kinds: frozenset[str] = frozenset({"send"})
     batch_size: int = 500
+    push_size: int = 100
+    window: timedelta | None = None
     rate: float | None = None
     ask_after: float = 0.5
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -18,9 +18,9 @@ keyed: make it again, the provider takes the same action only once. askable: ask
 if not. blind: neither, so that it stays unknown and is never made again.
 """
 
-Status = Literal["accepted", "rejected", "retry", "in doubt", "untried"]
-"""accepted, rejected: final. retry: not taken, and may be another time. in doubt: the answer never came. untried: the
-provider was not reached."""
+Status = Literal["accepted", "rejected", "retry", "postponed", "in doubt", "untried"]
+"""accepted, rejected: final. retry: not taken, and may be another time. postponed: not taken, and not to be tried again
+in this delivery. in doubt: nobody knows whether it was taken. untried: the provider was not reached."""
 
 
 class UnsendableError(Exception):
@@ -45,6 +45,8 @@ class Answer:
     status: Status
     reason: str | None = None
     provider_message_id: str | None = None
+    retry_after: float | None = None
+    """Seconds for which the provider wants to be left alone, with `retry`."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,14 @@ class Channel(Protocol):
     @property
     def batch_size(self) -> int:
         """Actions that are claimed, pushed and recorded together: as many as are in doubt after a crash."""
+
+    @property
+    def push_size(self) -> int:
+        """Messages that go out between two looks at the kill switch."""
+
+    @property
+    def window(self) -> timedelta | None:
+        """How long the provider remembers what it took, by key or when it is asked; None is for ever."""
 
     @property
     def rate(self) -> float | None:

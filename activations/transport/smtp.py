@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import random
 from collections import deque
 from collections.abc import Sequence
 from typing import cast
@@ -11,6 +10,7 @@ import aiosmtplib
 
 from activations.channels.face import Answer, Message
 from activations.errors import HourbellError
+from activations.patience import spread
 from activations.profile import Profile
 from activations.transport.dialogue import Dialogue, Handover
 from activations.transport.guard import HostUnavailableError, open_socket
@@ -145,7 +145,7 @@ class SmtpPool:
                 if attempt == _CONNECT_ATTEMPTS:
                     raise
                 log.info("Trying again: %s", error)
-                await asyncio.sleep(_CONNECT_DELAY * 2**attempt * random.uniform(0.5, 1.5))
+                await asyncio.sleep(_CONNECT_DELAY * 2**attempt * (0.5 + spread(f"{self._sender}/{attempt}")))
 
 
 def _answer(message: Message, handover: Handover) -> Answer:

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from rehearsal import PROCESSES, Place
@@ -14,9 +15,11 @@ import activations.delivery
 from activations.channel_delivery import ChannelDelivery
 from activations.errors import HourbellError
 from activations.journal import Claim, Claims, Journal, Settlement, open_journal
+from activations.receipts import Receipt, ReceiptLog
 
-POINTS = ("claimed", "called", "answered", "recorded")
-"""After the claim, in the call, after the answers, after the record: all of the second batch."""
+POINTS = ("claimed", "rendered", "called", "answered", "receipted", "recorded")
+"""After the claim, before the call, in the call, after the answers, after the receipt, after the record: all of the
+second batch."""
 BATCH = 20
 
 
@@ -53,14 +56,14 @@ def _deliver(
 
 def _die_at(point: str) -> None:
     """Die in the second batch. In the call itself it is the sandbox that kills, when it has part of the batch."""
-    seen = {"claimed": 0, "recorded": 0, "answered": 0}
+    seen = dict.fromkeys(POINTS, 0)
 
     def count(here: str) -> None:
         seen[here] += 1
         if here == point and seen[here] == 2:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    claim, settle = Journal.claim, ChannelDelivery._settle
+    claim, settle, push, append = Journal.claim, ChannelDelivery._settle, ChannelDelivery._push, ReceiptLog.append
 
     def claim_and_count(journal: Journal, *args: Any, **more: Any) -> Claims:
         claims = claim(journal, *args, **more)
@@ -74,6 +77,17 @@ def _die_at(point: str) -> None:
         if settlements:
             count("recorded")
 
+    async def count_and_push(delivery: ChannelDelivery, *args: Any) -> None:
+        count("rendered")
+        await push(delivery, *args)
+
+    def append_and_count(receipts: ReceiptLog, *lines: Receipt) -> None:
+        append(receipts, *lines)
+        if lines[0]["kind"] == "settle":
+            count("receipted")
+
+    ReceiptLog.append = append_and_count  # type: ignore[method-assign]
+    ChannelDelivery._push = count_and_push  # type: ignore[method-assign]
     Journal.claim = claim_and_count  # type: ignore[method-assign]
     ChannelDelivery._settle = settle_and_count  # type: ignore[method-assign]
 
@@ -86,7 +100,7 @@ class _SendThenMark(Journal):
             known = {row.action_id for row in self._known(connection, [action.action_id for action in actions])}
         wanted = [action for action in actions if action.action_id not in known]
         self.remembered = {action.action_id: (action, message_ids[action.action_id], more) for action in wanted}
-        claims = [Claim(action, message_ids[action.action_id], 1, in_doubt=False) for action in wanted]
+        claims = [Claim(action, message_ids[action.action_id], 1, in_doubt=False, claimed_at=now) for action in wanted]
         return Claims(claims, settled=len(known), held=0)
 
     def settle(self, settlements: Sequence[Settlement], *, now: datetime) -> None:
@@ -100,7 +114,7 @@ class _SendThenMark(Journal):
 
 
 @contextmanager
-def _open_send_then_mark(url: str) -> Iterator[Journal]:
-    with open_journal(url) as journal:
+def _open_send_then_mark(url: str, receipts: Path) -> Iterator[Journal]:
+    with open_journal(url, receipts) as journal:
         journal.__class__ = _SendThenMark
         yield journal

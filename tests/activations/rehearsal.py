@@ -13,12 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from activations.account import DeliveryAccount
-from activations.channel_delivery import Patience
 from activations.channels import contact_profile, email
 from activations.channels.face import Channel, Setting
 from activations.delivery import TEMPLATES, deliver
 from activations.journal import sqlite_url
 from activations.outbox import SCHEMA
+from activations.patience import Patience
 from activations.profile import Profile, SmtpServer
 from activations.sandbox.server import Sandbox
 from activations.sandbox.store import messages
