@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from activations.errors import HourbellError
-from dagster_project.command import deliver, demo, imports, inbox, load, status, tick
+from dagster_project.command import deliver, demo, imports, inbox, journal, load, pause, status, tick
 from dagster_project.command.show import console
 
 
@@ -52,6 +52,9 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
     "deliver": deliver.deliver,
     "status": status.status,
     "inbox": inbox.inbox,
+    "pause": pause.pause,
+    "resume": pause.resume,
 }
 for _name, _command in _COMMANDS.items():
     app.command(_name)(_command)
+app.add_typer(journal.app, name="journal", no_args_is_help=True)
