@@ -58,6 +58,18 @@ carried as (
     where decisions.tick_end >= (select first_day - interval '{{ var("longest_deferral") }}' from days)
 ),
 
+engaged as (
+    select
+        date_trunc('day', engagement.known_at) as day,
+        engagement.workflow,
+        engagement.step,
+        engagement.variant,
+        engagement.kind
+    from {{ ref('message_engagement') }} as engagement
+    cross join days
+    where engagement.known_at >= days.first_day and engagement.known_at < days.known_until
+),
+
 conversions as (
     select
         date_trunc('day', exits.exited_at) as day,
@@ -170,6 +182,17 @@ counted as (
         workflow,
         step,
         variant,
+        kind as measure,
+        1 as number
+    from engaged
+
+    union all
+
+    select
+        day,
+        workflow,
+        step,
+        variant,
         'converted' as measure,
         1 as number
     from converted
@@ -205,6 +228,9 @@ select
     cast(sum(case when measure in (
         'outcome: rejected', 'outcome: failed', 'outcome: expired'
     ) then number else 0 end) as bigint) as not_delivered,
+    {%- for kind, column in engagement_kinds().items() %}
+    cast(sum(case when measure = '{{ kind }}' then number else 0 end) as bigint) as {{ column }},
+    {%- endfor %}
     cast(sum(case when measure = 'converted' then number else 0 end) as bigint) as converted,
     cast(sum(case when measure = 'revenue' then number else 0 end) as decimal(18, 2)) as revenue
 from counted

@@ -1,0 +1,18 @@
+{#- What a message met with, from the name of a provider's report. Mailboxes that fetch every message's images open it too:
+    such opens say nothing of the person, and are told apart where the provider knows them (properties.machine_open). -#}
+{% macro engagement_kind(event, properties) -%}
+    case {{ event }}
+        when 'Email Opened'
+            then
+                case
+                    when coalesce(try_cast({{ properties }} ->> '$.machine_open' as boolean), false) then 'opened by machine'
+                    else 'opened'
+                end
+        when 'Email Link Clicked' then 'clicked'
+        when 'Push Notification Tapped' then 'clicked'
+        when 'Unsubscribed' then 'unsubscribed'
+        when 'Email Marked as Spam' then 'complained'
+        when 'Email Bounced' then 'bounced'
+        when 'Push Notification Bounced' then 'bounced'
+    end
+{%- endmacro %}
