@@ -1,0 +1,155 @@
+"""The published copy: whole at every moment, whoever reads it and whenever its writer dies."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from activations.errors import HourbellError
+from dagster_project import publish as publishing
+from dagster_project.publish import FILE, PARQUET, STORAGE_VERSION, publish
+
+SECONDS = 60
+
+
+@pytest.fixture
+def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
+        connection.execute("create schema marts")
+        connection.execute("create table marts.numbers as select 1 as version")
+        connection.execute("create view marts.doubled as select version * 2 as version from marts.numbers")
+        yield connection
+
+
+MARTS = ("numbers", "doubled", "never_built")
+
+
+def set_version(connection: duckdb.DuckDBPyConnection, version: int) -> None:
+    connection.execute("update marts.numbers set version = ?", [version])
+
+
+def read(folder: Path) -> tuple[int, int, int, int]:
+    """What a process of its own finds: both marts in the file, and both as Parquet."""
+    file, parquet = folder / FILE, folder / PARQUET
+    asks = (
+        f"import duckdb; c = duckdb.connect('{file}', read_only=True)\n"
+        "for name in ('marts.numbers', 'marts.doubled', "
+        f"\"'{parquet}/numbers.parquet'\", \"'{parquet}/doubled.parquet'\"):\n"
+        "    print(*c.execute(f'select version from {name}').fetchone())\n"
+    )
+    said = subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, timeout=SECONDS, check=True)
+    return tuple(int(line) for line in said.stdout.split())  # type: ignore[return-value]
+
+
+def test_views_are_published_as_tables_and_what_was_never_built_is_left_out(
+    warehouse: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    assert publish(warehouse, tmp_path, MARTS) == ["numbers", "doubled"]
+    assert read(tmp_path) == (1, 2, 1, 2)
+    with duckdb.connect(str(tmp_path / FILE), read_only=True) as published:
+        tables = published.execute("select table_type from information_schema.tables").fetchall()
+    assert tables == [("BASE TABLE",), ("BASE TABLE",)]
+    assert {path.name for path in tmp_path.iterdir()} == {FILE, PARQUET, ".parquet-1"}
+
+
+def test_older_clients_can_read_the_file(warehouse: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    publish(warehouse, tmp_path, MARTS)
+    # the header: eight bytes of checksum, "DUCK", and the number of the format; 64 is that of 0.9 to 1.1
+    header = (tmp_path / FILE).read_bytes()[:20]
+    assert header[8:12] == b"DUCK"
+    assert int.from_bytes(header[12:20], "little") == 64
+    assert STORAGE_VERSION == "v1.0.0"
+
+
+def test_who_holds_the_old_copy_goes_on_reading_it(warehouse: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    publish(warehouse, tmp_path, MARTS)
+    with duckdb.connect(str(tmp_path / FILE), read_only=True) as reader:
+        for version in range(2, 6):
+            set_version(warehouse, version)
+            publish(warehouse, tmp_path, MARTS)
+            assert reader.execute("select version from marts.numbers").fetchall() == [(1,)]
+            assert reader.execute("select version from marts.doubled").fetchall() == [(2,)]
+            assert read(tmp_path) == (version, 2 * version, version, 2 * version)
+    assert len(list(tmp_path.glob(".parquet-*"))) == 2
+
+
+@pytest.mark.parametrize("at", ["_write_parquet", "_point_to", "_remove_old_generations", "replace"])
+def test_a_kill_at_any_point_leaves_whole_copies_and_the_next_run_mends_it(tmp_path: Path, at: str) -> None:
+    dies = (
+        "import os, sys, duckdb\n"
+        "from pathlib import Path\n"
+        "from dagster_project import publish as publishing\n"
+        "connection = duckdb.connect()\n"
+        "connection.execute('create schema marts')\n"
+        "connection.execute('create table marts.numbers as select 1 as version')\n"
+        "connection.execute('create view marts.doubled as select version * 2 as version from marts.numbers')\n"
+        "folder, marts = Path(sys.argv[1]), ('numbers', 'doubled')\n"
+        "publishing.publish(connection, folder, marts)\n"
+        "connection.execute('update marts.numbers set version = 2')\n"
+        "def die(*arguments, **named): os.kill(os.getpid(), 9)\n"
+        "setattr(Path if sys.argv[2] == 'replace' else publishing, sys.argv[2], die)\n"
+        "publishing.publish(connection, folder, marts)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", dies, str(tmp_path), at], timeout=SECONDS, check=False)
+    assert killed.returncode == -9
+    found = read(tmp_path)
+    swapped = {"_write_parquet": (1, 1), "replace": (1, 1), "_point_to": (2, 1), "_remove_old_generations": (2, 2)}
+    in_file, in_parquet = swapped[at]
+    assert found == (in_file, 2 * in_file, in_parquet, 2 * in_parquet)
+
+    with duckdb.connect() as connection:
+        connection.execute("create schema marts")
+        connection.execute("create table marts.numbers as select 3 as version")
+        connection.execute("create view marts.doubled as select version * 2 as version from marts.numbers")
+        publish(connection, tmp_path, MARTS)
+    assert read(tmp_path) == (3, 6, 3, 6)
+    assert not list(tmp_path.glob("*.unfinished*"))
+    assert not list(tmp_path.glob(".*.unfinished*"))
+
+
+def test_a_copy_that_is_overwritten_in_place_is_caught_by_its_reader(
+    warehouse: duckdb.DuckDBPyConnection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mutant: bytes are written into the file that is there, instead of a file beside it being renamed."""
+
+    rename = Path.replace
+
+    def overwrite(source: Path, target: Path) -> Path:
+        if source.is_symlink():
+            return rename(source, target)
+        target.write_bytes(source.read_bytes())
+        return target
+
+    # more than a reader takes in when it opens the file
+    warehouse.execute("create table marts.many as select hash(range) % 1000000007 as number from range(500000)")
+    total = "select sum(number) from marts.many"
+    expected = warehouse.execute(total).fetchall()
+    publish(warehouse, tmp_path, ("many",))
+    with duckdb.connect(str(tmp_path / FILE), read_only=True) as reader:
+        warehouse.execute("update marts.many set number = number * 7 % 1000003")
+        monkeypatch.setattr(Path, "replace", overwrite)
+        publish(warehouse, tmp_path, ("many",))
+        try:
+            torn = reader.execute(total).fetchall() != expected
+        except duckdb.Error:
+            torn = True
+    assert torn
+
+
+def test_what_cannot_be_written_says_so_and_the_old_copy_stays(
+    warehouse: duckdb.DuckDBPyConnection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(warehouse, tmp_path, MARTS)
+    set_version(warehouse, 2)
+
+    def full(*_: object) -> Path:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(publishing, "_write_parquet", full)
+        with pytest.raises(HourbellError, match="Readers keep the copy that is there"):
+            publish(warehouse, tmp_path, MARTS)
+    assert read(tmp_path) == (1, 2, 1, 2)
