@@ -19,6 +19,8 @@ from activations.patience import Patience
 from activations.pauses import pause_of
 
 _NO_ANSWER = "the answer never came"
+_MAILBOX = re.compile(r"[^\s<>@\"',;:=]+@[^\s<>@\"',;:]+")
+_SHORTEST_ADDRESS = 6
 
 log = logging.getLogger(__name__)
 
@@ -224,11 +226,9 @@ class ChannelDelivery:
             (claim, Answer(claim.action.action_id, "retry", reasons.get(claim.action.action_id) or _NO_ANSWER))
             for claim in again
         ]
-        settled += [
-            self._given_up(claim, answer) for claim, answer in put_off if claim.attempts >= self._patience.attempts
-        ]
+        settled += [self._given_up(claim, answer) for claim, answer in put_off if self._is_last(claim, answer)]
         self._settle(settled + found_out)
-        put_off = [(claim, answer) for claim, answer in put_off if claim.attempts < self._patience.attempts]
+        put_off = [(claim, answer) for claim, answer in put_off if not self._is_last(claim, answer)]
         # a claim is given back as soon as it is certain that nothing was taken, so that a crash leaves no doubt
         self._release([claim for claim, _ in (*put_off, *postponed, *untried)])
         for claim, answer in postponed:
@@ -240,13 +240,16 @@ class ChannelDelivery:
                 _Due(
                     claim.action,
                     files[claim.action.action_id],
-                    claim.attempts,
+                    claim.attempts - (not answer.is_called),
                     time.monotonic() + pause,
                     claim if claim.in_doubt else None,
                 )
             )
         if untried:
             raise ProviderDownError(untried[0][1].reason or f"{self._channel.provider} cannot be reached.")
+
+    def _is_last(self, claim: Claim, answer: Answer) -> bool:
+        return answer.is_called and claim.attempts >= self._patience.attempts
 
     def _given_up(self, claim: Claim, answer: Answer) -> Settlement:
         """What becomes of an action after the last attempt: an answer to a later call says nothing of an earlier."""
@@ -343,7 +346,7 @@ def _settlement(answer: Answer, claim: Claim) -> Settlement:
         answer.action_id,
         "accepted" if answer.status == "accepted" else "rejected",
         _plain(answer.reason, claim),
-        _plain(answer.provider_message_id, claim),
+        _without(claim.action.address, answer.provider_message_id),
         claim.attempts,
     )
 
@@ -352,7 +355,13 @@ def _unknown(claim: Claim, reason: str) -> Settlement:
     return Settlement(claim.action.action_id, "unknown", reason, attempts=claim.attempts)
 
 
-def _plain(text: str | None, claim: Claim) -> str | None:
-    """What a provider said, without the address, which the journal and the receipts do not keep."""
-    address = claim.action.address
-    return re.sub(re.escape(address), "…", text, flags=re.IGNORECASE) if text and address else text
+def _plain(reason: str | None, claim: Claim) -> str | None:
+    """What a provider said, without addresses, which neither the journal nor the receipts keep."""
+    plain = _without(claim.action.address, reason)
+    return _MAILBOX.sub("…", plain) if plain else plain
+
+
+def _without(address: str | None, text: str | None) -> str | None:
+    if not text or not address or len(address) < _SHORTEST_ADDRESS:
+        return text
+    return re.sub(re.escape(address), "…", text, flags=re.IGNORECASE)

@@ -10,10 +10,12 @@ from typing import Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from activations.errors import HourbellError
+from activations.sandbox.http import SANDBOX_SECRET, HttpSandbox
 from activations.sandbox.server import Sandbox, utc_now
 
 LIVE = "live"
 SANDBOX = "sandbox"
+_SECRETS = "HOURBELL_WEBHOOK_SECRET"
 _SANDBOX_LINK_KEY = b"links of the sandbox lead nowhere"
 
 Security = Literal["none", "starttls", "tls"]
@@ -44,6 +46,23 @@ class Profile:
     """Signs the links in messages."""
     rate: float | None = None
     """Messages a second that the mail server takes; None is as many as it can."""
+    http_sandbox: str | None = None
+    """Where webhooks go instead of to their endpoints; None where there is no sandbox for them."""
+    webhook_secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """By endpoint; the one of all others is under an empty name."""
+    webhook_rate: float | None = None
+    """Webhooks a second; None is as many as can be sent."""
+
+    def webhook_secret(self, endpoint: str) -> str:
+        """What signs the webhooks to an endpoint; raises HourbellError where there is none."""
+        if not self.is_live:
+            return SANDBOX_SECRET
+        secret = self.webhook_secrets.get(endpoint.upper()) or self.webhook_secrets.get("")
+        if not secret:
+            raise HourbellError(
+                f"The webhooks to {endpoint} have no secret. Set {_SECRETS}_{endpoint.upper()}, or {_SECRETS} for all."
+            )
+        return secret
 
     @property
     def is_live(self) -> bool:
@@ -64,7 +83,20 @@ def live_profile(environment: Mapping[str, str]) -> Profile:
             f"HOURBELL_SMTP_URL names {server.host}, which is not in HOURBELL_ALLOWED_HOSTS. "
             "Add it there if mail is to go to it."
         )
-    return Profile(LIVE, server, allowed, key.encode(), _rate(environment))
+    secrets = {
+        name.removeprefix(_SECRETS).removeprefix("_"): value
+        for name, value in environment.items()
+        if name == _SECRETS or name.startswith(f"{_SECRETS}_")
+    }
+    return Profile(
+        LIVE,
+        server,
+        allowed,
+        key.encode(),
+        _rate(environment, "HOURBELL_SMTP_RATE"),
+        webhook_secrets=secrets,
+        webhook_rate=_rate(environment, "HOURBELL_WEBHOOK_RATE"),
+    )
 
 
 @contextmanager
@@ -82,15 +114,12 @@ def open_profile(
     if name == LIVE:
         yield live_profile(environment)
     elif url := environment.get("HOURBELL_SMTP_URL"):
-        yield Profile(name, smtp_server(url))
+        mail = smtp_server(url)
+        with HttpSandbox(sandbox, now=now) as webhooks:
+            yield Profile(name, mail, http_sandbox=webhooks.url)
     else:
-        with Sandbox(sandbox, now=now) as server:
-            yield sandbox_profile(server, name)
-
-
-def sandbox_profile(server: Sandbox, name: str = SANDBOX) -> Profile:
-    """The profile that sends to a sandbox that runs."""
-    return Profile(name, SmtpServer(server.host, server.port, kept_in=server.folder))
+        with Sandbox(sandbox, now=now) as server, HttpSandbox(sandbox, now=now) as webhooks:
+            yield Profile(name, SmtpServer(server.host, server.port, kept_in=server.folder), http_sandbox=webhooks.url)
 
 
 def smtp_server(url: str) -> SmtpServer:
@@ -121,8 +150,8 @@ def plain_host(host: str) -> str:
     return host.strip().rstrip(".").lower()
 
 
-def _rate(environment: Mapping[str, str]) -> float | None:
-    stated = environment.get("HOURBELL_SMTP_RATE", "").strip()
+def _rate(environment: Mapping[str, str], name: str) -> float | None:
+    stated = environment.get(name, "").strip()
     if not stated:
         return None
     try:
@@ -130,7 +159,7 @@ def _rate(environment: Mapping[str, str]) -> float | None:
     except ValueError:
         rate = 0.0
     if not 0 < rate < float("inf"):
-        raise HourbellError(f"HOURBELL_SMTP_RATE is {stated!r}. Give the messages a second as a number above 0.")
+        raise HourbellError(f"{name} is {stated!r}. Give the messages a second as a number above 0.")
     return rate
 
 

@@ -47,6 +47,8 @@ class Answer:
     provider_message_id: str | None = None
     retry_after: float | None = None
     """Seconds for which the provider wants to be left alone, with `retry`."""
+    is_called: bool = True
+    """Whether a call was made for it; not where the provider had asked to be left alone before."""
 
 
 @dataclass(frozen=True)

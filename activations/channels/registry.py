@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping
 
-from activations.channels import contact_profile, email
+from activations.channels import contact_profile, email, webhook
 from activations.channels.face import Channel, Setting
 
 CHANNELS: Mapping[str, Callable[[Setting], Channel]] = {
     "email": email.open_channel,
     "profile": contact_profile.open_channel,
+    "webhook": webhook.open_channel,
 }

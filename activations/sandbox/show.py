@@ -1,5 +1,6 @@
 """Show what the sandbox received: in a terminal, or as one page for a browser."""
 
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 
@@ -10,8 +11,10 @@ from rich.text import Text
 
 from activations.errors import HourbellError
 from activations.sandbox.store import Received, count_by, messages
+from activations.sandbox.webhooks import count_by_endpoint, webhooks
 
 PAGE = "received.html"
+_BODY_SHOWN = 300
 
 _STYLE = """
 body {
@@ -51,7 +54,25 @@ def overview(
             Text(received.subject),
             received.template,
         )
+    if endpoints := count_by_endpoint(folder):
+        return Group(counts, newest, _webhooks(folder, endpoints, limit))
     return Group(counts, newest)
+
+
+def _webhooks(folder: Path, endpoints: Mapping[str, int], limit: int) -> Table:
+    total = ", ".join(f"{name} {number:,}" for name, number in endpoints.items())
+    shown = Table(title=f"Webhooks: {total}", title_justify="left")
+    for column in ("received (UTC)", "endpoint", "id", "signed", "body"):
+        shown.add_column(column, no_wrap=column != "body")
+    for received in webhooks(folder, newest_first=True, limit=limit):
+        shown.add_row(
+            f"{received.received_at:%Y-%m-%d %H:%M}",
+            received.endpoint,
+            received.webhook_id,
+            "yes" if received.is_signed else "no",
+            Text(received.body.decode("utf-8", "replace")[:_BODY_SHOWN]),
+        )
+    return shown
 
 
 def one_message(received: Received) -> RenderableType:

@@ -16,6 +16,11 @@ SocketAddress = tuple[int, tuple[str, int]]
 """The address family, then the address and the port."""
 Resolve = Callable[[str, int], Awaitable[Sequence[SocketAddress]]]
 
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_IPV4_COMPATIBLE = ipaddress.IPv6Network("::/96")
+# these look public, and answer only within their provider's network
+_METADATA = (ipaddress.ip_network("168.63.129.16/32"), ipaddress.ip_network("192.0.0.0/24"))
+
 
 class HostRefusedError(HourbellError):
     """The profile does not allow this host."""
@@ -42,13 +47,31 @@ def is_loopback(address: str) -> bool:
     return parsed.is_loopback
 
 
+def is_public(address: str) -> bool:
+    """Whether an IP address, also an IPv4 one within IPv6, is one that anybody on the internet may have; no name is."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.scope_id is not None:
+            return False
+        within = parsed.ipv4_mapped or parsed.sixtofour or _nat64(parsed)
+        if within is not None:
+            return is_public(str(within))
+        if parsed in _IPV4_COMPATIBLE:
+            return False
+    return parsed.is_global and not parsed.is_multicast and not any(parsed in network for network in _METADATA)
+
+
 async def allowed_addresses(
-    profile: Profile, host: str, port: int, resolve: Resolve = resolve
+    profile: Profile, host: str, port: int, resolve: Resolve = resolve, *, public_only: bool = False
 ) -> Sequence[SocketAddress]:
     """The addresses under which a host may be reached.
 
-    A profile that is not live allows a host only where each of its addresses is this machine. Raises HostRefusedError
-    where the profile does not allow it, HostUnavailableError where it has no address.
+    A profile that is not live allows a host only where each of its addresses is this machine; a live one, with
+    `public_only`, only where each is public, as whoever names the host may not mean what is inside. Raises
+    HostRefusedError where the profile does not allow it, HostUnavailableError where it has no address.
     """
     if profile.is_live and plain_host(host) not in profile.allowed_hosts:
         raise HostRefusedError(
@@ -67,7 +90,14 @@ async def allowed_addresses(
             "HOURBELL_SMTP_URL to use the sandbox. To send for good, set HOURBELL_PROFILE=live and name the host in "
             "HOURBELL_ALLOWED_HOSTS."
         )
+    inside = [address for _, (address, _) in addresses if not is_public(address)]
+    if inside and profile.is_live and public_only:
+        raise HostRefusedError(f"{host!r} is {inside[0]}, which is not an address on the internet.")
     return addresses
+
+
+def _nat64(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) if address in _NAT64 else None
 
 
 async def open_socket(

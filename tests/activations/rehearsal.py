@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from activations.account import DeliveryAccount
-from activations.channels import contact_profile, email
+from activations.channels import contact_profile, email, webhook
 from activations.channels.face import Channel, Setting
 from activations.delivery import TEMPLATES, deliver
 from activations.journal import sqlite_url
@@ -57,6 +57,11 @@ def action(number: int, **changes: Any) -> dict[str, Any]:
     return {**row, **changes}
 
 
+def webhook_action(number: int, **changes: Any) -> dict[str, Any]:
+    """A row of the outbox: a webhook to the endpoint of webhooks.yml."""
+    return action(number, **{"channel": "webhook", "address": str(number), "template": "order_desk", **changes})
+
+
 def write_outbox(
     outbox: Path, rows: Sequence[Mapping[str, Any]], *, channel: str = "email", tick_end: datetime = NOW
 ) -> Path:
@@ -89,9 +94,10 @@ class Place:
     def received(self) -> Path:
         return self.root / "sandbox"
 
-    def profile(self, port: int, *, blind: bool = False) -> Profile:
+    def profile(self, port: int, *, blind: bool = False, webhooks: str | None = None) -> Profile:
         """To the sandbox at a port; one that is blind cannot ask it what it received."""
-        return Profile("sandbox", SmtpServer("127.0.0.1", port, kept_in=None if blind else self.received))
+        mail = SmtpServer("127.0.0.1", port, kept_in=None if blind else self.received)
+        return Profile("sandbox", mail, http_sandbox=webhooks)
 
     def deliver(
         self,
@@ -100,6 +106,7 @@ class Place:
         blind: bool = False,
         batch_size: int = 50,
         now: datetime | Callable[[], datetime] = NOW,
+        webhooks: str | None = None,
         **more: Any,
     ) -> DeliveryAccount:
         port = sandbox if isinstance(sandbox, int) else sandbox.port
@@ -107,7 +114,7 @@ class Place:
             self.outbox,
             sqlite_url(self.journal),
             spool=self.spool,
-            profile=self.profile(port, blind=blind),
+            profile=self.profile(port, blind=blind, webhooks=webhooks),
             now=now,
             **{"channels": channels(batch_size), "patience": IMPATIENT, **more},
         )
@@ -120,6 +127,7 @@ class Place:
 def channels(batch_size: int) -> dict[str, Callable[[Setting], Channel]]:
     return {
         "email": lambda setting: replace(email.open_channel(setting), batch_size=batch_size, ask_after=0.2),
+        "webhook": lambda setting: replace(webhook.open_channel(setting), batch_size=batch_size),
         "profile": lambda setting: replace(contact_profile.open_channel(setting), batch_size=batch_size),
     }
 

@@ -1,0 +1,150 @@
+"""The sandbox's receiver of webhooks: real HTTP on loopback, which takes each id once, as the scheme asks."""
+
+import asyncio
+import base64
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from activations.errors import HourbellError
+from activations.sandbox.webhooks import Call, WebhookStore
+from activations.signing import ID, is_signed, signing_key
+
+HOST = "127.0.0.1"
+SANDBOX_SECRET = "whsec_" + base64.b64encode(b"secrets of the sandbox").decode()
+_SIZE_LIMIT = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a rehearsal wants to be answered; a status of 0 breaks the connection."""
+
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
+    text: str = ""
+
+
+Script = Callable[[str], Reply | None]
+
+
+class HttpSandbox:
+    """Accepts and keeps webhooks in a folder; a context manager that runs in a thread of its own.
+
+    `now` is the time that is noted as received, and by which signatures are fresh. `before` and `after` may answer for
+    a webhook by its id, before it is kept and afterwards; what they leave is accepted.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        port: int = 0,
+        now: Callable[[], datetime],
+        before: Script | None = None,
+        after: Script | None = None,
+    ) -> None:
+        self.folder = folder
+        self.port = port
+        self._now = now
+        self._before = before
+        self._after = after
+        self._key = signing_key(SANDBOX_SECRET)
+        self._store: WebhookStore | None = None
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="webhook sandbox", daemon=True)
+        self._started = threading.Event()
+        self._stop: asyncio.Event | None = None
+        self._waiting: list[tuple[Call, asyncio.Future[None]]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    def __enter__(self) -> Self:
+        self._store = WebhookStore(self.folder)
+        try:
+            # asyncio turns Nagle's algorithm off only where the protocol is named
+            self._listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+            self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._listening.bind((HOST, self.port))
+        except OSError as error:
+            self._store.close()
+            raise HourbellError(
+                f"The sandbox cannot listen on {HOST}:{self.port}: {error.strerror}. Give it another port."
+            ) from error
+        self.port = self._listening.getsockname()[1]
+        self._thread.start()
+        self._started.wait()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._stop is not None:
+            self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+        if self._store is not None:
+            self._store.close()
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_until_complete(self._serve())
+        finally:
+            self._loop.close()
+
+    async def _serve(self) -> None:
+        self._stop = asyncio.Event()
+        runner = web.ServerRunner(web.Server(self._answer, access_log=None))
+        await runner.setup()
+        await web.SockSite(runner, self._listening, shutdown_timeout=0.1).start()
+        self._started.set()
+        await self._stop.wait()
+        await runner.cleanup()
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        key = request.headers.get(ID, "")
+        reply = self._before(key) if self._before is not None else None
+        if reply is None:
+            body = await request.read()
+            now = self._now()
+            call = Call(
+                endpoint=request.path.strip("/"),
+                webhook_id=key,
+                idempotency_key=request.headers.get("idempotency-key", ""),
+                headers=dict(request.headers),
+                body=body,
+                is_signed=is_signed(self._key, request.headers, body, now=int(now.replace(tzinfo=UTC).timestamp())),
+                received_at=now,
+            )
+            await self._keep(call)
+            reply = self._after(key) if self._after is not None else None
+        if reply is not None and not reply.status:
+            if request.transport is not None:
+                request.transport.abort()
+            return web.Response()
+        if reply is None:
+            return web.Response()
+        return web.Response(status=reply.status, headers=reply.headers, text=reply.text)
+
+    def _keep(self, call: Call) -> asyncio.Future[None]:
+        """Keep what comes in at the same moment together; done when it is kept."""
+        if not self._waiting:
+            self._loop.call_soon(self._flush)
+        future: asyncio.Future[None] = self._loop.create_future()
+        self._waiting.append((call, future))
+        return future
+
+    def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        assert self._store is not None
+        self._store.append([call for call, _ in waiting])
+        for _, future in waiting:
+            if not future.done():
+                future.set_result(None)
