@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from activations.dkim import DkimKey, dkim_key
 from activations.errors import HourbellError
 from activations.sandbox.http import SANDBOX_SECRET, HttpSandbox
 from activations.sandbox.server import Sandbox, utc_now
@@ -53,6 +54,9 @@ class Profile:
     webhook_rate: float | None = None
     """Webhooks a second; None is as many as can be sent."""
 
+    dkim: DkimKey | None = None
+    """Signs e-mails, where there is one."""
+
     def webhook_secret(self, endpoint: str) -> str:
         """What signs the webhooks to an endpoint; raises HourbellError where there is none."""
         if not self.is_live:
@@ -96,6 +100,7 @@ def live_profile(environment: Mapping[str, str]) -> Profile:
         _rate(environment, "HOURBELL_SMTP_RATE"),
         webhook_secrets=secrets,
         webhook_rate=_rate(environment, "HOURBELL_WEBHOOK_RATE"),
+        dkim=dkim_key(environment),
     )
 
 
@@ -113,13 +118,17 @@ def open_profile(
     name = environment.get("HOURBELL_PROFILE", "").strip().lower() or SANDBOX
     if name == LIVE:
         yield live_profile(environment)
-    elif url := environment.get("HOURBELL_SMTP_URL"):
+        return
+    dkim = dkim_key(environment)
+    if url := environment.get("HOURBELL_SMTP_URL"):
         mail = smtp_server(url)
         with HttpSandbox(sandbox, now=now) as webhooks:
-            yield Profile(name, mail, http_sandbox=webhooks.url)
+            yield Profile(name, mail, http_sandbox=webhooks.url, dkim=dkim)
     else:
         with Sandbox(sandbox, now=now) as server, HttpSandbox(sandbox, now=now) as webhooks:
-            yield Profile(name, SmtpServer(server.host, server.port, kept_in=server.folder), http_sandbox=webhooks.url)
+            yield Profile(
+                name, SmtpServer(server.host, server.port, kept_in=server.folder), http_sandbox=webhooks.url, dkim=dkim
+            )
 
 
 def smtp_server(url: str) -> SmtpServer:

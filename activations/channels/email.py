@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from email_validator import EmailNotValidError, validate_email
 
 from activations import mime
 from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_object
+from activations.dkim import signed
 from activations.errors import HourbellError
 from activations.links import preferences_link, unsubscribe_link
 from activations.outbox import Action
@@ -93,17 +94,16 @@ class EmailChannel:
             context=json_object("context", action.context, parse_float=Decimal),
             message={"topic": action.topic, "variant": action.variant, **links},
         )
-        return Message(
-            action.action_id,
-            message_id,
-            recipient,
-            mime.email_bytes(
-                self._headers(action, message_id, recipient, rendered, links),
-                text=rendered.text,
-                html=rendered.html,
-                boundary=f"=_hourbell_{action.action_id}",
-            ),
+        content = mime.email_bytes(
+            self._headers(action, message_id, recipient, rendered, links),
+            text=rendered.text,
+            html=rendered.html,
+            boundary=f"=_hourbell_{action.action_id}",
         )
+        if self.profile.dkim is not None:
+            domain = self.templates.shop.sender.rpartition("@")[2]
+            content = signed(content, self.profile.dkim, domain=domain, signed_at=_dated(action))
+        return Message(action.action_id, message_id, recipient, content)
 
     async def push(self, batch: Sequence[Message]) -> list[Answer]:
         return await self.pool.send(batch)
@@ -133,8 +133,7 @@ class EmailChannel:
             "From": mime.mailbox(shop.name, shop.sender),
             "To": recipient,
             "Subject": rendered.subject,
-            # not the clock, so that a message that is sent anew after a crash is the same
-            "Date": mime.date(max(action.tick_end, action.send_after or action.tick_end)),
+            "Date": mime.date(_dated(action)),
             "Message-ID": message_id,
             "Feedback-ID": ":".join((action.template or "", action.workflow, action.topic or "", "hourbell")),
         }
@@ -142,3 +141,8 @@ class EmailChannel:
             headers["List-Unsubscribe"] = f"<{unsubscribe}>"
             headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
         return headers
+
+
+def _dated(action: Action) -> datetime:
+    """Not by the clock, so that a message that is sent anew after a crash is the same."""
+    return max(action.tick_end, action.send_after or action.tick_end)
