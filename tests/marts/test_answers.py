@@ -1,0 +1,156 @@
+"""The shop that answers: the same twice, true to its traits, and in the shape that lands."""
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from activations.sandbox.store import Arrival, Store
+from data.importers.canonical import schema
+from data.simulator import Shop
+from data.simulator.answers import TRUE_EFFECTS, Answers, Message, true_effects
+from data.simulator.mailboxes import Mailboxes
+
+MONDAY = datetime(2026, 3, 2, 9)
+SHOP = Shop(seed=5, contacts=3_000, start=datetime(2026, 3, 2), days=14)
+
+
+def to_everybody(
+    people: Answers, template: str = "cart_incentive", at: datetime = MONDAY, topic: str = "offers"
+) -> list[Message]:
+    return [
+        Message(f"<{number}{at:%d%H}.hourbell@shop.example>", email, template, "abandoned_cart", topic, at)
+        for number, email in enumerate(people.people.emails[1])
+    ]
+
+
+@pytest.fixture(scope="module")
+def answered() -> tuple[Answers, dict[str, pl.DataFrame]]:
+    people = Answers(SHOP)
+    return people, people.answer(to_everybody(people))
+
+
+def events(rows: dict[str, pl.DataFrame], name: str, *, machine: bool = False) -> pl.DataFrame:
+    said = rows["events"]["properties"].map_elements(lambda text: json.loads(text)["machine_open"], pl.Boolean)
+    return rows["events"].filter((pl.col("event") == name) & (said == machine))
+
+
+def test_the_same_messages_get_the_same_answers(answered: tuple[Answers, dict[str, pl.DataFrame]]) -> None:
+    people, rows = answered
+    again = Answers(SHOP)
+    found = again.answer(to_everybody(again))
+    assert found.keys() == rows.keys() == {"events", "consents", "orders", "order_lines"}
+    assert all(found[table].equals(rows[table]) for table in rows)
+    assert again.truth().equals(people.truth())
+    other = Answers(Shop(seed=6, contacts=3_000, start=SHOP.start, days=14))
+    assert not other.answer(to_everybody(other))["events"].equals(rows["events"])
+
+
+def test_what_lands_has_the_columns_of_the_contract_and_no_time_before_the_message(
+    answered: tuple[Answers, dict[str, pl.DataFrame]],
+) -> None:
+    for table, frame in answered[1].items():
+        assert frame.schema == pl.Schema(schema(table))
+        assert frame.select((pl.col("occurred_at") >= MONDAY).all()).item()
+        assert frame.select((pl.col("loaded_at") >= pl.col("occurred_at")).all()).item()
+    assert answered[1]["events"]["message_id"].is_unique().all()
+
+
+def test_people_open_and_buy_as_often_as_the_truth_expects(
+    answered: tuple[Answers, dict[str, pl.DataFrame]],
+) -> None:
+    people, rows = answered
+    truth = people.truth()
+    for came, chance in (("opened_at", "chance_to_open"), ("order_id", "added_chance_to_buy")):
+        expected = truth[chance].sum()
+        spread = float(np.sqrt((truth[chance] * (1 - truth[chance])).sum()))
+        assert abs(truth[came].is_not_null().sum() - expected) < 4 * spread
+    (effect,) = true_effects(truth).to_dicts()
+    assert effect["messages"] == truth.height
+    assert effect["added_orders"] == rows["orders"].filter(pl.col("status") == "placed").height > 100
+
+
+def test_dead_mailboxes_bounce_and_do_nothing_else(answered: tuple[Answers, dict[str, pl.DataFrame]]) -> None:
+    _, rows = answered
+    bounced = set(events(rows, "Email Bounced")["email"])
+    assert bounced
+    assert not bounced & set(rows["events"].filter(pl.col("event") != "Email Bounced")["email"])
+    assert not bounced & set(rows["orders"]["email"])
+
+
+def test_machines_open_at_once_and_people_when_they_read(answered: tuple[Answers, dict[str, pl.DataFrame]]) -> None:
+    _, rows = answered
+    machines, humans = events(rows, "Email Opened", machine=True), events(rows, "Email Opened")
+    assert (machines["occurred_at"] - MONDAY).max() < timedelta(minutes=5)
+    assert (humans["occurred_at"] - MONDAY).median() > timedelta(hours=1)
+    assert 0.3 < machines["email"].n_unique() / len(set(rows["events"]["email"]) | {""}) < 0.8
+
+
+def test_who_unsubscribes_withdraws_that_topic(answered: tuple[Answers, dict[str, pl.DataFrame]]) -> None:
+    _, rows = answered
+    left = events(rows, "Unsubscribed")
+    assert left.height > 0
+    assert sorted(rows["consents"]["email"]) == sorted(left["email"])
+    assert set(rows["consents"].select("channel", "topic", "status").iter_rows()) == {("email", "offers", "withdrawn")}
+
+
+def test_too_many_messages_tire_people() -> None:
+    people = Answers(SHOP)
+    chances = []
+    for hour in range(8):
+        people.answer(to_everybody(people, at=MONDAY + timedelta(hours=hour)))
+        chances.append(people.truth().tail(3_000).get_column("chance_to_open").mean())
+    assert chances[-1] < 0.7 * chances[0]
+    # a week later they have recovered
+    people.answer(to_everybody(people, at=MONDAY + timedelta(days=9)))
+    assert people.truth().tail(3_000).get_column("chance_to_open").mean() == pytest.approx(chances[0], rel=0.03)
+
+
+def test_messages_to_strangers_are_answered_by_nobody() -> None:
+    people = Answers(SHOP)
+    assert (
+        people.answer([Message("<1.hourbell@x>", "nobody@else.example", "cart_reminder", "w", "offers", MONDAY)]) == {}
+    )
+    assert people.truth().height == 0
+
+
+def test_every_template_has_a_true_effect() -> None:
+    from activations.delivery import TEMPLATES
+    from activations.rendering import Templates
+
+    assert set(Templates(TEMPLATES).names) == set(TRUE_EFFECTS)
+
+
+def test_mailboxes_answer_each_message_once_in_whatever_order_it_came(tmp_path: Path) -> None:
+    written: list[list[bytes]] = []
+    for name, sequence in (("one", [0, 1, 2]), ("other", [2, 0, 1])):
+        people = Answers(SHOP)
+        lots = [to_everybody(people)[:40], to_everybody(people, at=MONDAY + timedelta(hours=5))[:40]]
+        store = Store(tmp_path / name / "sandbox")
+        mailboxes = Mailboxes(people, tmp_path / name / "sandbox", tmp_path / name / "answers")
+        assert mailboxes.answer_new() is None
+        folders = []
+        for lot in lots:
+            for part in sequence:
+                store.append([arrival(message) for message in lot[part::3]])
+            folders.append(mailboxes.answer_new())
+        assert mailboxes.answer_new() is None
+        store.close()
+        mailboxes.write_truth()
+        assert folders == [tmp_path / name / "answers" / "00001", tmp_path / name / "answers" / "00002"]
+        files = sorted((tmp_path / name / "answers").rglob("*.parquet"))
+        assert {"effects.parquet", "answers.parquet", "answers-00001.parquet"} <= {file.name for file in files}
+        written.append([file.read_bytes() for file in files])
+        assert people.truth().height == 80
+    assert written[0] == written[1]
+
+
+def arrival(message: Message) -> Arrival:
+    content = (
+        f"Message-ID: {message.message_id}\r\n"
+        f"Feedback-ID: {message.template}:{message.workflow}:{message.topic}:hourbell\r\n\r\nHello\r\n"
+    )
+    return Arrival("shop@shop.example", message.recipient, message.received_at, content.encode())
