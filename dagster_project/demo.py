@@ -12,6 +12,7 @@ from activations.profile import open_profile
 from dagster_project.deliver import deliver_outbox
 from dagster_project.home import Home
 from dagster_project.landing.ingest import land_all
+from dagster_project.landing.load import load
 from dagster_project.lock import tick_lock
 from dagster_project.replay import replay
 from dagster_project.shop import land_shop
@@ -19,6 +20,8 @@ from dagster_project.tick import prepare_warehouse
 from dagster_project.warehouse import open_warehouse
 from dagster_project.windows import Window, split
 from data.simulator import Shop
+from data.simulator.answers import Answers
+from data.simulator.mailboxes import Mailboxes
 
 START = datetime(2026, 3, 2)
 # a tick is decided and delivered a little after its window has closed
@@ -33,7 +36,7 @@ class Demo:
 
     contacts: int = 2_000
     days: int = 14
-    size: timedelta = timedelta(hours=3)
+    size: timedelta = timedelta(hours=4)
     seed: int = 1
 
 
@@ -48,7 +51,9 @@ def run_demo(home: Home, demo: Demo, progress: Progress) -> None:
     shop = Shop(seed=demo.seed, contacts=demo.contacts, start=START, days=demo.days)
     land_shop(shop, home, home.root / "shop", lambda done, total: progress("The shop lives", done, total))
     windows = list(split(Window(START, START + timedelta(days=demo.days)), demo.size))
-    with tick_lock(home), open_profile(home.sandbox, {}) as profile:
+    mailboxes = Mailboxes(Answers(shop), home.sandbox, home.root / "answers")
+    now = START
+    with tick_lock(home), open_profile(home.sandbox, {}, now=lambda: now) as profile:
         progress("What landed passes the gate", 0, 1)
         prepare_warehouse(home)
         with open_warehouse(home) as connection:
@@ -56,14 +61,20 @@ def run_demo(home: Home, demo: Demo, progress: Progress) -> None:
         done = 0
 
         def deliver_and_land(connection: duckdb.DuckDBPyConnection, window: Window) -> None:
-            nonlocal done
-            if deliver_outbox(home, profile, window.end + DELIVERED_AFTER).outcomes_written:
+            nonlocal done, now
+            now = window.end + DELIVERED_AFTER
+            delivered = deliver_outbox(home, profile, now)
+            answers = mailboxes.answer_new()
+            if answers is not None:
+                load(answers, home.landing, now)
+            if delivered.outcomes_written or answers is not None:
                 land_all(connection, home.landing, known_from=window.end, tick_start=window.end)
             done += 1
             progress("Ticks", done, len(windows))
 
         progress("The models are compiled", 0, 1)
         replay(home, windows, after_tick=deliver_and_land)
+        mailboxes.write_truth()
 
 
 def _empty(home: Home) -> None:

@@ -40,7 +40,7 @@ WHY_NOT = """
 def demo(
     contacts: Annotated[int, typer.Option(help="How many people there are.")] = 2_000,
     days: Annotated[int, typer.Option(help="How many days of ticks.")] = 14,
-    size: Annotated[str, typer.Option(help="Length of each tick.")] = "3h",
+    size: Annotated[str, typer.Option(help="Length of each tick.")] = "4h",
     seed: Annotated[int, typer.Option(help="Another seed, another shop.")] = 1,
 ) -> None:
     """A simulated shop, two weeks of ticks, delivery to the sandbox, and what came of it.

@@ -115,7 +115,7 @@ def prepared(root: Path, events: int) -> tuple[Home, list[Statement]]:
 def trivial_seconds(root: Path, models: int) -> float:
     """What dbt takes for as many models that do nothing, in process, with its manifest kept."""
     (root / "models").mkdir(parents=True)
-    (root / "dbt_project.yml").write_text("name: trivial\nversion: '1'\nprofile: trivial\n")
+    (root / "dbt_project.yml").write_text("name: trivial\nprofile: trivial\n")
     (root / "profiles.yml").write_text(
         "trivial: {target: duckdb, outputs: {duckdb: {type: duckdb, path: '" + str(root / "trivial.duckdb") + "'}}}\n"
     )
@@ -128,7 +128,8 @@ def trivial_seconds(root: Path, models: int) -> float:
     times = []
     for _ in range(3):
         started = time.perf_counter()
-        assert dbtRunner(manifest=kept).invoke(["run", *arguments]).success
+        outcome = dbtRunner(manifest=kept).invoke(["run", "--no-write-json", *arguments])
+        assert outcome.success, outcome.exception
         times.append(time.perf_counter() - started)
     return statistics.median(times[1:])
 
@@ -144,6 +145,8 @@ def main() -> None:
         seconds = {
             events: sql_seconds(home, statements) for events, home in ((options.small, small), (options.large, large))
         }
+        ratio = seconds[options.large] / seconds[options.small]
+        console.print(f"SQL, large to small: {ratio:.2f} (goal: at most 1.5)")
         started = time.perf_counter()
         runs, _ = decide(small, HOUR)
         ordinary = time.perf_counter() - started
@@ -161,7 +164,6 @@ def main() -> None:
             ["time that dbt measured in the models", in_models],
         ],
     )
-    console.print(f"SQL, large to small: {seconds[options.large] / seconds[options.small]:.2f} (goal: at most 1.5)")
     console.print(
         f"Overhead to trivial models: {(ordinary - seconds[options.small]) / trivial:.2f} (goal: at most 1.3)"
     )

@@ -1,5 +1,7 @@
 """The command line: what it says when something is wrong, and that nothing is lost."""
 
+import subprocess
+import sys
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -85,6 +87,35 @@ def test_a_directory_without_rights_is_named(hourbell, monkeypatch: pytest.Monke
     code, said = hourbell("status")
     assert code == 1
     assert "/proc/hourbell" in said
+
+
+TICK_IN_LITTLE_ROOM = """
+import resource, signal, sys
+from dagster_project.command import app
+from dagster_project.transform import manifest
+manifest()
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2)
+app(sys.argv[2:])
+"""
+
+
+def test_a_full_disk_stops_the_tick_and_loses_nothing(hourbell, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOURBELL_HOME", str(home.root))
+    tick = ("tick", "--from", "2026-03-02", "--to", "2026-03-02T06:00", "--size", "6h", "--no-deliver")
+    stopped = subprocess.run(
+        [sys.executable, "-c", TICK_IN_LITTLE_ROOM, "300000", *tick], capture_output=True, text=True, check=False
+    )
+    assert stopped.returncode == 1, stopped.stdout
+    assert "Error:" in stopped.stdout
+    assert "disk" in stopped.stdout
+    assert "Traceback" not in stopped.stdout + stopped.stderr
+    assert list(home.outbox.rglob("*.parquet")) == []
+    code, _ = hourbell(*tick)
+    assert code == 0
+    with open_warehouse(home) as warehouse:
+        (rows,) = warehouse.execute("select count(*) from raw.events").fetchall()[0]
+    assert rows > 1_000
 
 
 def test_after_an_outage_one_wider_window_catches_up() -> None:
