@@ -3,7 +3,7 @@
 import os
 import resource
 import signal
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -12,14 +12,19 @@ from typing import Any
 from rehearsal import PROCESSES, Place
 
 import activations.delivery
+import activations.outcomes
 from activations.channel_delivery import ChannelDelivery
 from activations.errors import HourbellError
 from activations.journal import Claim, Claims, Journal, Settlement, open_journal
 from activations.receipts import Receipt, ReceiptLog
+from activations.sandbox.server import Sandbox
+from activations.spool import spool_file
 
 POINTS = ("claimed", "rendered", "called", "answered", "receipted", "recorded")
 """After the claim, before the call, in the call, after the answers, after the receipt, after the record: all of the
 second batch."""
+WRITE_BACK = "spooled"
+"""After the outcomes are in a file and before the journal knows."""
 BATCH = 20
 
 
@@ -27,6 +32,24 @@ def start(place: Place, port: int, **how: Any) -> Any:
     process = PROCESSES.Process(target=_deliver, args=(place, port), kwargs=how)
     process.start()
     return process
+
+
+@contextmanager
+def deadly(
+    place: Place, after: int, by: signal.Signals = signal.SIGKILL
+) -> Iterator[tuple[Sandbox, Callable[[Any], None]]]:
+    """A sandbox that kills a deliverer in the moment in which it has kept so many messages, before it says so."""
+    kept: list[str] = []
+    victims: list[Any] = []
+
+    def keep(recipient: str) -> bool:
+        kept.append(recipient)
+        if len(kept) == after:
+            os.kill(victims[0].pid, by)
+        return False
+
+    with Sandbox(place.received, lose_answer=keep) as sandbox:
+        yield sandbox, victims.append
 
 
 def _deliver(
@@ -38,6 +61,7 @@ def _deliver(
     send_then_mark: bool = False,
     file_limit: int | None = None,
     batch_size: int = BATCH,
+    webhooks: str | None = None,
 ) -> None:
     if point is not None:
         _die_at(point)
@@ -51,12 +75,12 @@ def _deliver(
             (place.root / "error.txt").write_text(str(error))
             os._exit(1)
         os._exit(0)
-    place.deliver(port, blind=blind, batch_size=batch_size)
+    place.deliver(port, blind=blind, batch_size=batch_size, webhooks=webhooks)
 
 
 def _die_at(point: str) -> None:
     """Die in the second batch. In the call itself it is the sandbox that kills, when it has part of the batch."""
-    seen = dict.fromkeys(POINTS, 0)
+    seen = dict.fromkeys((*POINTS, WRITE_BACK), 0)
 
     def count(here: str) -> None:
         seen[here] += 1
@@ -80,6 +104,14 @@ def _die_at(point: str) -> None:
     async def count_and_push(delivery: ChannelDelivery, *args: Any) -> None:
         count("rendered")
         await push(delivery, *args)
+
+    def spool_and_die(*args: Any) -> Path:
+        path = spool_file(*args)
+        os.kill(os.getpid(), signal.SIGKILL)
+        return path
+
+    if point == WRITE_BACK:
+        activations.outcomes.spool_file = spool_and_die
 
     def append_and_count(receipts: ReceiptLog, *lines: Receipt) -> None:
         append(receipts, *lines)

@@ -15,11 +15,12 @@ import pyarrow.parquet as pq
 from activations.account import DeliveryAccount
 from activations.channels import contact_profile, email, webhook
 from activations.channels.face import Channel, Setting
-from activations.delivery import TEMPLATES, deliver
+from activations.delivery import TEMPLATES, default_receipts, deliver
 from activations.journal import sqlite_url
 from activations.outbox import SCHEMA
 from activations.patience import Patience
 from activations.profile import Profile, SmtpServer
+from activations.receipts import receipts_folder
 from activations.sandbox.server import Sandbox
 from activations.sandbox.store import messages
 
@@ -77,6 +78,16 @@ class Place:
     """The folders of a rehearsal. It can be handed to another process."""
 
     root: Path
+    server_url: str | None = None
+    """Of a journal on a server."""
+
+    @property
+    def journal_url(self) -> str:
+        return self.server_url or sqlite_url(self.journal)
+
+    @property
+    def receipts(self) -> Path:
+        return receipts_folder(self.journal_url, default_receipts(self.spool))
 
     @property
     def outbox(self) -> Path:
@@ -112,7 +123,7 @@ class Place:
         port = sandbox if isinstance(sandbox, int) else sandbox.port
         return deliver(
             self.outbox,
-            sqlite_url(self.journal),
+            self.journal_url,
             spool=self.spool,
             profile=self.profile(port, blind=blind, webhooks=webhooks),
             now=now,

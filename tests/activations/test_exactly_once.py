@@ -1,9 +1,6 @@
 """No action is sent twice and none is forgotten, whenever a deliverer dies and however many there are."""
 
-import os
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import crashing
@@ -17,28 +14,10 @@ from activations.sandbox.server import Sandbox
 ACTIONS = 60
 
 
-@contextmanager
-def deadly(
-    place: Place, after: int, by: signal.Signals = signal.SIGKILL
-) -> Iterator[tuple[Sandbox, Callable[[Any], None]]]:
-    """A sandbox that kills a deliverer in the moment in which it has kept so many messages, before it says so."""
-    kept: list[str] = []
-    victims: list[Any] = []
-
-    def keep(recipient: str) -> bool:
-        kept.append(recipient)
-        if len(kept) == after:
-            os.kill(victims[0].pid, by)
-        return False
-
-    with Sandbox(place.received, lose_answer=keep) as sandbox:
-        yield sandbox, victims.append
-
-
 def kill(place: Place, point: str, *, actions: int = ACTIONS, batch: int = crashing.BATCH, **how: Any) -> Sandbox:
     """Let a deliverer die in its second batch."""
     write_outbox(place.outbox, [action(number) for number in range(actions)])
-    with deadly(place, batch + batch // 2 if point == "called" else -1) as (sandbox, doom):
+    with crashing.deadly(place, batch + batch // 2 if point == "called" else -1) as (sandbox, doom):
         process = crashing.start(place, sandbox.port, point=point, batch_size=batch, **how)
         doom(process)
         process.join(30)
@@ -48,34 +27,6 @@ def kill(place: Place, point: str, *, actions: int = ACTIONS, batch: int = crash
 
 def everybody(actions: int = ACTIONS) -> dict[str, int]:
     return {f"person{number}@example.com": 1 for number in range(actions)}
-
-
-@pytest.mark.parametrize("point", crashing.POINTS)
-def test_killed_anywhere_and_run_again(place: Place, point: str) -> None:
-    kill(place, point)
-    assert 0 < len(place.recipients()) < ACTIONS
-    with Sandbox(place.received) as sandbox:
-        account = place.deliver(sandbox)
-        again = place.deliver(sandbox)
-    assert place.recipients() == everybody()
-    assert account.adds_up
-    assert account.accepted + account.already_settled == ACTIONS
-    assert again.already_settled == ACTIONS
-
-
-@pytest.mark.parametrize("point", crashing.POINTS)
-def test_killed_anywhere_over_a_provider_that_cannot_be_asked(place: Place, point: str) -> None:
-    kill(place, point, blind=True)
-    with Sandbox(place.received) as sandbox:
-        account = place.deliver(sandbox, blind=True)
-        again = place.deliver(sandbox, blind=True)
-    got = place.recipients()
-    assert max(got.values()) == 1
-    in_doubt = 0 if point in ("receipted", "recorded") else crashing.BATCH
-    assert account.unknown == in_doubt, "at most one batch is in doubt, and it is not sent anew"
-    assert ACTIONS - in_doubt <= len(got)
-    assert account.adds_up
-    assert again.already_settled == ACTIONS
 
 
 def test_killed_in_the_middle_of_500(place: Place) -> None:
@@ -88,7 +39,7 @@ def test_killed_in_the_middle_of_500(place: Place) -> None:
 
 def test_a_stop_by_hand_leaves_nothing_in_doubt(place: Place) -> None:
     write_outbox(place.outbox, [action(number) for number in range(ACTIONS)])
-    with deadly(place, crashing.BATCH + 3, signal.SIGINT) as (sandbox, doom):
+    with crashing.deadly(place, crashing.BATCH + 3, signal.SIGINT) as (sandbox, doom):
         process = crashing.start(place, sandbox.port, blind=True)
         doom(process)
         process.join(30)
@@ -98,23 +49,6 @@ def test_a_stop_by_hand_leaves_nothing_in_doubt(place: Place) -> None:
         account = place.deliver(sandbox, blind=True)
     assert (account.accepted, account.already_settled, account.unknown) == (20, 40, 0)
     assert place.recipients() == everybody()
-
-
-def test_the_mutant_that_sends_and_then_marks_is_caught(place: Place) -> None:
-    kill(place, "called", send_then_mark=True)
-    with Sandbox(place.received) as sandbox:
-        place.deliver(sandbox)
-    assert max(place.recipients().values()) == 2
-
-
-def test_several_deliverers_at_once(place: Place, sandbox: Sandbox) -> None:
-    write_outbox(place.outbox, [action(number) for number in range(300)])
-    processes = [crashing.start(place, sandbox.port) for _ in range(3)]
-    for process in processes:
-        process.join(60)
-    assert [process.exitcode for process in processes] == [0, 0, 0]
-    assert place.recipients() == everybody(300)
-    assert place.deliver(sandbox).already_settled == 300
 
 
 def test_a_claim_of_somebody_alive_is_left_alone(place: Place, sandbox: Sandbox) -> None:

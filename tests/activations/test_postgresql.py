@@ -1,0 +1,102 @@
+"""The journal on a server, over a line that may break."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from database import Line
+from rehearsal import NOW, action, write_outbox
+
+from activations.errors import HourbellError
+from activations.journal import Journal, Settlement, open_journal
+from activations.journal_care import verify
+from activations.outbox import Action, outbox_files, read_actions
+
+
+@pytest.fixture
+def line(postgresql_port: int) -> Iterator[Line]:
+    line = Line(postgresql_port)
+    threading.Thread(target=line.serve, daemon=True).start()
+    yield line
+    line.close()
+
+
+@pytest.fixture
+def actions(tmp_path: Path) -> list[Action]:
+    write_outbox(tmp_path / "outbox", [action(number) for number in range(6)])
+    (file,) = outbox_files(tmp_path / "outbox")
+    (read,) = read_actions(file, 100)
+    return read
+
+
+def over(line: Line, url: str) -> str:
+    return sa.make_url(url).set(port=line.own_port).render_as_string(hide_password=False)
+
+
+def claim(journal: Journal, actions: list[Action]) -> tuple[int, int]:
+    ids = {each.action_id: f"<{each.action_id}@x>" for each in actions}
+    claims = journal.claim(actions, ids, provider="x", now=NOW)
+    return len(claims.ours), claims.held
+
+
+def test_a_commit_whose_answer_is_lost_is_read_back(
+    server_url: str, line: Line, actions: list[Action], tmp_path: Path
+) -> None:
+    with open_journal(over(line, server_url), tmp_path / "receipts") as journal:
+        line.armed = "after"
+        assert claim(journal, actions) == (6, 0)
+        line.armed = "after"
+        journal.settle([Settlement(each.action_id, "accepted") for each in actions[:4]], now=NOW)
+        line.armed = "after"
+        journal.release([actions[4].action_id])
+        assert journal.counts() == {("email", "accepted"): 4, ("email", "claimed"): 1}
+    assert line.broken == 3
+    assert verify(server_url, tmp_path / "receipts").agrees
+
+
+def test_a_commit_that_never_arrived_is_not_assumed(
+    server_url: str, line: Line, actions: list[Action], tmp_path: Path
+) -> None:
+    receipts = tmp_path / "receipts"
+    with open_journal(over(line, server_url), receipts) as journal:
+        line.armed = "before"
+        with pytest.raises(HourbellError):
+            claim(journal, actions)
+        assert journal.counts() == {}
+        assert claim(journal, actions) == (6, 0)
+        line.armed = "before"
+        with pytest.raises(HourbellError):
+            journal.settle([Settlement(each.action_id, "accepted") for each in actions], now=NOW)
+        assert journal.counts() == {("email", "claimed"): 6}
+    # what it was told is in its receipts
+    with open_journal(server_url, receipts) as journal:
+        assert journal.counts() == {("email", "accepted"): 6}
+
+
+def test_who_is_alive_is_told_by_the_server(server_url: str, actions: list[Action], tmp_path: Path) -> None:
+    receipts = tmp_path / "receipts"
+    with open_journal(server_url, receipts) as one, open_journal(server_url, receipts) as two:
+        assert claim(one, actions) == (6, 0)
+        assert claim(two, actions) == (0, 6)
+        assert not two.in_doubt()
+    with open_journal(server_url, receipts) as three:
+        assert len(three.in_doubt()) == 6
+
+
+def test_a_switch_thrown_on_one_machine_counts_on_all(server_url: str, actions: list[Action], tmp_path: Path) -> None:
+    with open_journal(server_url, tmp_path / "here") as here, open_journal(server_url, tmp_path / "there") as there:
+        there.pause("channel", "email", reason="stop", now=NOW)
+        assert claim(here, actions) == (0, 0)
+        assert there.resume("channel", "email", now=NOW)
+        assert claim(here, actions) == (6, 0)
+
+
+def test_a_server_that_cannot_be_reached_is_explained_without_the_password(tmp_path: Path) -> None:
+    url = "postgresql+psycopg://hourbell:hunter2@127.0.0.1:1/none"
+    with pytest.raises(HourbellError) as raised, open_journal(url, tmp_path):
+        pass
+    assert "hunter2" not in str(raised.value)
+    with pytest.raises(HourbellError, match="folder of this machine"), open_journal(url):
+        pass
