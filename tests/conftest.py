@@ -13,6 +13,20 @@ from data.simulator import Shop
 
 SMALL_SHOP = Shop(seed=7, contacts=300, start=datetime(2026, 3, 2), days=6)
 
+# files that take longest, in that order: begun first, so that no worker is left waiting for one of them at the end
+LONGEST = (
+    "test_real_orders.py",
+    "test_gate.py",
+    "test_simulated_shop.py",
+    "test_profile_versions.py",
+    "test_idempotence.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.name, len(LONGEST)))
+
 
 @pytest.fixture(scope="session")
 def landed_shop(tmp_path_factory: pytest.TempPathFactory) -> Home:
