@@ -13,6 +13,7 @@ from activations.errors import HourbellError
 from dagster_project.home import Home
 from dagster_project.landing.ingest import Ingested, create_raw_tables, land_all
 from dagster_project.outbox import write_outbox
+from dagster_project.publish import publish
 from dagster_project.transform import ModelRun, manifest, run_dbt, run_models, scope_of
 from dagster_project.warehouse import open_warehouse
 from dagster_project.windows import DECISIONS, Window, last_completed
@@ -110,7 +111,10 @@ def catching_up_scopes() -> set[str]:
 def decide(
     home: Home, window: Window, callbacks: Sequence[Callable[[EventMsg], None]] = ()
 ) -> tuple[list[ModelRun], dict[str, int]]:
-    """Run the models of a tick and write its outbox; returns how each model fared and the actions by channel."""
+    """Run the models of a tick, write its outbox and publish its marts.
+
+    Returns how each model fared and the actions by channel.
+    """
     with open_warehouse(home) as connection:
         history = history_before(connection, window)
         late = {} if last_completed(connection) is None else behind(connection, window)
@@ -131,11 +135,16 @@ def decide(
     _must_succeed([model for model in decided if model.scope == DECISIONS], "the decisions")
     with open_warehouse(home) as connection:
         actions = write_outbox(connection, home.outbox, window.end)
+        try:
+            publish(connection, home.published)
+        except HourbellError as error:
+            # what was decided is to be delivered all the same
+            log.error("%s", error)
     return runs + decided, actions
 
 
 def run_tick(home: Home, window: Window, callbacks: Sequence[Callable[[EventMsg], None]] = ()) -> Tick:
-    """Land, decide, write the outbox. The caller holds the lock."""
+    """Land, decide, write the outbox, publish the marts. The caller holds the lock."""
     started = time.monotonic()
     prepare_warehouse(home)
     landed = land(home, window)

@@ -1,8 +1,10 @@
 """The published copy: whole at every moment, whoever reads it and whenever its writer dies."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -10,7 +12,11 @@ import pytest
 
 from activations.errors import HourbellError
 from dagster_project import publish as publishing
-from dagster_project.publish import FILE, PARQUET, STORAGE_VERSION, publish
+from dagster_project.home import Home
+from dagster_project.publish import FILE, PARQUET, STORAGE_VERSION, publish, published_marts
+from dagster_project.tick import run_tick
+from dagster_project.warehouse import open_warehouse
+from dagster_project.windows import Window
 
 SECONDS = 60
 
@@ -153,3 +159,28 @@ def test_what_cannot_be_written_says_so_and_the_old_copy_stays(
         with pytest.raises(HourbellError, match="Readers keep the copy that is there"):
             publish(warehouse, tmp_path, MARTS)
     assert read(tmp_path) == (1, 2, 1, 2)
+
+
+def test_a_tick_publishes_what_it_worked_out_and_goes_on_where_it_cannot(
+    home: Home, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_tick(home, Window(datetime(2026, 3, 2), datetime(2026, 3, 3)))
+    with open_warehouse(home) as warehouse:
+        worked_out = {
+            mart: warehouse.execute(f"select count(*), sum(hash(columns(*)::varchar)) from marts.{mart}").fetchall()
+            for mart in ("workflow_performance",)
+        }
+    with duckdb.connect(str(home.published / FILE), read_only=True) as published:
+        found = {name for (name,) in published.execute("select table_name from duckdb_tables()").fetchall()}
+        assert found == set(published_marts())
+        for mart, rows in worked_out.items():
+            read = published.execute(f"select count(*), sum(hash(columns(*)::varchar)) from marts.{mart}").fetchall()
+            assert read == rows
+            assert read[0][0] > 0
+    assert {path.stem for path in (home.published / PARQUET).iterdir()} == found
+
+    shutil.rmtree(home.published)
+    home.published.write_text("in the way")
+    second = Window(datetime(2026, 3, 3), datetime(2026, 3, 3, 1))
+    assert run_tick(home, second).window == second
+    assert "cannot be published" in caplog.text
