@@ -384,7 +384,17 @@ class Journal:
         """
         if not settlements:
             return
-        rows = [{**asdict(settlement), "settled_at": now} for settlement in settlements]
+        rows = [
+            {
+                "action_id": settlement.action_id,
+                "status": settlement.status,
+                "reason": settlement.reason,
+                "provider_message_id": settlement.provider_message_id,
+                "attempts": settlement.attempts,
+                "settled_at": now,
+            }
+            for settlement in settlements
+        ]
         self._note(_settled_receipt("settle", rows))
         statement = (
             sa.update(JOURNAL)

@@ -105,9 +105,7 @@ class HttpPool:
                     resolver=_Resolver(self._profile, self._resolve),
                     socket_factory=self._socket,
                 ),
-                timeout=aiohttp.ClientTimeout(
-                    total=2 * self._timeout, sock_connect=_CONNECT_TIMEOUT, sock_read=self._timeout
-                ),
+                timeout=aiohttp.ClientTimeout(total=self._timeout, sock_connect=_CONNECT_TIMEOUT),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 skip_auto_headers=("User-Agent",),
                 # a proxy of the environment would connect where nobody has looked

@@ -31,20 +31,19 @@ def list_actions(
     statuses = status or UNSETTLED
     with open_journal(home.journal_url, receipts_folder(home.journal_url, default_receipts(home.spool))) as journal:
         table("Journal", ["channel", "status", "actions"], [(*by, n) for by, n in sorted(journal.counts().items())])
-        table("Why", ["channel", "workflow", "status", "reason", "actions"], journal.reasons(statuses))
-        table(
-            "The newest",
-            ["action", "channel", "workflow", "step", "status", "reason", "attempts", "claimed (UTC)"],
-            [
-                (
-                    str(row.action_id), row.channel, row.workflow, row.step, row.status, row.reason, row.attempts,
-                    f"{row.claimed_at:%Y-%m-%d %H:%M}",
-                )
-                for row in journal.rows(statuses, limit=limit)
-            ],
-        )  # fmt: skip
+        for channel, workflow, state, reason, number in journal.reasons(statuses):
+            _line(f"  {number:,} × {channel}, {workflow}, {state}: {reason or 'no reason'}")
+        newest = journal.rows(statuses, limit=limit)
+        if newest:
+            console.print("The newest:")
+        for row in newest:
+            # a line each, so that a number can be copied however narrow the terminal is
+            _line(
+                f"  {row.action_id}  {row.claimed_at:%Y-%m-%d %H:%M} UTC  {row.channel}  {row.workflow}.{row.step}  "
+                f"{row.status} after {row.attempts}: {row.reason or 'no reason'}"
+            )
         if any(status == "unknown" for _, status in journal.counts()):
-            console.print("Ask the provider about what is unknown, then: hourbell journal resolve ACTION --accepted")
+            _line("Ask the provider about what is unknown, then: hourbell journal resolve NUMBER --accepted")
 
 
 @app.command("verify")
@@ -61,7 +60,7 @@ def verify_journal() -> None:
         [(found.rows, found.missing, found.different, found.without_receipt, len(found.damaged))],
     )
     for line in (*found.examples, *found.faults, *map(_damage, found.damaged)):
-        console.print(f"  {line}", highlight=False, markup=False)
+        _line(f"  {line}")
     if not found.agrees:
         raise HourbellError("The journal and its receipts differ. `hourbell journal rebuild` makes it anew from them.")
 
@@ -80,9 +79,9 @@ def rebuild_journal(
     built = rebuild(home.journal_url, default_receipts(home.spool), skip_damaged=skip_damaged)
     console.print(f"{built.rows:,} actions from {built.receipts:,} receipts; {built.salvaged:,} from the old journal.")
     for damage in built.damaged:
-        console.print(f"  left out: {_damage(damage)}", highlight=False)
+        _line(f"  left out: {_damage(damage)}")
     if built.kept_as is not None:
-        console.print(f"The old journal is {built.kept_as}.", soft_wrap=True)
+        _line(f"The old journal is {built.kept_as}.")
 
 
 @app.command("resolve")
@@ -107,3 +106,7 @@ def resolve(
 
 def _damage(damage: Damage) -> str:
     return f"line {damage.line} of {damage.segment}"
+
+
+def _line(text: str) -> None:
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
