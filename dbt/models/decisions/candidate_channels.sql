@@ -97,7 +97,8 @@ asked as (
         options.kind = 'send' and options.topic_kind <> 'transactional' as is_promotional,
         options.kind = 'send' as is_message,
         coalesce(eligibility.is_erased, false) as is_erased,
-        coalesce(eligibility.is_consented, false) as is_consented,
+        -- of whom nothing is known cannot have refused what needs no consent, but has no address either
+        coalesce(eligibility.is_consented, options.topic_kind = 'transactional') as is_consented,
         coalesce(eligibility.is_reachable, false) as is_reachable,
         coalesce(eligibility.unreachable_reason, 'no address') as unreachable_reason,
         eligibility.suppressed_until,

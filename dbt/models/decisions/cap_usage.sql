@@ -69,9 +69,14 @@ counted as (
 
 select
     contacts_at_hand.contact_id,
-    coalesce(list(coalesce(counted.sends, 0) order by caps.rule) filter (caps.rule is not null), []) as sends,
-    coalesce(list(coalesce(counted.sent_at, []) order by caps.rule) filter (caps.rule is not null), []) as sent_at
+    caps.rule,
+    caps.channel,
+    caps.topic,
+    caps.max_sends,
+    caps.period_hours,
+    coalesce(counted.sends, 0) as sends,
+    coalesce(counted.sent_at, []) as sent_at
 from contacts_at_hand
+-- where there are no caps, the contact is still there
 left join {{ caps_in_force() }} as caps on true
 left join counted on contacts_at_hand.contact_id = counted.contact_id and caps.rule = counted.rule
-group by contacts_at_hand.contact_id

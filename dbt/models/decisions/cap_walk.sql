@@ -2,17 +2,7 @@
 
 -- Frequency caps, in order: for each contact the candidates take turns, by priority, then due time, then hash; what one of
 -- them uses up is gone for the next. Only options that no other gate stops take part.
-with recursive caps as (
-    select
-        coalesce(list(rule order by rule), []) as rules,
-        coalesce(list(channel order by rule), []) as channels,
-        coalesce(list(topic order by rule), []) as topics,
-        coalesce(list(max_sends order by rule), []) as max_sends,
-        coalesce(list(period_hours order by rule), []) as period_hours
-    from {{ caps_in_force() }}
-),
-
-stopped_for_good as (
+with recursive stopped_for_good as (
     select
         action_id,
         min(channel_rank) as channel_rank
@@ -21,22 +11,20 @@ stopped_for_good as (
     group by action_id
 ),
 
-turns as (
+-- materialized, because each step of the walk asks it again
+turns as materialized (
     select
         options.contact_id,
         options.action_id,
         options.channel_rank,
+        options.channel,
+        options.topic,
         options.if_held,
-        [
-            caps.channels[place] in ('all', options.channel) and caps.topics[place] in ('all', options.topic)
-            for place in range(1, len(caps.rules) + 1)
-        ] as counts,
         row_number() over (
             partition by options.contact_id
             order by options.priority, options.due_at, options.action_id, options.channel_rank
         ) as turn
     from {{ ref('candidate_channels') }} as options
-    cross join caps
     left join stopped_for_good on options.action_id = stopped_for_good.action_id
     where
         options.is_promotional
@@ -44,74 +32,87 @@ turns as (
         and (stopped_for_good.channel_rank is null or options.channel_rank < stopped_for_good.channel_rank)
 ),
 
+-- one row for each turn and cap: how many messages the cap counts after it
 walk as (
     select
         contact_id,
+        rule,
+        channel as counted_channel,
+        topic as counted_topic,
+        max_sends,
+        sends,
         cast(0 as bigint) as turn,
         cast(null as bigint) as action_id,
         cast(null as bigint) as channel_rank,
-        sends,
         cast(null as bigint) as settled_action_id,
-        cast(null as varchar) as outcome,
-        cast([] as bigint[]) as full_caps
+        false as is_full,
+        cast(null as varchar) as outcome
     from {{ ref('cap_usage') }}
 
     union all
 
     select
         contact_id,
+        rule,
+        counted_channel,
+        counted_topic,
+        max_sends,
+        case when counts and outcome = 'send' then sends + 1 else sends end as sends,
         turn,
         action_id,
         channel_rank,
         case
-            when is_settled or len(full_caps) > 0 then sends
-            else [sends[place] + cast(counts[place] as integer) for place in range(1, len(sends) + 1)]
-        end as sends,
-        case
-            when is_settled or (len(full_caps) > 0 and if_held = 'next channel') then settled_action_id
-            else action_id
+            when outcome = 'send' or (outcome = 'capped' and if_held <> 'next channel') then action_id
+            else settled_action_id
         end as settled_action_id,
-        case
-            when is_settled then 'not needed'
-            when len(full_caps) > 0 then 'capped'
-            else 'send'
-        end as outcome,
-        full_caps
+        is_full,
+        outcome
     from (
         select
-            turns.*,
-            walk.sends,
-            walk.settled_action_id,
-            coalesce(turns.action_id = walk.settled_action_id, false) as is_settled,
-            [
-                place
-                for place in range(1, len(turns.counts) + 1)
-                if turns.counts[place] and walk.sends[place] >= caps.max_sends[place]
-            ] as full_caps
-        from walk
-        inner join turns on walk.contact_id = turns.contact_id and walk.turn + 1 = turns.turn
-        cross join caps
-    ) as tried
+            *,
+            case
+                when action_id = settled_action_id then 'not needed'
+                when bool_or(is_full) over (partition by contact_id) then 'capped'
+                else 'send'
+            end as outcome
+        from (
+            select
+                walk.contact_id,
+                walk.rule,
+                walk.counted_channel,
+                walk.counted_topic,
+                walk.max_sends,
+                walk.sends,
+                walk.settled_action_id,
+                turns.turn,
+                turns.action_id,
+                turns.channel_rank,
+                turns.if_held,
+                walk.counted_channel in ('all', turns.channel) and walk.counted_topic in ('all', turns.topic) as counts,
+                coalesce(counts and walk.sends >= walk.max_sends, false) as is_full
+            from walk
+            inner join turns on walk.contact_id = turns.contact_id and walk.turn + 1 = turns.turn
+        ) as tried
+    ) as settled
 )
 
 select
     walk.action_id,
     walk.channel_rank,
-    walk.outcome,
-    array_to_string([caps.rules[place] for place in walk.full_caps], ', ') as full_caps,
+    any_value(walk.outcome) as outcome,
+    coalesce(string_agg(walk.rule, ', ' order by walk.rule) filter (walk.is_full), '') as full_caps,
     -- when the last of the full caps has room again; never, where a cap allows nothing
     case
-        when list_min([caps.max_sends[place] for place in walk.full_caps]) > 0
-            then list_max([
-                to_hours(caps.period_hours[place]) + coalesce(
+        when min(walk.max_sends) filter (walk.is_full) > 0
+            then max(
+                to_hours(usage.period_hours) + coalesce(
                     -- what this tick sends stays longest: so many of the earlier ones may still count then
-                    usage.sent_at[place][caps.max_sends[place] - (walk.sends[place] - usage.sends[place])],
+                    usage.sent_at[walk.max_sends - (walk.sends - usage.sends)],
                     {{ tick_end() }}
                 )
-                for place in walk.full_caps
-            ])
+            ) filter (walk.is_full)
     end as free_at
 from walk
-cross join caps
-inner join {{ ref('cap_usage') }} as usage on walk.contact_id = usage.contact_id
+left join {{ ref('cap_usage') }} as usage on walk.contact_id = usage.contact_id and walk.rule = usage.rule
 where walk.action_id is not null
+group by walk.action_id, walk.channel_rank

@@ -24,25 +24,24 @@ with options as (
 ),
 
 -- channels are tried in order until one may send or one ends it
-tried as (
+last_channels as (
     select
-        *,
+        action_id,
         coalesce(
-            bool_or(may_send or coalesce({{ gate_is_final('gate', 'if_held') }}, false)) over (
-                partition by action_id
-                order by channel_rank
-                rows between unbounded preceding and 1 preceding
-            ),
-            false
-        ) as is_settled
+            min(channel_rank) filter (may_send or {{ gate_is_final('gate', 'if_held') }}),
+            max(channel_rank)
+        ) as channel_rank
     from options
+    group by action_id
 ),
 
 last_tried as (
-    select *
-    from tried
-    where not is_settled
-    qualify row_number() over (partition by action_id order by channel_rank desc) = 1
+    select options.*
+    from options
+    inner join last_channels
+        on
+            options.action_id = last_channels.action_id
+            and options.channel_rank = last_channels.channel_rank
 ),
 
 -- what a wider tick has lined up for the time after this one
@@ -59,6 +58,15 @@ lined_up as (
     group by channel
 ),
 
+line_lengths as (
+    select
+        channel,
+        count(*) filter (not is_promotional) as transactional_sends
+    from last_tried
+    where may_send
+    group by channel
+),
+
 -- a line for each channel, one message behind the other as quickly as its provider takes them: transactional ones first, and
 -- not behind promotional ones that were lined up before
 in_line as (
@@ -72,8 +80,9 @@ in_line as (
             partition by sends.channel, sends.is_promotional
             order by sends.priority, sends.due_at, sends.action_id
         ) - 1 as place,
-        count(*) filter (not sends.is_promotional) over (partition by sends.channel) as transactional_sends
+        lengths.transactional_sends
     from last_tried as sends
+    inner join line_lengths as lengths on sends.channel = lengths.channel
     left join {{ ref('channels') }} as channels on sends.channel = channels.channel
     left join lined_up on sends.channel = lined_up.channel
     where sends.may_send
