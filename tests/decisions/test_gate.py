@@ -188,6 +188,12 @@ WORLDS = {
     ),
     "a cap one too wide": replace(QUIET_LIFE, proposals=(FIRST, replace(FIRST, enrollment_id=3))),
     "a period that holds both its ends": replace(QUIET_LIFE, earlier=(A_DAY_AGO,)),
+    "what this tick sends stays longest": replace(
+        QUIET_LIFE,
+        caps=(Cap("two a day", 2, 24),),
+        proposals=(FIRST, replace(FIRST, enrollment_id=3)),
+        earlier=(replace(A_DAY_AGO, tick_end=TEN, send_after=TEN + 2 * HOUR),),
+    ),
 }
 NOW = "cast(getvariable('tick_end') as timestamp)"
 MUTANTS = {
@@ -205,6 +211,11 @@ MUTANTS = {
         "cap_usage",
         f"sends.send_after > {NOW} - to_hours(caps.period_hours)",
         f"sends.send_after >= {NOW} - to_hours(caps.period_hours)",
+    ),
+    "what this tick sends stays longest": (
+        "cap_walk",
+        "usage.sent_at[walk.max_sends],",
+        "usage.sent_at[walk.max_sends - (walk.sends - usage.sends)],",
     ),
 }
 

@@ -105,10 +105,11 @@ select
     case
         when min(walk.max_sends) filter (walk.is_full) > 0
             then max(
-                to_hours(usage.period_hours) + coalesce(
-                    -- what this tick sends stays longest: so many of the earlier ones may still count then
-                    usage.sent_at[walk.max_sends - (walk.sends - usage.sends)],
-                    {{ tick_end() }}
+                to_hours(usage.period_hours) + greatest(
+                    -- the latest but so many: this tick's, at its end, lie between what is lined up for later and what went
+                    -- before; both functions pass over what is not there
+                    usage.sent_at[walk.max_sends],
+                    least({{ tick_end() }}, usage.sent_at[walk.max_sends - (walk.sends - usage.sends)])
                 )
             ) filter (walk.is_full)
     end as free_at
