@@ -12,14 +12,9 @@ from rich.console import Console
 
 from activations.errors import HourbellError
 from data.importers.canonical import schema
-from data.importers.online_retail import (
-    CLASSES,
-    COUNTRIES,
-    NOT_PRODUCTS,
-    SOURCE_COLUMNS,
-    Account,
-    import_online_retail,
-)
+from data.importers.online_retail import NOT_PRODUCTS, SOURCE_COLUMNS, import_online_retail
+from data.importers.online_retail.account import CLASSES, Account
+from data.importers.online_retail.countries import COUNTRIES
 
 ROOT = Path(__file__).resolve().parents[2]
 REAL = ROOT.parent / "shared" / "data" / "online_retail.parquet"
