@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from activations.errors import HourbellError
+from activations.sandbox.database import open_database, transaction
 
 _FILE = "received.sqlite"
 _COLUMNS = "message_id, sender, recipient, template, workflow, topic, received_at, content"
@@ -78,34 +78,16 @@ class Store:
     """The store of a sandbox that runs; several may write to one folder at once."""
 
     def __init__(self, folder: Path) -> None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(
-                folder / _FILE, timeout=60, check_same_thread=False, isolation_level=None
-            )
-            self._connection.execute("pragma journal_mode = wal")
-            # outlives the process, though not the machine: a rehearsal needs no more
-            self._connection.execute("pragma synchronous = normal")
-            self._connection.executescript(_CREATE)
-        except (OSError, sqlite3.Error) as error:
-            raise HourbellError(
-                f"The sandbox cannot keep messages in {folder}: {error}. Make room, or give yourself rights to it."
-            ) from error
+        self._connection = open_database(folder / _FILE, _CREATE, keeps="messages")
 
     def append(self, arrivals: Sequence[Arrival]) -> list[int]:
         """Keep messages in one transaction, and return their numbers."""
         insert = f"insert into received ({_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?)"
         numbers = []
-        self._connection.execute("begin immediate")
-        try:
+        with transaction(self._connection):
             for arrival in arrivals:
                 row = (*_ids(arrival), arrival.received_at.isoformat(sep=" "), arrival.content)
                 numbers.append(self._connection.execute(insert, row).lastrowid or 0)
-            self._connection.execute("commit")
-        except BaseException:
-            if self._connection.in_transaction:
-                self._connection.execute("rollback")
-            raise
         return numbers
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from activations.errors import HourbellError
+from activations.sandbox.database import open_database, transaction
 
 _FILE = "webhooks.sqlite"
 _COLUMNS = "endpoint, webhook_id, idempotency_key, headers, body, is_signed, received_at"
@@ -43,19 +43,7 @@ class WebhookStore:
     """The store of a sandbox that runs; several may write to one folder at once."""
 
     def __init__(self, folder: Path) -> None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(
-                folder / _FILE, timeout=60, check_same_thread=False, isolation_level=None
-            )
-            self._connection.execute("pragma journal_mode = wal")
-            # outlives the process, though not the machine: a rehearsal needs no more
-            self._connection.execute("pragma synchronous = normal")
-            self._connection.executescript(_CREATE)
-        except (OSError, sqlite3.Error) as error:
-            raise HourbellError(
-                f"The sandbox cannot keep webhooks in {folder}: {error}. Make room, or give yourself rights to it."
-            ) from error
+        self._connection = open_database(folder / _FILE, _CREATE, keeps="webhooks")
 
     def append(self, calls: Sequence[Call]) -> None:
         """Keep calls in one transaction."""
@@ -63,8 +51,7 @@ class WebhookStore:
             f"insert into webhooks ({_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?) "
             "on conflict (webhook_id) do update set calls = calls + 1"
         )
-        self._connection.execute("begin immediate")
-        try:
+        with transaction(self._connection):
             self._connection.executemany(
                 insert,
                 [
@@ -75,11 +62,6 @@ class WebhookStore:
                     for call in calls
                 ],
             )  # fmt: skip
-            self._connection.execute("commit")
-        except BaseException:
-            if self._connection.in_transaction:
-                self._connection.execute("rollback")
-            raise
 
     def close(self) -> None:
         self._connection.close()
