@@ -1,6 +1,7 @@
 """What several tests share: one simulated shop, landed once."""
 
 import shutil
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -44,3 +45,21 @@ def home(landed_shop: Home, tmp_path: Path) -> Home:
     """A copy of the small shop, to change at will."""
     shutil.copytree(landed_shop.root, tmp_path / "home")
     return Home(tmp_path / "home")
+
+
+@pytest.fixture
+def run_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
+    """Run a command of `hourbell` in this process; returns the exit code and what was printed."""
+    from dagster_project.command import app
+
+    monkeypatch.setenv("COLUMNS", "300")
+
+    def run(*arguments: str) -> tuple[int, str]:
+        try:
+            app(list(arguments))
+            code = 0
+        except SystemExit as leaving:
+            code = int(leaving.code or 0)
+        return code, capsys.readouterr().out
+
+    return run

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from dagster_project.command import app
 from dagster_project.home import Home
 from dagster_project.lock import tick_lock
 from dagster_project.warehouse import open_warehouse
@@ -16,20 +15,10 @@ from dagster_project.windows import Window, next_window, parse_size, split
 
 
 @pytest.fixture
-def hourbell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    """Run a command on a data directory of its own; returns the exit code and what was printed."""
+def hourbell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, run_command):
+    """Run a command on a data directory of its own."""
     monkeypatch.setenv("HOURBELL_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("COLUMNS", "300")
-
-    def run(*arguments: str) -> tuple[int, str]:
-        try:
-            app(list(arguments))
-            code = 0
-        except SystemExit as leaving:
-            code = int(leaving.code or 0)
-        return code, capsys.readouterr().out
-
-    return run
+    return run_command
 
 
 def test_a_missing_file_is_named(hourbell) -> None:
