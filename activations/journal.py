@@ -8,7 +8,6 @@ Beside it are the receipts, written before the journal turns: what they say and 
 it is opened, or when a claim of a dead deliverer is met.
 """
 
-import fcntl
 import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -16,16 +15,17 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, fields
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from activations.errors import HourbellError
+from activations.journal_place import engine_of
 from activations.journal_rows import Claim, Claims, JournalRow, Settled, Settlement
 from activations.journal_tables import CLAIMED, FINISHED, JOURNAL, METADATA, PAUSES, READ
 from activations.outbox import Action, OutboxFile
 from activations.pauses import Pause, Scope, pause_of
-from activations.presence import FilePresence, PostgresPresence, Presence
+from activations.presence import Presence
 from activations.receipts import Damage, Receipt, ReceiptLog, receipts_folder
 from activations.recovery import catch_up, insert_into, note_position, set_pause
 
@@ -44,11 +44,6 @@ _CLAIM_COLUMNS = [
 _SETTLED_COLUMNS = ["action_id", "status", "reason", "provider_message_id", "attempts", "settled_at"]
 
 
-def sqlite_url(path: Path) -> str:
-    """The URL of a journal in a file."""
-    return f"sqlite:///{path}"
-
-
 @contextmanager
 def open_journal(url: str, receipts: Path | None = None, *, recover: bool = True) -> Iterator["Journal"]:
     """Open the journal at a SQLAlchemy URL, SQLite (which must be a file) or PostgreSQL, creating its tables.
@@ -60,7 +55,7 @@ def open_journal(url: str, receipts: Path | None = None, *, recover: bool = True
     with ExitStack() as held:
         try:
             address = sa.make_url(url)
-            engine, presence = _engine_of(address, held)
+            engine, presence = engine_of(address, held)
         except (sa.exc.ArgumentError, ImportError) as error:
             raise HourbellError(
                 f"The journal's URL cannot be used: {error}. Mend it, as in sqlite:///journal.sqlite"
@@ -76,89 +71,6 @@ def open_journal(url: str, receipts: Path | None = None, *, recover: bool = True
         if recover:
             journal.catch_up()
         yield journal
-
-
-def _engine_of(address: sa.URL, held: ExitStack) -> tuple[sa.Engine, Presence]:
-    if address.get_backend_name() == "sqlite":
-        path = sqlite_path(address)
-        held.enter_context(_in_use(path))
-        return _open_sqlite(address), FilePresence(_beside(path, "deliverers"))
-    if address.get_backend_name() == "postgresql":
-        engine = sa.create_engine(address)
-        return engine, PostgresPresence(engine)
-    raise HourbellError(
-        f"The journal cannot be kept in {address.get_backend_name()}. Use sqlite:///… or postgresql+psycopg://…"
-    )
-
-
-def sqlite_path(address: sa.URL) -> Path:
-    """The file of a SQLite journal; raises HourbellError where it has none."""
-    if not address.database or address.database == ":memory:":
-        raise HourbellError("The journal must outlive the process. Name a file, as in sqlite:///journal.sqlite")
-    path = Path(address.database)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise HourbellError(
-            f"Cannot create {path.parent} for the journal: {error.strerror}. Give yourself rights to it."
-        ) from error
-    return path
-
-
-@contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Keep everybody out of a journal's file; raises HourbellError where somebody is at it."""
-    with _lock_file(path) as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise HourbellError(f"Somebody is at the journal {path}. Wait until deliveries are done.") from error
-        yield
-
-
-@contextmanager
-def _in_use(path: Path) -> Iterator[None]:
-    """Let nobody replace the file of a journal meanwhile: who still had the old one would send a second time."""
-    with _lock_file(path) as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise HourbellError(f"The journal {path} is being rebuilt. Try again when that is done.") from error
-        yield
-
-
-@contextmanager
-def _lock_file(path: Path) -> Iterator[IO[bytes]]:
-    try:
-        file = _beside(path, "lock").open("ab")
-    except OSError as error:
-        raise HourbellError(
-            f"Cannot write beside the journal {path}: {error.strerror}. Make room, or give yourself rights to it."
-        ) from error
-    with file:
-        yield file
-
-
-def _beside(path: Path, what: str) -> Path:
-    return path.with_name(f"{path.name}.{what}")
-
-
-def _open_sqlite(address: sa.URL) -> sa.Engine:
-    engine = sa.create_engine(address, connect_args={"timeout": 60})
-
-    @sa.event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _record: object) -> None:
-        # the driver's own transactions begin too late for a claim to be one
-        connection.isolation_level = None
-        connection.execute("pragma journal_mode = wal")
-        # a claim must be on disk before the call is made
-        connection.execute("pragma synchronous = full")
-
-    @sa.event.listens_for(engine, "begin")
-    def _begin(connection: sa.Connection) -> None:
-        connection.exec_driver_sql("begin immediate")
-
-    return engine
 
 
 class Journal:

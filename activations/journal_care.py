@@ -12,7 +12,8 @@ from typing import Any, get_args
 import sqlalchemy as sa
 
 from activations.errors import HourbellError
-from activations.journal import Journal, alone, open_journal, sqlite_path, sqlite_url
+from activations.journal import Journal, open_journal
+from activations.journal_place import alone, sqlite_path, sqlite_url
 from activations.journal_rows import Settled
 from activations.journal_tables import CLAIMED, JOURNAL
 from activations.receipts import Damage, receipts_folder, segments

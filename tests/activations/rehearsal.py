@@ -16,7 +16,7 @@ from activations.account import DeliveryAccount
 from activations.channels import contact_profile, email, webhook
 from activations.channels.face import Channel, Setting
 from activations.delivery import TEMPLATES, default_receipts, deliver
-from activations.journal import sqlite_url
+from activations.journal_place import sqlite_url
 from activations.outbox import SCHEMA
 from activations.patience import Patience
 from activations.profile import Profile, SmtpServer

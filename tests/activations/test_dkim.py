@@ -19,7 +19,7 @@ from activations import mime
 from activations.delivery import deliver
 from activations.dkim import DkimKey, dkim_key, signed
 from activations.errors import HourbellError
-from activations.journal import sqlite_url
+from activations.journal_place import sqlite_url
 from activations.profile import open_profile
 from activations.sandbox.server import Sandbox
 from activations.sandbox.store import messages

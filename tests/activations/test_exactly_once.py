@@ -7,7 +7,8 @@ import crashing
 import pytest
 from rehearsal import NOW, Place, action, write_outbox
 
-from activations.journal import open_journal, sqlite_url
+from activations.journal import open_journal
+from activations.journal_place import sqlite_url
 from activations.outbox import outbox_files, read_actions
 from activations.sandbox.server import Sandbox
 

@@ -7,7 +7,8 @@ import pytest
 from rehearsal import NOW, action, write_outbox
 
 from activations.errors import HourbellError
-from activations.journal import Journal, Settlement, open_journal, sqlite_url
+from activations.journal import Journal, Settlement, open_journal
+from activations.journal_place import sqlite_url
 from activations.outbox import Action, outbox_files, read_actions
 from activations.presence import FilePresence
 

@@ -11,29 +11,19 @@ import pytest
 from rehearsal import NOW, Place, action, channels, write_outbox
 
 from activations.channels import email
-from activations.journal import open_journal, sqlite_url
+from activations.journal import open_journal
 from activations.journal_care import rebuild
+from activations.journal_place import sqlite_url
 from activations.sandbox.server import Sandbox
 
 Hourbell = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
-def hourbell(monkeypatch: pytest.MonkeyPatch, place: Place, capsys: pytest.CaptureFixture[str]) -> Hourbell:
+def hourbell(monkeypatch: pytest.MonkeyPatch, place: Place, run_command: Hourbell) -> Hourbell:
     """Run a command beside the deliveries of this place."""
-    from dagster_project.command import app
-
     monkeypatch.setenv("HOURBELL_HOME", str(place.root))
-
-    def run(*arguments: str) -> tuple[int, str]:
-        try:
-            app(list(arguments))
-            code = 0
-        except SystemExit as leaving:
-            code = int(leaving.code or 0)
-        return code, capsys.readouterr().out
-
-    return run
+    return run_command
 
 
 def three_workflows(place: Place) -> None:

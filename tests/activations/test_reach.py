@@ -14,7 +14,7 @@ from rehearsal import NOW, Place, action, write_outbox
 
 from activations.delivery import DeliveryStoppedError, deliver
 from activations.errors import HourbellError
-from activations.journal import sqlite_url
+from activations.journal_place import sqlite_url
 from activations.profile import Profile, SmtpServer, live_profile, open_profile, smtp_server
 from activations.sandbox.server import Sandbox
 from activations.transport.guard import (

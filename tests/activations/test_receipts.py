@@ -16,8 +16,9 @@ import sqlalchemy as sa
 from rehearsal import NOW, Place, action, write_outbox
 
 from activations.errors import HourbellError
-from activations.journal import Journal, Settlement, open_journal, sqlite_url
+from activations.journal import Journal, Settlement, open_journal
 from activations.journal_care import rebuild, verify
+from activations.journal_place import sqlite_url
 from activations.outbox import Action, outbox_files, read_actions
 from activations.receipts import DamagedReceiptError, ReceiptLog, read_receipts, segments
 from activations.sandbox.server import Sandbox

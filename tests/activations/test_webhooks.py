@@ -28,7 +28,8 @@ from activations.channels.face import Setting
 from activations.delivery import TEMPLATES
 from activations.endpoints import read_endpoints
 from activations.errors import HourbellError
-from activations.journal import open_journal, sqlite_url
+from activations.journal import open_journal
+from activations.journal_place import sqlite_url
 from activations.patience import Patience
 from activations.profile import Profile, SmtpServer, live_profile, open_profile
 from activations.sandbox.http import HttpSandbox, Reply
