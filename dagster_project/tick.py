@@ -41,6 +41,11 @@ class Tick:
         """Workflows that failed in this tick; they catch up in the next."""
         return sorted({model.scope for model in self.models if not model.succeeded})
 
+    @property
+    def failed(self) -> list[ModelRun]:
+        """The models that broke; what was left out because of them is not among them."""
+        return [model for model in self.models if not model.succeeded and model.status != "skipped"]
+
 
 def prepare_warehouse(home: Home) -> None:
     """Create what the first tick needs to be there; costs next to nothing when it is."""
@@ -157,5 +162,5 @@ def _must_succeed(runs: Sequence[ModelRun], what: str) -> None:
     if failed:
         raise HourbellError(
             f"The tick stopped before it decided anything, because {what} could not be worked out: "
-            f"{failed[0].name}: {failed[0].message}"
+            f"{failed[0].name}: {failed[0].message}. Nothing is lost: mend that, then run the tick again."
         )

@@ -51,15 +51,8 @@ class ModelRun:
 
 def _arguments(home: Home, command: Sequence[str], window: Window | None) -> list[str]:
     arguments = [*command, "--project-dir", str(DBT), "--profiles-dir", str(DBT)]
-    arguments += [
-        "--log-path",
-        str(home.logs),
-        "--log-level",
-        "none",
-        "--log-level-file",
-        "info",
-        "--no-use-colors",
-    ]
+    # what went wrong is in the results; a log file costs time in each tick, and raises a storm where the disk is full
+    arguments += ["--log-path", str(home.logs), "--log-level", "none", "--log-level-file", "none", "--no-use-colors"]
     if window is not None:
         arguments += ["--event-time-start", f"{window.start:%Y-%m-%d %H:%M:%S}"]
         arguments += ["--event-time-end", f"{window.end:%Y-%m-%d %H:%M:%S}"]

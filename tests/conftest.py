@@ -1,5 +1,6 @@
 """What several tests share: one simulated shop, landed once."""
 
+import logging
 import shutil
 from collections.abc import Callable
 from datetime import datetime
@@ -53,6 +54,10 @@ def run_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
     from dagster_project.command import app
 
     monkeypatch.setenv("COLUMNS", "300")
+    # a command sets up the log of its process, which here is that of other tests too
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [])
+    monkeypatch.setattr(root, "level", root.level)
 
     def run(*arguments: str) -> tuple[int, str]:
         try:

@@ -41,6 +41,8 @@ def main(
     logging.basicConfig(
         level=logging.INFO if verbose else logging.ERROR,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        # a library has set up a log of its own while it was imported
+        force=True,
     )
 
 

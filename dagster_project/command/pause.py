@@ -1,11 +1,12 @@
 """hourbell pause, hourbell resume"""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 
+from activations.channels.registry import CHANNELS
 from activations.delivery import default_receipts
 from activations.errors import HourbellError
 from activations.journal import Journal, open_journal
@@ -14,6 +15,7 @@ from activations.receipts import receipts_folder
 from dagster_project.command.show import console, table
 from dagster_project.deliver import utc_now
 from dagster_project.home import Home
+from dagster_project.registry import registered_workflows
 
 _Workflow = Annotated[str | None, typer.Option(help="Only this workflow.")]
 _Channel = Annotated[str | None, typer.Option(help="Only this channel.")]
@@ -30,6 +32,8 @@ def pause(
 
     Example: hourbell pause --workflow abandoned_cart --reason "wrong price in the offer"
     """
+    _must_be_known("workflow", workflow, registered_workflows())
+    _must_be_known("channel", channel, CHANNELS)
     with _journal() as journal:
         for scope, name in _scopes(workflow, channel, everything):
             journal.pause(scope, name, reason=reason, now=utc_now())
@@ -61,6 +65,12 @@ def _journal() -> Iterator[Journal]:
     home = Home.from_environment().prepare()
     with open_journal(home.journal_url, receipts_folder(home.journal_url, default_receipts(home.spool))) as journal:
         yield journal
+
+
+def _must_be_known(what: str, name: str | None, known: Iterable[str]) -> None:
+    """A slip of the pen must not leave sending what somebody believes to be paused."""
+    if name is not None and name not in known:
+        raise HourbellError(f"There is no {what} {name}. Nothing was paused. Known are: {', '.join(sorted(known))}.")
 
 
 def _scopes(workflow: str | None, channel: str | None, everything: bool) -> list[tuple[Scope, str]]:

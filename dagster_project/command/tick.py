@@ -49,7 +49,7 @@ def tick(
     if broken:
         raise HourbellError(
             f"{', '.join(broken)} broke and will catch up in the next tick; the others went on. "
-            f"{home.logs / 'dbt.log'} says why."
+            + " ".join(f"{model.name}: {model.message.strip()}" for one in done for model in one.failed)
         )
 
 

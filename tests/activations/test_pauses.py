@@ -27,13 +27,18 @@ def hourbell(monkeypatch: pytest.MonkeyPatch, place: Place, run_command: Hourbel
 
 
 def three_workflows(place: Place) -> None:
-    names = ["abandoned_cart", "welcome", "reengagement"]
+    names = ["abandoned_cart", "welcome_series", "reengagement"]
     write_outbox(place.outbox, [action(number, workflow=names[number % 3]) for number in range(30)])
 
 
 @pytest.mark.parametrize(
     ("options", "sent"),
-    [(["--all"], 0), (["--channel", "email"], 0), (["--channel", "sms"], 30), (["--workflow", "welcome"], 20)],
+    [
+        (["--all"], 0),
+        (["--channel", "email"], 0),
+        (["--channel", "webhook"], 30),
+        (["--workflow", "welcome_series"], 20),
+    ],
 )
 def test_what_is_paused_waits_until_it_is_resumed(
     place: Place, sandbox: Sandbox, hourbell: Hourbell, options: list[str], sent: int
@@ -55,11 +60,20 @@ def test_what_is_paused_waits_until_it_is_resumed(
     assert "is not paused" in said
 
 
+@pytest.mark.parametrize("options", [["--workflow", "no_such_one"], ["--channel", "emial"]])
+def test_what_nobody_knows_is_not_taken_for_paused(place: Place, hourbell: Hourbell, options: list[str]) -> None:
+    code, said = hourbell("pause", *options)
+    assert code == 1
+    assert f"There is no {options[0][2:]} {options[1]}" in said
+    assert "Known are: " in said
+    assert hourbell("resume", *options)[0] == 1
+
+
 def test_what_comes_too_late_meanwhile_expires(place: Place, sandbox: Sandbox, hourbell: Hourbell) -> None:
     three_workflows(place)
-    hourbell("pause", "--workflow", "welcome")
+    hourbell("pause", "--workflow", "welcome_series")
     assert place.deliver(sandbox).accepted == 20
-    hourbell("resume", "--workflow", "welcome")
+    hourbell("resume", "--workflow", "welcome_series")
     assert place.deliver(sandbox, now=NOW + timedelta(days=2)).expired == 10
 
 
@@ -116,8 +130,8 @@ def test_what_is_in_doubt_stays_so_while_it_is_paused(place: Place) -> None:
 
 def test_a_journal_that_is_rebuilt_stays_paused(place: Place, hourbell: Hourbell) -> None:
     hourbell("pause", "--all", "--reason", "stop")
-    hourbell("pause", "--workflow", "welcome")
-    hourbell("resume", "--workflow", "welcome")
+    hourbell("pause", "--workflow", "welcome_series")
+    hourbell("resume", "--workflow", "welcome_series")
     rebuild(sqlite_url(place.journal), Path("nowhere"))
     with open_journal(sqlite_url(place.journal)) as journal:
         assert [(pause.scope, pause.reason) for pause in journal.pauses()] == [("all", "stop")]
