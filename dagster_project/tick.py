@@ -22,6 +22,7 @@ CONTACTS = "contacts"
 KNOWLEDGE = ("path:models/staging", "path:models/contacts", "path:models/segments", "path:models/eligibility")
 WORKFLOWS = "path:models/workflows"
 OUTCOME = ("path:models/decisions", "path:models/marts")
+OUTCOME_SCOPES = (DECISIONS, "marts")
 
 log = logging.getLogger(__name__)
 
@@ -128,15 +129,21 @@ def decide(
         log.info("Learning from history, %s", history)
         _must_succeed(run_models(home, KNOWLEDGE, history, callbacks=callbacks), "history")
 
+    # where nothing is behind and nothing breaks, one run of dbt does it all: starting another costs as much as ten models
+    everything = [] if not late else [*KNOWLEDGE, WORKFLOWS]
     catching_up = [f"path:models/workflows/{scope}" for scope in late]
-    runs = run_models(home, [*KNOWLEDGE, WORKFLOWS], window, exclude=catching_up, callbacks=callbacks)
+    runs = run_models(home, everything, window, exclude=catching_up, callbacks=callbacks)
     _must_succeed([model for model in runs if model.scope == CONTACTS], "what is known of contacts")
     _must_succeed([model for model in runs if model.scope == "workflows"], "which workflows are live")
     for scope, completed in sorted(late.items(), key=lambda item: (item[0] != "triggers", item[0])):
         log.info("%s catches up from %s", scope, completed)
         runs += run_models(home, [f"path:models/workflows/{scope}"], Window(completed, window.end), callbacks=callbacks)
 
-    decided = run_models(home, OUTCOME, window, callbacks=callbacks)
+    decided = [model for model in runs if model.scope in OUTCOME_SCOPES]
+    moved = [model for model in runs if model.scope not in OUTCOME_SCOPES]
+    if late or not all(model.succeeded for model in moved):
+        # a workflow broke: the others' messages are decided without it
+        decided = run_models(home, OUTCOME, window, callbacks=callbacks)
     _must_succeed([model for model in decided if model.scope == DECISIONS], "the decisions")
     with open_warehouse(home) as connection:
         actions = write_outbox(connection, home.outbox, window.end)
@@ -145,7 +152,7 @@ def decide(
         except HourbellError as error:
             # what was decided is to be delivered all the same
             log.error("%s", error)
-    return runs + decided, actions
+    return moved + decided, actions
 
 
 def run_tick(home: Home, window: Window, callbacks: Sequence[Callable[[EventMsg], None]] = ()) -> Tick:

@@ -126,8 +126,8 @@ def run_models(
     empty: bool = False,
     callbacks: Sequence[Callable[[EventMsg], None]] = (),
 ) -> list[ModelRun]:
-    """Run models over a window, and say how each fared."""
-    command = ["run", "--select", *select]
+    """Run models over a window, all of them where none is selected, and say how each fared."""
+    command = ["run", "--select", *select] if select else ["run"]
     command += ["--exclude", *exclude] if exclude else []
     command += ["--empty"] if empty else []
     result = run_dbt(home, command, window, callbacks)

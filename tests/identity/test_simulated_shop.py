@@ -8,8 +8,8 @@ from pathlib import Path
 import duckdb
 import polars as pl
 import pytest
-from conftest import Resolver
 from identity_reference import grouped, pairs_within
+from resolver import Resolver
 
 from dagster_project.landing.addresses import normal_email, normal_phone
 from dagster_project.warehouse import open_warehouse

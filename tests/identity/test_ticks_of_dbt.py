@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 import pytest
-from conftest import IDENTITY, PERIOD, resolution
 from identity_history import land, random_history
 from identity_reference import reference
+from resolver import IDENTITY, PERIOD, resolution
 
 from dagster_project.home import Home
 from dagster_project.tick import prepare_warehouse

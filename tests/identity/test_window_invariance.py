@@ -5,9 +5,9 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from conftest import PERIOD, Resolver, resolution
 from identity_history import land, random_history
 from identity_reference import reference
+from resolver import PERIOD, Resolver, resolution
 
 from dagster_project.warehouse import open_warehouse
 from dagster_project.windows import split

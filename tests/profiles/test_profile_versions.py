@@ -8,9 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from conftest import MODELS, Profiles
 from profile_history import DAYS, START, History, generate
 from profile_reference import SEGMENTS, Profile, agrees, profile, segments, stated
+from profiles import MODELS, Profiles
 
 from dagster_project.transform import run_models
 from dagster_project.windows import Window, split

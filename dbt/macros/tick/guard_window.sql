@@ -1,4 +1,5 @@
-{#- Refuses a window that would leave a gap, or overlap what is already done, for anything that this run selects. -#}
+{#- Refuses a window that would leave a gap, or overlap what is already done, for anything that this run selects: a window
+    may follow the last completed one, or replace completed ones whole. -#}
 {% macro guard_window() %}
     {%- if execute and flags.WHICH in ['run', 'build'] and not flags.EMPTY -%}
         {%- set scopes = [] -%}
@@ -17,9 +18,24 @@
                     ~ " or let `hourbell tick` choose the next window."
                 ) -%}
             {%- endif -%}
-            {%- for scope in scopes | unique | sort -%}
-                {%- do guard_window_of(scope, start | string, end | string) -%}
+            {%- set among = "scope in ('" ~ scopes | unique | sort | join("', '") ~ "')" -%}
+            {%- set unfit = run_query(
+                "select scope, max(tick_end) as last_end from engine.windows where succeeded and " ~ among
+                ~ " group by scope having max(tick_end) <> " ~ tick_start()
+                ~ " and not (bool_or(tick_start = " ~ tick_start() ~ ") and bool_or(tick_end = " ~ tick_end() ~ "))"
+                ~ " order by scope limit 1"
+            ).rows -%}
+            {%- for window in unfit -%}
+                {%- do exceptions.raise_compiler_error(
+                    "The window " ~ start ~ " to " ~ end ~ " does not fit " ~ window['scope'] ~ ": it was last completed up to "
+                    ~ window['last_end'] ~ ". Start the window there, or run one again that is already done (whole)."
+                ) -%}
             {%- endfor -%}
+            {#- whoever broke in this window has another chance, and is not taken for broken until it breaks again -#}
+            {%- do run_query(
+                "delete from engine.windows where not succeeded and " ~ among
+                ~ " and tick_end > " ~ tick_start() ~ " and tick_end <= " ~ tick_end()
+            ) -%}
         {%- endif -%}
     {%- endif -%}
 {% endmacro %}

@@ -6,15 +6,17 @@
             {%- set scope = scope_of(result.node) -%}
             {%- do fared.update({scope: fared.get(scope, true) and result.status == 'success'}) -%}
         {%- endfor -%}
+        {%- set windows = [] -%}
         {%- for scope, succeeded in fared.items() -%}
-            {%- do run_query(
-                "delete from engine.windows where scope = '" ~ scope ~ "' and "
-                ~ "tick_end > " ~ tick_start() ~ " and tick_end <= " ~ tick_end()
-            ) -%}
-            {%- do run_query(
-                "insert into engine.windows values ('" ~ scope ~ "', " ~ tick_start() ~ ", " ~ tick_end() ~ ", " ~ succeeded ~ ")"
-            ) -%}
+            {%- do windows.append("('" ~ scope ~ "', " ~ tick_start() ~ ", " ~ tick_end() ~ ", " ~ succeeded ~ ")") -%}
         {%- endfor -%}
+        {%- if windows -%}
+            {%- do run_query(
+                "delete from engine.windows where scope in ('" ~ fared.keys() | join("', '") ~ "')"
+                ~ " and tick_end > " ~ tick_start() ~ " and tick_end <= " ~ tick_end() ~ ";"
+                ~ " insert into engine.windows values " ~ windows | join(', ')
+            ) -%}
+        {%- endif -%}
         {%- do adapter.commit_if_has_connection() if adapter.commit_if_has_connection is defined else none -%}
     {%- endif -%}
 {% endmacro %}
