@@ -13,7 +13,7 @@ from activations.errors import HourbellError
 from dagster_project.home import Home
 from dagster_project.transform import run_dbt
 
-MODELS = ("candidates", "candidate_channels", "cap_usage", "cap_walk", "decisions")
+MODELS = ("candidates", "candidate_eligibility", "candidate_channels", "cap_usage", "cap_walk", "decisions")
 ACTION = (
     "struct(kind varchar, channels varchar[], topic varchar, template varchar, variant varchar, if_held varchar,"
     " expires_at timestamp, details varchar)"
@@ -26,10 +26,14 @@ UPSTREAM = (
         " period_hours integer",
         "configuration.topics": "topic varchar, kind varchar, requires_consent boolean, description varchar",
         "configuration.profile_timezones": "timezone varchar",
+        "contacts.consent_statements": "channel varchar, topic varchar, status varchar, email varchar, phone varchar,"
+        " occurred_at timestamp, effective_at timestamp",
+        "contacts.contact_signals": "signal varchar, email varchar, occurred_at timestamp, effective_at timestamp",
         "contacts.contact_merges": "contact_id bigint, into_contact_id bigint, merged_at timestamp, tick_end timestamp",
         "eligibility.eligibility_changes": "contact_id bigint, channel varchar, topic varchar, tick_end timestamp,"
         " address varchar, is_reachable boolean, unreachable_reason varchar, is_consented boolean,"
-        " suppressed_until timestamp, suppression_reason varchar, timezone varchar, locale varchar, is_erased boolean",
+        " stated_at timestamp, suppressed_until timestamp, suppression_reason varchar, timezone varchar, locale varchar,"
+        " is_erased boolean",
         "engine.windows": "scope varchar, tick_start timestamp, tick_end timestamp, succeeded boolean",
         "staging.stg_outcomes": "action_id bigint, status varchar, effective_at timestamp",
     }
@@ -88,6 +92,7 @@ class GateWarehouse:
         self._insert("configuration.frequency_caps", map(vars, world.caps))
         self._insert("contacts.contact_merges", map(vars, world.merges))
         self._insert("eligibility.eligibility_changes", map(vars, world.eligibility))
+        self._insert("contacts.consent_statements", map(vars, world.statements))
         self._insert("decisions.decisions", map(vars, world.earlier))
         self._insert(
             "engine.windows",

@@ -84,6 +84,20 @@ class Eligibility:
     is_erased: bool = False
     suppressed_until: datetime | None = None
     timezone: str | None = "UTC"
+    address: str | None = None
+    stated_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What somebody said of an address."""
+
+    email: str
+    channel: str
+    topic: str
+    status: str
+    occurred_at: datetime
+    effective_at: datetime
 
 
 @dataclass(frozen=True)
@@ -140,6 +154,7 @@ class World:
     proposals: tuple[Proposal, ...]
     exits: tuple[Exit, ...] = ()
     merges: tuple[Merge, ...] = ()
+    statements: tuple[Statement, ...] = ()
     # decided before the first window
     earlier: tuple[Decision, ...] = ()
     # workflows that break, by the end of the tick in which they do

@@ -15,6 +15,7 @@ from gate_world import (
     Exit,
     Merge,
     Proposal,
+    Statement,
     Window,
     World,
     stable_hash,
@@ -31,6 +32,7 @@ CLOCKS = [f"{hour:02}:{minute:02}" for hour in range(5, 24) for minute in (0, 0,
 SHARES = {contact: stable_hash("global holdout", contact) % 1_000_000 for contact in range(1, 1_000)}
 HELD_OUT, *PEOPLE = sorted(SHARES, key=lambda contact: SHARES[contact])
 PEOPLE = PEOPLE[-4:]
+ADDRESSES = ("info@shop.example", "ann@shop.example")
 RETIRED = "spring_sale"
 PLACES = [(workflow, step) for workflow, steps in STEPS.items() for step in steps]
 
@@ -61,6 +63,7 @@ def worlds(draw: st.DrawFn) -> World:
             Exit(one.workflow, one.enrollment_id, draw(a_moment(windows))) for one in proposals if draw(sometimes)
         ),
         merges=draw(some_merges(windows, people)),
+        statements=draw(some_statements(windows)),
         earlier=earlier,
         broken=frozenset(
             (window.end, draw(st.sampled_from(sorted(PRIORITIES)))) for window in windows if draw(sometimes)
@@ -131,12 +134,33 @@ def some_eligibility(draw: st.DrawFn, windows: list[Window], people: list[int]) 
                 is_erased="erased" in troubles,
                 suppressed_until=suppressed_until,
                 timezone="Asia/Tokyo" if "moved" in troubles else zones[contact],
+                address=draw(st.sampled_from((None, *ADDRESSES))),
+                stated_at=None if draw(sometimes) else draw(a_moment(windows)),
             )
     if draw(rarely):
         # somebody of whom nothing is known on one channel
         gone = (draw(st.sampled_from(people)), draw(st.sampled_from(CHANNELS)))
         rows = {key: row for key, row in rows.items() if key[:2] != gone}
     return tuple(rows.values())
+
+
+@st.composite
+def some_statements(draw: st.DrawFn, windows: list[Window]) -> tuple[Statement, ...]:
+    """What strangers said of addresses that somebody here has too."""
+    statements = []
+    for _ in range(draw(st.integers(0, 4))):
+        occurred_at = draw(a_moment(windows))
+        statements.append(
+            Statement(
+                email=draw(st.sampled_from(ADDRESSES)),
+                channel=draw(st.sampled_from(("all", *CHANNELS))),
+                topic=draw(st.sampled_from(("all", *TOPICS))),
+                status=draw(st.sampled_from(("withdrawn", "withdrawn", "granted"))),
+                occurred_at=occurred_at,
+                effective_at=max(occurred_at, draw(a_moment(windows))),
+            )
+        )
+    return tuple(statements)
 
 
 def some_channels() -> st.SearchStrategy[tuple[str, ...]]:

@@ -165,6 +165,8 @@ def own_gates(world: World, window: Window, candidate: Decision, name: str) -> S
         return Stop("unreachable" if candidate.topic_kind == "transactional" else "no consent")
     if is_message and not eligibility.is_consented:
         return Stop("no consent")
+    if is_message and address_objects(world, eligibility, candidate, now):
+        return Stop("no consent")
     if is_message and not eligibility.is_reachable:
         return Stop("unreachable")
     if candidate.workflow not in PRIORITIES:
@@ -192,6 +194,22 @@ def standing(world: World, contact: int, channel: str, topic: str, by: datetime)
         if (row.contact_id, row.channel, row.topic) == (contact, channel, topic) and row.tick_end <= by
     ]
     return max(rows, key=lambda row: row.tick_end, default=None)
+
+
+def address_objects(world: World, eligibility: Eligibility, candidate: Decision, now: datetime) -> bool:
+    """Whether the last thing that anybody said of the address is an objection, and the contact has not agreed since."""
+    about = [
+        said
+        for said in world.statements
+        if said.email == eligibility.address
+        and said.effective_at < now
+        and said.channel in ("all", eligibility.channel)
+        and (said.topic == candidate.topic or (said.topic == "all" and candidate.topic_kind != "transactional"))
+    ]
+    if not about:
+        return False
+    last = max(about, key=lambda said: (said.occurred_at, said.status == "withdrawn"))
+    return last.status == "withdrawn" and not (eligibility.stated_at and eligibility.stated_at > last.occurred_at)
 
 
 def is_held_out(contact: int) -> bool:

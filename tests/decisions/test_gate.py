@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from gate_warehouse import GateWarehouse, compile_gate
-from gate_world import Cap, Channel, Decision, Eligibility, Exit, Proposal, Window, World, stable_hash
+from gate_world import Cap, Channel, Decision, Eligibility, Exit, Proposal, Statement, Window, World, stable_hash
 from gate_worlds import PEOPLE, worlds
 from hypothesis import HealthCheck, Phase, given, settings
 from reference_gate import Sent, channel_named, counts, decide, is_quiet, standing, survivor
@@ -188,6 +188,11 @@ WORLDS = {
     ),
     "a cap one too wide": replace(QUIET_LIFE, proposals=(FIRST, replace(FIRST, enrollment_id=3))),
     "a period that holds both its ends": replace(QUIET_LIFE, earlier=(A_DAY_AGO,)),
+    "an objection that counts for one contact only": replace(
+        QUIET_LIFE,
+        eligibility=(Eligibility(PEOPLE[0], "email", "offers", TEN, address="info@shop.example"),),
+        statements=(Statement("info@shop.example", "email", "all", "withdrawn", TEN, TEN),),
+    ),
     "what this tick sends stays longest": replace(
         QUIET_LIFE,
         caps=(Cap("two a day", 2, 24),),
@@ -197,6 +202,11 @@ WORLDS = {
 }
 NOW = "cast(getvariable('tick_end') as timestamp)"
 MUTANTS = {
+    "an objection that counts for one contact only": (
+        "candidate_eligibility",
+        "is_consented and not has_objected as is_consented",
+        "is_consented",
+    ),
     "consent asked after the exits": (
         "candidate_channels",
         "when is_message and not is_consented then 'no consent'",

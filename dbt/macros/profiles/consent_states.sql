@@ -30,7 +30,7 @@
             members.contact_id,
             stated.channel,
             stated.topic,
-            struct_pack(stated_at := stated.occurred_at, status := stated.status) as statement,
+            {{ statement_of('stated.status', 'stated.occurred_at') }} as statement,
             greatest(stated.effective_at, members.member_since) as since
         from stated
         inner join {{ members }} as members on stated.contact_id = members.member_id

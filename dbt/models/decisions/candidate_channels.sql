@@ -21,25 +21,6 @@ with options as (
     where tick_end = {{ tick_end() }}
 ),
 
-eligibility_now as (
-    select
-        contact_id,
-        channel,
-        topic,
-        is_reachable,
-        unreachable_reason,
-        is_consented,
-        is_erased,
-        suppressed_until,
-        suppression_reason,
-        timezone
-    from {{ ref('eligibility_changes') }} as changes
-    where
-        tick_end <= {{ tick_end() }}
-        and (contact_id, channel, topic) in (select (contact_id, channel, topic) from options)
-    qualify row_number() over (partition by contact_id, channel, topic order by changes.tick_end desc) = 1
-),
-
 exited as (
     select
         enrollment_id,
@@ -61,7 +42,7 @@ zones as (
         channels.quiet_from,
         channels.quiet_to,
         {{ to_local_time(tick_end(), 'known.timezone') }} as local_now
-    from (select distinct timezone from eligibility_now) as told
+    from (select distinct timezone from {{ ref('candidate_eligibility') }}) as told
     left join {{ ref('profile_timezones') }} as known on told.timezone = known.timezone
     cross join {{ ref('channels') }} as channels
 ),
@@ -99,6 +80,7 @@ asked as (
         coalesce(eligibility.is_erased, false) as is_erased,
         -- of whom nothing is known cannot have refused what needs no consent, but has no address either
         coalesce(eligibility.is_consented, options.topic_kind = 'transactional') as is_consented,
+        coalesce(eligibility.has_objected, false) as has_objected,
         coalesce(eligibility.is_reachable, false) as is_reachable,
         coalesce(eligibility.unreachable_reason, 'no address') as unreachable_reason,
         eligibility.suppressed_until,
@@ -109,7 +91,7 @@ asked as (
         quiet.quiet_begins_at,
         quiet.next_quiet_until
     from options
-    left join eligibility_now as eligibility
+    left join {{ ref('candidate_eligibility') }} as eligibility
         on
             options.contact_id = eligibility.contact_id
             and options.channel = eligibility.channel
@@ -154,7 +136,9 @@ select
     case gate
         when 'global holdout' then 'in the global holdout'
         when 'erased' then 'asked to be forgotten'
-        when 'no consent' then concat('has not agreed to ', topic, ' by ', channel)
+        when 'no consent' then concat(
+            case when has_objected then 'the address has refused ' else 'has not agreed to ' end, topic, ' by ', channel
+        )
         when 'unreachable' then concat('cannot be reached by ', channel, ': ', unreachable_reason)
         when 'exited' then concat('left the workflow: ', exit_reason)
         when 'expired' then 'too late to be sent'

@@ -7,19 +7,6 @@ with sends as (
     where tick_end = {{ tick_end() }} and outcome = 'send'
 ),
 
-addresses as (
-    select
-        contact_id,
-        channel,
-        topic,
-        address
-    from {{ ref('eligibility_changes') }} as changes
-    where
-        tick_end <= {{ tick_end() }}
-        and contact_id in (select contact_id from sends)
-    qualify row_number() over (partition by contact_id, channel, topic order by changes.tick_end desc) = 1
-),
-
 profiles as (
     select
         contact_id,
@@ -45,7 +32,7 @@ select
     sends.contact_id,
     sends.kind,
     sends.channel,
-    case when sends.kind = 'send' then addresses.address else cast(sends.contact_id as varchar) end as address,
+    case when sends.kind = 'send' then eligibility.address else cast(sends.contact_id as varchar) end as address,
     sends.template,
     sends.topic,
     sends.topic_kind,
@@ -57,9 +44,9 @@ select
     sends.send_after,
     sends.expires_at
 from sends
-left join addresses
+left join {{ ref('candidate_eligibility') }} as eligibility
     on
-        sends.contact_id = addresses.contact_id
-        and sends.channel = addresses.channel
-        and sends.topic = addresses.topic
+        sends.contact_id = eligibility.contact_id
+        and sends.channel = eligibility.channel
+        and sends.topic = eligibility.topic
 left join profiles on sends.contact_id = profiles.contact_id

@@ -1,6 +1,6 @@
 {%- set content = [
-    'address', 'unreachable_reason', 'is_consented', 'suppressed_until', 'suppression_reason', 'timezone', 'locale', 'is_erased',
-    'has_something_to_say'
+    'address', 'unreachable_reason', 'is_consented', 'stated_at', 'suppressed_until', 'suppression_reason', 'timezone', 'locale',
+    'is_erased', 'has_something_to_say'
 ] %}
 
 -- Whether a contact may be written to by a channel about a topic, once for each tick in which that changed. A contact
@@ -45,7 +45,8 @@ asked as (
             when 'contact' then cast(changed.contact_id as varchar)
             else (changed.properties ->> channels.address_type)
         end as address,
-        {{ latest_statement('channels.channel', 'topics.topic', "(topics.kind = 'transactional')") }} as latest_statement
+        {{ latest_statement('channels.channel', 'topics.topic', "(topics.kind = 'transactional')") }} as latest_statement,
+        {{ latest_statement('channels.channel', 'topics.topic', "(topics.kind = 'transactional')", told='stated_at') }} as stated_at
     from changed
     cross join {{ ref('channels') }} as channels
     cross join {{ ref('topics') }} as topics
@@ -69,6 +70,7 @@ answered as (
             when requires_consent then coalesce(latest_statement = 'granted', false)
             else coalesce(latest_statement, 'none') <> 'withdrawn'
         end as is_consented,
+        stated_at,
         case
             when not is_promotional then null
             when has_complained or is_bounced then timestamp '9999-12-31'
@@ -105,6 +107,7 @@ select
     unreachable_reason is null as is_reachable,
     unreachable_reason,
     is_consented,
+    stated_at,
     suppressed_until,
     suppression_reason,
     timezone,

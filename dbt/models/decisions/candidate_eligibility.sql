@@ -1,0 +1,103 @@
+{{ config(materialized='table') }}
+
+-- How matters stand with the contacts of the candidates, as of this tick. Whoever reads an address may also have objected
+-- under another name: a role address, or one that the identity graph did not join, belongs to more than one contact.
+with asked as (
+    select distinct
+        contact_id,
+        topic,
+        topic_kind,
+        unnest(channels) as channel
+    from {{ ref('candidates') }}
+    where tick_end = {{ tick_end() }}
+),
+
+standings as (
+    select changes.*
+    from {{ ref('eligibility_changes') }} as changes
+    where
+        tick_end <= {{ tick_end() }}
+        and (contact_id, channel, topic) in (select (contact_id, channel, topic) from asked)
+    qualify row_number() over (partition by contact_id, channel, topic order by changes.tick_end desc) = 1
+),
+
+-- what was said of the addresses, by whomever
+said as (
+    select
+        channel,
+        topic,
+        unnest([email, phone]) as address,
+        {{ statement_of('status', 'occurred_at') }} as statement
+    from {{ ref('consent_statements') }}
+    where
+        effective_at < {{ tick_end() }}
+        and (
+            email in (select address from standings)
+            or phone in (select address from standings)
+        )
+
+    union all
+
+    -- a link to unsubscribe, or a complaint
+    select
+        'email' as channel,
+        'all' as topic,
+        email as address,
+        {{ statement_of("'withdrawn'", 'occurred_at') }} as statement
+    from {{ ref('contact_signals') }}
+    where
+        effective_at < {{ tick_end() }}
+        and signal in ('unsubscribed', 'complaint')
+        and email in (select address from standings)
+),
+
+last_said as (
+    select
+        standings.contact_id,
+        standings.channel,
+        standings.topic,
+        max(said.statement) as statement
+    from standings
+    inner join asked
+        on
+            standings.contact_id = asked.contact_id
+            and standings.channel = asked.channel
+            and standings.topic = asked.topic
+    inner join said
+        on
+            standings.address = said.address
+            and said.channel in (standings.channel, 'all')
+            and (said.topic = standings.topic or (said.topic = 'all' and asked.topic_kind <> 'transactional'))
+    group by standings.contact_id, standings.channel, standings.topic
+),
+
+heard as (
+    select
+        standings.*,
+        coalesce(
+            last_said.statement.status = 'withdrawn'
+            and last_said.statement.stated_at >= coalesce(standings.stated_at, timestamp '1970-01-01'),
+            false
+        ) as has_objected
+    from standings
+    left join last_said
+        on
+            standings.contact_id = last_said.contact_id
+            and standings.channel = last_said.channel
+            and standings.topic = last_said.topic
+)
+
+select
+    contact_id,
+    channel,
+    topic,
+    address,
+    is_reachable,
+    unreachable_reason,
+    is_consented and not has_objected as is_consented,
+    suppressed_until,
+    suppression_reason,
+    timezone,
+    is_erased,
+    has_objected
+from heard
