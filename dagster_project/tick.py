@@ -129,7 +129,7 @@ def decide(
         log.info("Learning from history, %s", history)
         _must_succeed(run_models(home, KNOWLEDGE, history, callbacks=callbacks), "history")
 
-    # where nothing is behind and nothing breaks, one run of dbt does it all: starting another costs as much as ten models
+    # where nothing is behind and nothing breaks, one run of dbt does it all: starting it costs as much as ten models
     everything = [] if not late else [*KNOWLEDGE, WORKFLOWS]
     catching_up = [f"path:models/workflows/{scope}" for scope in late]
     runs = run_models(home, everything, window, exclude=catching_up, callbacks=callbacks)

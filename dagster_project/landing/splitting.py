@@ -36,7 +36,7 @@ def find_faults(connection: duckdb.DuckDBPyConnection, verdict: Verdict, *, is_w
 
 
 def set_aside(connection: duckdb.DuckDBPyConnection, verdict: Verdict, at: datetime) -> None:
-    """Write the rows that do not go on into raw.quarantine, with all reasons in plain words.
+    """Write the rows that do not go on as they are into raw.quarantine, with all reasons in plain words.
 
     Makes the temporary table `quarantined`: their landing_file and landing_row. Needs `faults`.
     """
@@ -56,18 +56,45 @@ def set_aside(connection: duckdb.DuckDBPyConnection, verdict: Verdict, at: datet
         packed = ", ".join(f"{quoted(name)} := landed.{quoted(name)}" for name in verdict.table.landed_types)
         connection.execute(
             f"insert into raw.quarantine select {quoted_text(verdict.table.name)}, landing_file, landing_row, "
-            f"quarantined.why, to_json(struct_pack({packed})), {timestamp(at)} "
+            f"{_noted(verdict)}, to_json(struct_pack({packed})), {timestamp(at)} "
             f"from {verdict.view} as landed join quarantined using (landing_file, landing_row) "
+            f"left join ({salvaged(verdict)}) as salvaged using (landing_file, landing_row) "
             "order by landing_file, landing_row"
         )
 
 
 def passing(verdict: Verdict) -> str:
-    """SQL of the rows that go on, without the values that are blanked. Needs `faults` and `quarantined`."""
-    rows = f"select * from {verdict.view} anti join quarantined using (landing_file, landing_row)"
+    """SQL of the rows that go on: without the values that are blanked, and with what is salvaged of those set aside.
+
+    Needs `faults` and `quarantined`.
+    """
+    rows = f"select * from {_blanked(verdict)} anti join quarantined using (landing_file, landing_row)"
+    return f"{rows} union all by name {salvaged(verdict)}"
+
+
+def salvaged(verdict: Verdict) -> str:
+    """SQL of the rows that are set aside and go on all the same, as they go on. Needs `faults` and `quarantined`."""
+    rows = f"select * from {_blanked(verdict)} semi join quarantined using (landing_file, landing_row)"
+    salvage = verdict.table.salvage
+    if salvage is None:
+        return f"{rows} where false"
+    replaced = ", ".join(f"{sql} as {quoted(column)}" for column, sql in salvage.values.items())
+    return f"select * replace ({replaced}) from ({rows}) where {salvage.condition}"
+
+
+def _noted(verdict: Verdict) -> str:
+    """SQL of the reasons, and of what became of the row all the same."""
+    if verdict.table.salvage is None:
+        return "quarantined.why"
+    note = quoted_text(f"; {verdict.table.salvage.note}")
+    return f"concat(quarantined.why, case when salvaged.landing_row is not null then {note} end)"
+
+
+def _blanked(verdict: Verdict) -> str:
+    """SQL of all rows, without the values that are blanked."""
     by_column = _blanked_by_column(verdict)
     if not by_column:
-        return rows
+        return verdict.view
     flags = ", ".join(
         f"bool_or(expectation in ({', '.join(map(str, places))})) as {quoted(column)}"
         for column, places in by_column.items()
@@ -77,9 +104,9 @@ def passing(verdict: Verdict) -> str:
         for column in by_column
     )
     return (
-        f"select landed.* replace ({replaced}) from ({rows}) as landed left join "
+        f"(select landed.* replace ({replaced}) from {verdict.view} as landed left join "
         f"(select landing_file, landing_row, {flags} from faults group by all) as blank "
-        "using (landing_file, landing_row)"
+        "using (landing_file, landing_row)) as blanked"
     )
 
 

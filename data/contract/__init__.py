@@ -66,6 +66,18 @@ class Expectation:
 
 
 @dataclass(frozen=True)
+class Salvage:
+    """Rows that are set aside and go on all the same, because leaving them out would do harm: SQL over the row."""
+
+    condition: str
+    """Which of the rows that are set aside."""
+    values: Mapping[str, str]
+    """What they say instead, column to SQL."""
+    note: str
+    """What the quarantine says of it, behind the reason."""
+
+
+@dataclass(frozen=True)
 class Table:
     """A table of the contract."""
 
@@ -76,6 +88,7 @@ class Table:
     columns: tuple[Column, ...]
     expectations: tuple[Expectation, ...]
     """Those that follow from the columns (present, required, readable) first, then those that are written down."""
+    salvage: Salvage | None = None
 
     def column(self, name: str) -> Column:
         """The column of that name; raises HourbellError where there is none."""
@@ -129,6 +142,7 @@ def read_contract(path: Path) -> Table:
             natural_key=tuple(stated.pop("natural_key")),
             columns=columns,
             expectations=(*_from_columns(columns), *written),
+            salvage=Salvage(**stated.pop("salvage")) if "salvage" in stated else None,
             **stated,
         )
     except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:

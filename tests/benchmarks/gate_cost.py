@@ -47,9 +47,19 @@ def fill(connection: duckdb.DuckDBPyConnection, contacts: int, people: int, past
             hash(person, topic) % 10 > 1 as is_consented,
             case when hash(person) % 20 = 0 then timestamp '{HOUR.end + timedelta(hours=5)}' end as suppressed_until,
             'recent purchase' as suppression_reason, {zones}[1 + person % {len(ZONES)}] as timezone,
-            'en' as locale, false as is_erased
+            'en' as locale, false as is_erased, timestamp '{HOUR.start - MONTH}' as stated_at
         from range({people}) as numbers(person), (values ('email'), ('sms')) as channels(channel),
             (values ('newsletter'), ('offers'), ('service')) as topics(topic)
+        """
+    )
+    run(
+        f"""
+        insert into contacts.consent_statements by name
+        select person as contact_id, 'email' as channel, 'all' as topic,
+            case when person % 40 = 0 then 'withdrawn' else 'granted' end as status,
+            concat('u', person, '@shop.example') as email, timestamp '{HOUR.start - MONTH}' as occurred_at,
+            timestamp '{HOUR.start - MONTH}' as effective_at
+        from range({people}) as numbers(person)
         """
     )
     run(

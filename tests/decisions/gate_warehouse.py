@@ -32,8 +32,8 @@ UPSTREAM = (
         "contacts.contact_merges": "contact_id bigint, into_contact_id bigint, merged_at timestamp, tick_end timestamp",
         "eligibility.eligibility_changes": "contact_id bigint, channel varchar, topic varchar, tick_end timestamp,"
         " address varchar, is_reachable boolean, unreachable_reason varchar, is_consented boolean,"
-        " stated_at timestamp, suppressed_until timestamp, suppression_reason varchar, timezone varchar, locale varchar,"
-        " is_erased boolean",
+        " stated_at timestamp, suppressed_until timestamp, suppression_reason varchar, timezone varchar,"
+        " locale varchar, is_erased boolean",
         "engine.windows": "scope varchar, tick_start timestamp, tick_end timestamp, succeeded boolean",
         "staging.stg_outcomes": "action_id bigint, status varchar, effective_at timestamp",
     }

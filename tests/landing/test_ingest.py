@@ -176,6 +176,33 @@ def test_telephone_numbers(given: str | None, region: str | None, normal: str | 
     assert normal_phone(given, region) == normal
 
 
+def test_a_broken_withdrawal_withdraws_from_everything(warehouse: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    said = {"user_id": "u1", "channel": "email", "topic": "offers", "source": "shop", "occurred_at": "2026-03-01"}
+    file = hand_in(
+        tmp_path / "in",
+        "consents.jsonl",
+        said | {"status": "withdrawn"},
+        said | {"status": "withdrawn", "channel": "pigeon"},
+        said | {"status": "withdrawn", "topic": None, "occurred_at": "soon"},
+        said | {"status": "withdrawn", "channel": "pigeon", "user_id": "null", "email": "ann(at)shop"},
+        said | {"status": "granted", "channel": "pigeon"},
+        said | {"status": "perhaps"},
+    )
+    load(file, tmp_path, NOW)
+    (ingested,) = land_all(warehouse, tmp_path, None, TICK)
+    taken = "select landing_row, channel, topic, status, occurred_at, effective_at from raw.consents order by all"
+    assert rows(warehouse, taken) == [
+        (0, "email", "offers", "withdrawn", datetime(2026, 3, 1), NOW),
+        (1, "all", "all", "withdrawn", NOW, NOW),
+        (2, "all", "all", "withdrawn", NOW, NOW),
+    ]
+    reasons = dict(rows(warehouse, "select landing_row, reason from raw.quarantine order by landing_row"))
+    assert set(reasons) == {1, 2, 3, 4, 5}
+    salvaged = [row for row, reason in reasons.items() if reason.endswith("; taken as a withdrawal from everything")]
+    assert salvaged == [1, 2]
+    assert (ingested.rows, ingested.quarantined) == (3, 5)
+
+
 def test_a_quarantined_row_says_what_it_was_and_why(warehouse: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     order = {"order_id": "o1", "status": "plcaed", "currency": "GBP", "total": "12,50", "source": "shop"}
     load(hand_in(tmp_path / "in", "orders.jsonl", order | {"occurred_at": "2026-03-01"}), tmp_path, NOW)
