@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from activations.errors import HourbellError
-from dagster_project.command import deliver, demo, imports, inbox, journal, load, pause, status, tick
+from dagster_project.command import contract, deliver, demo, imports, inbox, journal, load, pause, status, tick
 from dagster_project.command.show import console
 
 
@@ -48,6 +48,7 @@ def main(
 
 _COMMANDS: dict[str, Callable[..., Any]] = {
     "demo": demo.demo,
+    "contract": contract.show_contract,
     "load": load.load_files,
     "import": imports.import_source,
     "tick": tick.tick,

@@ -69,8 +69,10 @@ class Expectation:
 class Salvage:
     """Rows that are set aside and go on all the same, because leaving them out would do harm: SQL over the row."""
 
+    rows: str
+    """Which they are, in words."""
     condition: str
-    """Which of the rows that are set aside."""
+    """The same, as SQL over a row that is set aside."""
     values: Mapping[str, str]
     """What they say instead, column to SQL."""
     note: str

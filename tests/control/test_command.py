@@ -37,6 +37,16 @@ def test_a_missing_column_is_named_with_its_file(hourbell, tmp_path: Path) -> No
     assert not list((tmp_path / "home" / "landing").rglob("*.parquet"))
 
 
+def test_the_contract_says_what_may_land(hourbell) -> None:
+    code, said = hourbell("contract")
+    assert code == 0
+    assert "order_lines" in said
+    code, said = hourbell("contract", "consents")
+    assert code == 0
+    assert "channel is not known" in said
+    assert "a withdrawal that names somebody is taken as a withdrawal from everything" in " ".join(said.split())
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
@@ -45,6 +55,7 @@ def test_a_missing_column_is_named_with_its_file(hourbell, tmp_path: Path) -> No
         (("tick", "--from", "2026-03-01", "--to", "2026-03-02", "--size", "1 fortnight"), "1 fortnight"),
         (("tick", "--to", "2026-03-02"), "--from"),
         (("inbox", "12"), "12"),
+        (("contract", "invoices"), "invoices"),
     ],
 )
 def test_impossible_wishes_are_refused_by_name(hourbell, arguments: tuple[str, ...], named: str) -> None:
