@@ -49,10 +49,11 @@ def test_every_step_is_registered_and_every_registered_step_exists() -> None:
 
 
 def test_one_macro_a_file() -> None:
+    defined = re.compile(r"{%-?\s*(?:macro|materialization)\s+(\w+)")
     crowded = {
         str(path.relative_to(ROOT))
         for path in (ROOT / "dbt" / "macros").rglob("*.sql")
-        if len({name.split("__")[-1] for name in re.findall(r"{%-?\s*macro\s+(\w+)", path.read_text())}) != 1
+        if len({name.split("__")[-1] for name in defined.findall(path.read_text())}) != 1
     }
     assert not crowded
 

@@ -48,9 +48,10 @@ def _show(one: Table) -> None:
             for column in one.columns
         ],
     )
+    salvage = one.salvage
     table(
         "What a row may get wrong",
         ["what", "then"],
         [[expectation.reason, CONSEQUENCES[expectation.on_failure]] for expectation in one.expectations],
-        caption=f"But {one.salvage.rows} is {one.salvage.note}, whatever else is wrong with it." if one.salvage else None,
+        caption=f"But {salvage.rows} is {salvage.note}, whatever else is wrong with it." if salvage else None,
     )

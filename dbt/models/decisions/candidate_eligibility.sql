@@ -67,7 +67,7 @@ last_said as (
         on
             standings.address = said.address
             and said.channel in (standings.channel, 'all')
-            and (said.topic = standings.topic or (said.topic = 'all' and asked.topic_kind <> 'transactional'))
+            and (standings.topic = said.topic or (said.topic = 'all' and asked.topic_kind <> 'transactional'))
     group by standings.contact_id, standings.channel, standings.topic
 ),
 
@@ -75,8 +75,8 @@ heard as (
     select
         standings.*,
         coalesce(
-            last_said.statement.status = 'withdrawn'
-            and last_said.statement.stated_at >= coalesce(standings.stated_at, timestamp '1970-01-01'),
+            struct_extract(last_said.statement, 'status') = 'withdrawn'
+            and struct_extract(last_said.statement, 'stated_at') >= coalesce(standings.stated_at, timestamp '1970-01-01'),
             false
         ) as has_objected
     from standings

@@ -46,7 +46,9 @@ asked as (
             else (changed.properties ->> channels.address_type)
         end as address,
         {{ latest_statement('channels.channel', 'topics.topic', "(topics.kind = 'transactional')") }} as latest_statement,
-        {{ latest_statement('channels.channel', 'topics.topic', "(topics.kind = 'transactional')", told='stated_at') }} as stated_at
+        {{ latest_statement(
+            'channels.channel', 'topics.topic', "(topics.kind = 'transactional')", told='stated_at'
+        ) }} as stated_at
     from changed
     cross join {{ ref('channels') }} as channels
     cross join {{ ref('topics') }} as topics
