@@ -12,13 +12,14 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from activations import journal_reading as reading
 from activations.errors import HourbellError
 from activations.journal_place import engine_of
 from activations.journal_rows import Claim, Claims, JournalRow, Settled, Settlement
@@ -36,7 +37,6 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
-_ROW_COLUMNS = [JOURNAL.c[column.name] for column in fields(JournalRow)]
 _CLAIM_COLUMNS = [
     "action_id", "channel", "tick_end", "workflow", "step", "provider", "message_id", "attempts", "claimed_at",
     "taken_from",
@@ -228,13 +228,13 @@ class Journal:
                 if (pause := pause_of(pauses, action.workflow, action.channel)) is not None
             }
             new = self._insert_new(connection, [row for row in rows if row["action_id"] not in stopped])
-            known = self._known(connection, wanted.keys() - new)
+            known = reading.known(connection, wanted.keys() - new)
             dead = self._dead([row for row in known if row.status == CLAIMED])
             if dead and self._catch_up(connection, only=dead):
                 new |= self._insert_new(
                     connection, [row for row in rows if row["action_id"] not in stopped.keys() | new]
                 )
-                known = self._known(connection, wanted.keys() - new)
+                known = reading.known(connection, wanted.keys() - new)
             settled = {row.action_id for row in known if row.status != CLAIMED}
             paused = Counter(str(pause) for number, pause in stopped.items() if number not in settled)
             open_rows = [row for row in known if row.status == CLAIMED and row.action_id not in stopped]
@@ -328,7 +328,7 @@ class Journal:
     def resolve(self, action_ids: Collection[int], *, accepted: bool, note: str, now: datetime) -> None:
         """Settle what is unknown as a person found it to be. Raises HourbellError where another state is found."""
         with self.transaction() as connection:
-            known = {row.action_id: row for row in self._known(connection, action_ids)}
+            known = {row.action_id: row for row in reading.known(connection, action_ids)}
         for number in action_ids:
             if number not in known:
                 raise HourbellError(f"The journal knows no action {number}. `hourbell journal list` shows what it has.")
@@ -386,10 +386,12 @@ class Journal:
             self._presence.enter()
 
         def work(connection: sa.Connection) -> list[JournalRow]:
-            self._catch_up(connection, only=self._dead(self._claimed(connection, channel)))
+            self._catch_up(connection, only=self._dead(reading.claimed(connection, channel)))
             pauses = self._pauses(connection)
             rows = [
-                row for row in self._claimed(connection, channel) if pause_of(pauses, row.workflow, row.channel) is None
+                row
+                for row in reading.claimed(connection, channel)
+                if pause_of(pauses, row.workflow, row.channel) is None
             ]
             return self._take_over(connection, rows)
 
@@ -401,45 +403,29 @@ class Journal:
     def in_doubt(self) -> list[JournalRow]:
         """Claims whose deliverer is dead; the next delivery finds out about them."""
         with self.transaction() as connection:
-            claimed = self._claimed(connection)
+            claimed = reading.claimed(connection)
         dead = self._dead(claimed)
         return [row for row in claimed if row.claimed_by in dead]
 
     def rows(self, statuses: Collection[str], *, limit: int | None = None) -> list[JournalRow]:
         """Actions in one of these states, the newest first."""
-        newest = sa.select(*_ROW_COLUMNS).where(JOURNAL.c.status.in_(statuses))
-        newest = newest.order_by(JOURNAL.c.claimed_at.desc(), JOURNAL.c.action_id).limit(limit)
         with self.transaction() as connection:
-            return [JournalRow(**row) for row in connection.execute(newest).mappings()]
+            return reading.newest(connection, statuses, limit)
 
     def reasons(self, statuses: Collection[str]) -> list[tuple[str, str, str, str | None, int]]:
         """Why actions are in one of these states: channel, workflow, state, reason and their number."""
-        by = (JOURNAL.c.channel, JOURNAL.c.workflow, JOURNAL.c.status, JOURNAL.c.reason)
-        counted = sa.select(*by, sa.func.count()).where(JOURNAL.c.status.in_(statuses)).group_by(*by)
         with self.transaction() as connection:
-            found = connection.execute(counted.order_by(sa.func.count().desc(), *by))
-            return [(row[0], row[1], row[2], row[3], row[4]) for row in found]
+            return reading.reasons(connection, statuses)
 
     def counts(self) -> dict[tuple[str, str], int]:
         """The number of actions by channel and status."""
         with self.transaction() as connection:
-            found = connection.execute(
-                sa.select(JOURNAL.c.channel, JOURNAL.c.status, sa.func.count()).group_by(
-                    JOURNAL.c.channel, JOURNAL.c.status
-                )
-            )
-            return {(channel, status): number for channel, status, number in found}
+            return reading.counts(connection)
 
     def unwritten_outcomes(self, limit: int) -> list[Mapping[str, Any]]:
         """Settled actions whose outcome is in no file yet, oldest action first, with the columns of the journal."""
         with self.transaction() as connection:
-            found = connection.execute(
-                sa.select(JOURNAL)
-                .where(sa.not_(JOURNAL.c.outcome_written), JOURNAL.c.status != CLAIMED)
-                .order_by(JOURNAL.c.action_id)
-                .limit(limit)
-            )
-            return [dict(row) for row in found.mappings()]
+            return reading.unwritten_outcomes(connection, limit)
 
     def outcomes_written(self, action_ids: Sequence[int]) -> None:
         """Note that the outcomes of these are in a file."""
@@ -450,8 +436,7 @@ class Journal:
     def finished_files(self) -> dict[str, tuple[str, int]]:
         """Outbox files in which every action is settled: by name, the fingerprint and the number of actions."""
         with self.transaction() as connection:
-            found = connection.execute(sa.select(FINISHED))
-            return {name: (fingerprint, actions) for name, fingerprint, actions in found}
+            return reading.finished_files(connection)
 
     def file_finished(self, file: OutboxFile, actions: int) -> None:
         """Note that every action of a file is settled, so that it need not be read again."""
@@ -465,16 +450,6 @@ class Journal:
 
     def _held_by_us(self) -> sa.ColumnElement[bool]:
         return sa.and_(JOURNAL.c.status == CLAIMED, JOURNAL.c.claimed_by == self.deliverer)
-
-    def _known(self, connection: sa.Connection, action_ids: Collection[int]) -> list[JournalRow]:
-        found = connection.execute(sa.select(*_ROW_COLUMNS).where(JOURNAL.c.action_id.in_(action_ids)))
-        return [JournalRow(**row) for row in found.mappings()]
-
-    def _claimed(self, connection: sa.Connection, channel: str | None = None) -> list[JournalRow]:
-        claimed = sa.select(*_ROW_COLUMNS).where(JOURNAL.c.status == CLAIMED)
-        if channel is not None:
-            claimed = claimed.where(JOURNAL.c.channel == channel)
-        return [JournalRow(**row) for row in connection.execute(claimed).mappings()]
 
     def _dead(self, rows: Sequence[JournalRow]) -> set[str]:
         return {by for by in {row.claimed_by for row in rows} if not self._presence.is_alive(by)}

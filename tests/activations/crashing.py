@@ -16,6 +16,7 @@ import activations.outcomes
 from activations.channel_delivery import ChannelDelivery
 from activations.errors import HourbellError
 from activations.journal import Claim, Claims, Journal, Settlement, open_journal
+from activations.journal_reading import known
 from activations.receipts import Receipt, ReceiptLog
 from activations.sandbox.server import Sandbox
 from activations.spool import spool_file
@@ -129,11 +130,11 @@ class _SendThenMark(Journal):
 
     def claim(self, actions: Sequence[Any], message_ids: Any, *, now: datetime, **more: Any) -> Claims:
         with self.transaction() as connection:
-            known = {row.action_id for row in self._known(connection, [action.action_id for action in actions])}
-        wanted = [action for action in actions if action.action_id not in known]
+            already = {row.action_id for row in known(connection, [action.action_id for action in actions])}
+        wanted = [action for action in actions if action.action_id not in already]
         self.remembered = {action.action_id: (action, message_ids[action.action_id], more) for action in wanted}
         claims = [Claim(action, message_ids[action.action_id], 1, in_doubt=False, claimed_at=now) for action in wanted]
-        return Claims(claims, settled=len(known), held=0)
+        return Claims(claims, settled=len(already), held=0)
 
     def settle(self, settlements: Sequence[Settlement], *, now: datetime) -> None:
         for settlement in settlements:
