@@ -3,31 +3,22 @@
     for each model, which took longer than the models themselves. Everything that is not one more tick is left to it. -#}
 {% materialization incremental, adapter='duckdb' %}
     {%- set existing = load_cached_relation(this) -%}
-    {%- set target = this.incorporate(type='table') -%}
     {%- if config.get('incremental_strategy') != 'tick' or existing is none or existing.is_view or should_full_refresh() -%}
         {{ return(dbt.materialization_incremental_duckdb()) }}
     {%- endif -%}
 
-    {{ run_hooks(pre_hooks, inside_transaction=False) }}
-    {{ run_hooks(pre_hooks, inside_transaction=True) }}
-    {%- if config.get('contract').enforced -%}
-        {{ get_assert_columns_equivalent(compiled_code) }}
-    {%- endif -%}
-    {%- set rows = api.Relation.create(identifier=this.identifier ~ '__tick', type='table') -%}
-    {%- set new_columns = run_query(
-        "create or replace temporary table " ~ rows ~ " as (" ~ compiled_code ~ ");"
-        ~ " select column_name from (describe " ~ rows ~ ")"
-        ~ " except select column_name from (describe " ~ target ~ ")"
-    ) -%}
-    {%- if new_columns.rows -%}
-        {%- do process_schema_changes(config.get('on_schema_change'), rows, target) -%}
-    {%- endif -%}
-    {%- call statement('main') -%}
-        {{ get_incremental_tick_sql({'target_relation': target, 'temp_relation': rows}) }};
+    {%- call in_one_transaction() -%}
+        {%- set rows = api.Relation.create(identifier=this.identifier ~ '__tick', type='table') -%}
+        {%- set new_columns = run_query(
+            "create or replace temporary table " ~ rows ~ " as (" ~ compiled_code ~ ");"
+            ~ " select column_name from (describe " ~ rows ~ ")"
+            ~ " except select column_name from (describe " ~ existing ~ ")"
+        ) -%}
+        {%- if new_columns.rows -%}
+            {%- do process_schema_changes(config.get('on_schema_change'), rows, existing) -%}
+        {%- endif -%}
+        {{ get_incremental_tick_sql({'target_relation': existing, 'temp_relation': rows}) }};
         drop table {{ rows }}
     {%- endcall -%}
-    {{ run_hooks(post_hooks, inside_transaction=True) }}
-    {%- do adapter.commit() -%}
-    {{ run_hooks(post_hooks, inside_transaction=False) }}
-    {{ return({'relations': [target]}) }}
+    {{ return({'relations': [existing]}) }}
 {% endmaterialization %}

@@ -5,18 +5,8 @@
         {{ return(dbt.materialization_view_default()) }}
     {%- endif -%}
 
-    {{ run_hooks(pre_hooks, inside_transaction=False) }}
-    {{ run_hooks(pre_hooks, inside_transaction=True) }}
-    {%- if config.get('contract').enforced -%}
-        {{ get_assert_columns_equivalent(compiled_code) }}
-    {%- endif -%}
-    {%- call statement('main') -%}
-        create or replace view {{ existing }} as (
-            {{ compiled_code }}
-        )
+    {%- call in_one_transaction() -%}
+        create or replace view {{ existing }} as ({{ compiled_code }})
     {%- endcall -%}
-    {{ run_hooks(post_hooks, inside_transaction=True) }}
-    {%- do adapter.commit() -%}
-    {{ run_hooks(post_hooks, inside_transaction=False) }}
     {{ return({'relations': [existing]}) }}
 {% endmaterialization %}
