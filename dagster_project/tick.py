@@ -130,9 +130,9 @@ def decide(
         _must_succeed(run_models(home, KNOWLEDGE, history, callbacks=callbacks), "history")
 
     # where nothing is behind and nothing breaks, one run of dbt does it all: starting it costs as much as ten models
-    everything = [] if not late else [*KNOWLEDGE, WORKFLOWS]
+    selected = [*KNOWLEDGE, WORKFLOWS] if late else []
     catching_up = [f"path:models/workflows/{scope}" for scope in late]
-    runs = run_models(home, everything, window, exclude=catching_up, callbacks=callbacks)
+    runs = run_models(home, selected, window, exclude=catching_up, callbacks=callbacks)
     _must_succeed([model for model in runs if model.scope == CONTACTS], "what is known of contacts")
     _must_succeed([model for model in runs if model.scope == "workflows"], "which workflows are live")
     for scope, completed in sorted(late.items(), key=lambda item: (item[0] != "triggers", item[0])):
