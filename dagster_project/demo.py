@@ -8,12 +8,14 @@ from datetime import datetime, timedelta
 import duckdb
 
 from activations.errors import HourbellError
+from activations.holds.approvals import approve
 from activations.profile import open_profile
 from dagster_project.deliver import deliver_outbox
 from dagster_project.home import Home
 from dagster_project.landing.ingest import land_all
 from dagster_project.landing.load import load
 from dagster_project.lock import tick_lock
+from dagster_project.registry import registered_workflows
 from dagster_project.replay import replay
 from dagster_project.shop import land_shop
 from dagster_project.tick import prepare_warehouse
@@ -58,6 +60,8 @@ def run_demo(home: Home, demo: Demo, progress: Progress) -> None:
     with tick_lock(home), open_profile(home.sandbox, {}, now=lambda: now) as profile:
         progress("What landed passes the gate", 0, 1)
         prepare_warehouse(home)
+        for workflow in registered_workflows():
+            approve(home.outbox, workflow, by="hourbell demo", at=START)
         with open_warehouse(home) as connection:
             land_all(connection, home.landing, known_from=None, tick_start=START)
         done = 0
