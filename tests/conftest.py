@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def landed_shop(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """A small shop whose files have landed, whose workflows may send, and an empty warehouse. Copy it; do not change it."""
+    """A small shop whose files have landed, whose workflows may send, and a warehouse. Copy it; do not change it."""
     folder = tmp_path_factory.mktemp("shop")
     home = Home(folder / "home")
     land_shop(SMALL_SHOP, home, folder / "shop")

@@ -10,6 +10,9 @@ _DAY = timedelta(days=1)
 # when the clocks change, or a source is late, everything comes an hour earlier or later
 _SHIFTS = (timedelta(), timedelta(hours=-1), timedelta(hours=1))
 _WEEK = 7
+_MICROSECOND = timedelta(microseconds=1)
+
+Figures = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class Breaker:
     least_days: int = 7
     high_days: float = 0.8
     base_share: float = 0.10
-    base_multiple: float = 1.5
+    base_multiple: float = 2.0
 
 
 @dataclass(frozen=True)
@@ -41,36 +44,23 @@ def usual_actions(past: Sequence[PastTick], start: datetime, end: datetime, brea
     Ticks may be of any size; one that overlaps counts for its share. Days that are not wholly known are left out; None
     where too few are left to speak of a usual.
     """
-    if not past:
-        return None
     ordered = sorted(past, key=lambda tick: tick.start)
-    origin = ordered[0].start
-    knots, covered, sent = [], [], []
-    known_hours = sent_actions = 0.0
-    for tick in ordered:
-        for moment, hours, actions in ((tick.start, 0.0, 0), (tick.end, _hours(tick.end - tick.start), tick.actions)):
-            known_hours += hours
-            sent_actions += actions
-            knots.append(_hours(moment - origin))
-            covered.append(known_hours)
-            sent.append(sent_actions)
+    # a moment for each end of a tick, with all that was known and sent up to then
+    knots = np.array([moment for tick in ordered for moment in (tick.start, tick.end)], "datetime64[us]").astype(float)
+    widths = np.zeros(len(knots))
+    widths[1::2] = knots[1::2] - knots[::2]
+    sent = np.zeros(len(knots))
+    sent[1::2] = [tick.actions for tick in ordered]
+    known_until, sent_until = widths.cumsum(), sent.cumsum()
 
-    def between(begin: datetime, finish: datetime) -> float | None:
-        at = [_hours(begin - origin), _hours(finish - origin)]
-        if at[0] < knots[0] or at[1] > knots[-1]:
-            return None
-        known = np.interp(at, knots, covered)
-        if known[1] - known[0] < at[1] - at[0] - 1e-6:
-            return None
-        acted = np.interp(at, knots, sent)
-        return float(acted[1] - acted[0])
-
-    days: dict[int, float] = {}
-    for day in range(1, breaker.history_days + 1):
-        near = [between(start - day * _DAY + shift, end - day * _DAY + shift) for shift in _SHIFTS]
-        found = [actions for actions in near if actions is not None]
-        if near[0] is not None:
-            days[day] = max(found)
+    numbers = range(1, breaker.history_days + 1)
+    begins = np.array([[start - n * _DAY + shift for shift in _SHIFTS] for n in numbers], "datetime64[us]").astype(
+        float
+    )
+    ends = begins + (end - start) / _MICROSECOND
+    is_known = _between(begins, ends, knots, known_until) >= ends - begins - 1
+    found = np.where(is_known, _between(begins, ends, knots, sent_until), 0.0).max(axis=1)
+    days = {n: float(actions) for n, actions, known in zip(numbers, found, is_known[:, 0], strict=True) if known}
     if len(days) < breaker.least_days:
         return None
     same_weekday = [actions for day, actions in days.items() if day % _WEEK == 0]
@@ -99,5 +89,8 @@ def far_off(actions: int, usual: float | None, base: int, breaker: Breaker) -> s
     return told + (f" ({actions / base:.0%} of the {base:,} people who can be reached)" if base else "")
 
 
-def _hours(span: timedelta) -> float:
-    return span / timedelta(hours=1)
+def _between(begins: Figures, ends: Figures, knots: Figures, running: Figures) -> Figures:
+    """What a running total rose by in windows; outside of the knots it does not rise."""
+    if not len(knots):
+        return np.zeros_like(begins)
+    return np.interp(ends, knots, running) - np.interp(begins, knots, running)

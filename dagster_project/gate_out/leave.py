@@ -27,6 +27,7 @@ from dagster_project.gate_out.volumes import (
     window_of_workflow,
 )
 from dagster_project.home import Home
+from dagster_project.landing.sources import quoted_text
 from dagster_project.outbox import outbox_folder, write_outbox
 from dagster_project.registry import Covers, hold_rule
 from dagster_project.windows import Window
@@ -70,10 +71,16 @@ def _hold(
     folder = outbox_folder(home.outbox, window.end)
     create_volumes(connection)
     learn_volumes(connection, window)
-    leaving = _leaving(connection, window) if staged else []
-    reasons: dict[str, list[str]] = {one.workflow: [] for one in leaving}
+    leaving: list[_Leaving] = []
+    reasons: dict[str, list[str]] = {}
     if staged:
-        _note_faults(connection, window, staged, templates, reasons)
+        evidence = staged[0].parent / _EVIDENCE
+        connection.execute(f"set variable tick_start = timestamp '{window.start}'")
+        connection.execute(f"set variable tick_end = timestamp '{window.end}'")
+        connection.execute(f"copy (from decisions.outbox_evidence) to '{evidence}' (format parquet)")
+        leaving = _leaving(connection, window, evidence)
+        reasons = {one.workflow: [] for one in leaving}
+        _note_faults(connection, window, staged, evidence, templates, reasons)
     for one in leaving:
         approval = approval_of(home.outbox, one.workflow)
         rule = hold_rule(one.workflow)
@@ -98,11 +105,11 @@ def _hold(
     return held
 
 
-def _leaving(connection: duckdb.DuckDBPyConnection, window: Window) -> list[_Leaving]:
+def _leaving(connection: duckdb.DuckDBPyConnection, window: Window, evidence: Path) -> list[_Leaving]:
     rows = connection.execute(
         "select workflow, step, channel, template, definition_version, count(*), min(expires_at) "
         "from decisions.outbox left join (select distinct on (action_id) action_id, definition_version "
-        "from decisions.outbox_evidence) using (action_id) where tick_end = ? group by all",
+        f"from read_parquet({quoted_text(evidence)})) using (action_id) where tick_end = ? group by all",
         [window.end],
     ).fetchall()
     found = []
@@ -135,12 +142,11 @@ def _note_faults(
     connection: duckdb.DuckDBPyConnection,
     window: Window,
     staged: Sequence[Path],
+    evidence: Path,
     templates: Path,
     reasons: dict[str, list[str]],
 ) -> None:
-    evidence = staged[0].parent / _EVIDENCE
     try:
-        connection.execute(f"copy decisions.outbox_evidence to '{evidence}' (format parquet)")
         for fault in examine(connection, staged, evidence, tick_end=window.end, templates=templates):
             # a row that names no workflow can be anybody's
             for workflow in [fault.workflow] if fault.workflow in reasons else list(reasons):
