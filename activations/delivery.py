@@ -15,6 +15,8 @@ from activations.channel_delivery import ChannelDelivery
 from activations.channels.face import Channel, Setting
 from activations.channels.registry import CHANNELS
 from activations.errors import HourbellError
+from activations.holds.hold import holds_of
+from activations.holds.settle import note_settled, settle_holds
 from activations.journal import Journal, open_journal
 from activations.outbox import OutboxFile, OutboxFileError, count_actions, outbox_files
 from activations.outcomes import write_outcomes
@@ -62,7 +64,11 @@ def deliver(
     setting = Setting(profile, now if callable(now) else lambda: now, spool, templates)
     tally = Tally(progress)
     with open_journal(journal_url, receipts_folder(journal_url, receipts or default_receipts(spool))) as journal:
-        problems = asyncio.run(_deliver(outbox_files(outbox), journal, setting, channels, patience, tally))
+        holds = holds_of(outbox, templates)
+        files = [*outbox_files(outbox), *(file for hold in holds if hold.standing == "released" for file in hold.files)]
+        problems = settle_holds(holds, journal, now=setting.now(), tally=tally)
+        problems += asyncio.run(_deliver(files, journal, setting, channels, patience, tally))
+        note_settled(holds, journal)
         written = write_outcomes(journal, spool)
     if land is not None:
         land_spool(spool, land)

@@ -78,13 +78,14 @@ class OutboxFile:
 
 def outbox_files(outbox: Path) -> list[OutboxFile]:
     """The files of the outbox, oldest tick first; none where nothing has been decided yet."""
-    found = []
-    for path in sorted(outbox.glob("tick=*/[!.]*.parquet")):
-        status = path.stat()
-        found.append(
-            OutboxFile(path, f"{path.parent.name}/{path.name}", path.stem, f"{status.st_size}-{status.st_mtime_ns}")
-        )
-    return found
+    paths = sorted(outbox.glob("tick=*/[!.]*.parquet"))
+    return [outbox_file(path, name=f"{path.parent.name}/{path.name}") for path in paths]
+
+
+def outbox_file(path: Path, name: str) -> OutboxFile:
+    """A file as it is now; raises OSError."""
+    status = path.stat()
+    return OutboxFile(path, name, path.stem, f"{status.st_size}-{status.st_mtime_ns}")
 
 
 def count_actions(file: OutboxFile) -> int:

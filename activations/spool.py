@@ -3,12 +3,12 @@
 import fcntl
 import hashlib
 import io
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
 
+from activations.durable import write_whole
 from activations.errors import HourbellError
 
 
@@ -19,17 +19,9 @@ def spool_file(spool: Path, table: str, rows: pl.DataFrame) -> Path:
     rows.write_parquet(buffer, compression="zstd")
     content = buffer.getvalue()
     path = folder / f"{hashlib.sha256(content).hexdigest()[:32]}.parquet"
-    unfinished = folder / f".{path.stem}.{os.getpid()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        try:
-            with unfinished.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        write_whole(path, content)
     except OSError as error:
         raise HourbellError(
             f"Cannot write to {folder}: {error.strerror}. Make room or give rights, and deliver again; nothing is lost."

@@ -1,5 +1,6 @@
 """The outbox: decisions leave the warehouse as files by tick and channel, so that delivery never has to open it."""
 
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -7,17 +8,26 @@ import duckdb
 
 from activations.errors import HourbellError
 
+_STAGED = ".staged"
+
 
 def outbox_folder(outbox: Path, tick_end: datetime) -> Path:
     return outbox / f"tick={tick_end:%Y%m%dT%H%M%SZ}"
 
 
-def write_outbox(connection: duckdb.DuckDBPyConnection, outbox: Path, tick_end: datetime) -> dict[str, int]:
+def write_outbox(
+    connection: duckdb.DuckDBPyConnection,
+    outbox: Path,
+    tick_end: datetime,
+    examined: Callable[[Sequence[Path]], Collection[str]] | None = None,
+) -> dict[str, int]:
     """Write the sends of one tick, a file a channel, and return the number of actions by channel.
 
-    The same decisions give the same bytes; a tick that is run again replaces its files.
+    The same decisions give the same bytes; a tick that is run again replaces its files. `examined` sees the files where
+    delivery does not, and returns the workflows that are not to leave; without it (in a rehearsal) all do.
     """
     folder = outbox_folder(outbox, tick_end)
+    staged = folder / _STAGED
     counts = dict(
         connection.execute(
             "select channel, count(*) from decisions.outbox where tick_end = ? group by channel order by channel",
@@ -26,22 +36,41 @@ def write_outbox(connection: duckdb.DuckDBPyConnection, outbox: Path, tick_end: 
     )
     try:
         if counts:
-            folder.mkdir(parents=True, exist_ok=True)
-        for channel in counts:
-            unfinished = folder / f".{channel}.parquet.writing"
-            connection.execute(
-                "copy (select * from decisions.outbox where tick_end = $tick_end and channel = $channel "
-                "order by action_id) "
-                f"to '{unfinished}' (format parquet, compression zstd)",
-                {"tick_end": tick_end, "channel": channel},
-            )
-            unfinished.rename(folder / f"{channel}.parquet")
+            staged.mkdir(parents=True, exist_ok=True)
+        files = {channel: staged / f"{channel}.parquet" for channel in counts}
+        for channel, file in files.items():
+            _write(connection, file, tick_end, channel)
+        held = examined(list(files.values())) if examined is not None else ()
+        left = {}
+        for channel, file in files.items():
+            if not held or _write(connection, file, tick_end, channel, but=held):
+                left[channel] = file
+        # only from here on delivery sees anything
+        for channel, file in left.items():
+            file.rename(folder / f"{channel}.parquet")
         if folder.is_dir():
-            for stale in set(folder.glob("*.parquet")) - {folder / f"{channel}.parquet" for channel in counts}:
+            for stale in set(folder.glob("*.parquet")) - {folder / f"{channel}.parquet" for channel in left}:
                 stale.unlink()
+            for rest in staged.glob("*"):
+                rest.unlink()
+            if staged.is_dir():
+                staged.rmdir()
     except (OSError, duckdb.IOException) as error:
         raise HourbellError(
             f"Cannot write the outbox {folder}: {error}. Make room or give rights, then run the tick again; "
             "nothing of it has been sent."
         ) from error
     return counts
+
+
+def _write(
+    connection: duckdb.DuckDBPyConnection, file: Path, tick_end: datetime, channel: str, but: Collection[str] = ()
+) -> int:
+    """Write a channel's actions, without those of some workflows, and return their number."""
+    written = connection.execute(
+        "copy (select * from decisions.outbox where tick_end = $tick_end and channel = $channel "
+        "and not list_contains($but, workflow) order by action_id) "
+        f"to '{file}' (format parquet, compression zstd)",
+        {"tick_end": tick_end, "channel": channel, "but": sorted(but)},
+    ).fetchall()
+    return int(written[0][0])

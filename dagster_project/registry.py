@@ -1,12 +1,60 @@
 """The registry of workflows, as dbt's project file has it."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args
+
 import yaml
 
+from activations.errors import HourbellError
+from activations.holds.volume import Breaker
 from dagster_project.home import REPOSITORY
 
 PROJECT_FILE = REPOSITORY / "dbt" / "dbt_project.yml"
 
+Covers = Literal["content", "workflow"]
+
+
+@dataclass(frozen=True)
+class HoldRule:
+    """When the gate out holds a workflow."""
+
+    breaker: Breaker
+    first_actions: int
+    """As many may leave in all before a person has released the workflow."""
+    release_covers: Covers
+    """content: after a change of SQL or templates it is held anew. workflow: it is not."""
+
 
 def registered_workflows() -> list[str]:
     """The names of all workflows, from the file itself: a kill switch has no seconds to parse the project."""
-    return sorted(yaml.safe_load(PROJECT_FILE.read_text())["vars"]["workflows"])
+    return sorted(_variables()["workflows"])
+
+
+def registered_steps() -> list[str]:
+    """Every step of every workflow, as workflow.step."""
+    return sorted(
+        f"{name}.{step}" for name, settings in _variables()["workflows"].items() for step in settings["steps"]
+    )
+
+
+def hold_rule(workflow: str) -> HoldRule:
+    """When a workflow is held, by the project file; raises HourbellError naming what is not understood there."""
+    variables = _variables()
+    own = (variables["workflows"].get(workflow) or {}).get("gate_out") or {}
+    stated: Mapping[str, Any] = {**(variables.get("gate_out") or {}), **own}
+    known = {field.name for field in fields(Breaker)}
+    unknown = set(stated) - known - {"first_actions", "release_covers"}
+    covers = stated.get("release_covers", "content")
+    if unknown or covers not in get_args(Covers):
+        wrong = ", ".join(sorted(unknown)) or f"release_covers: {covers}"
+        raise HourbellError(
+            f"{PROJECT_FILE}: gate_out has {wrong} for {workflow}. dbt/README.md lists what it may have."
+        )
+    breaker = Breaker(**{name: value for name, value in stated.items() if name in known})
+    return HoldRule(breaker, int(stated.get("first_actions", 0)), covers)
+
+
+def _variables() -> dict[str, Any]:
+    variables: dict[str, Any] = yaml.safe_load(PROJECT_FILE.read_text())["vars"]
+    return variables

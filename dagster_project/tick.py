@@ -10,9 +10,9 @@ import duckdb
 from dbt_common.events.base_types import EventMsg
 
 from activations.errors import HourbellError
+from dagster_project.gate_out.leave import leave
 from dagster_project.home import Home
 from dagster_project.landing.ingest import Ingested, create_raw_tables, land_all
-from dagster_project.outbox import write_outbox
 from dagster_project.publish import publish
 from dagster_project.transform import ModelRun, manifest, run_dbt, run_models, scope_of
 from dagster_project.warehouse import open_warehouse
@@ -146,7 +146,7 @@ def decide(
         decided = run_models(home, OUTCOME, window, callbacks=callbacks)
     _must_succeed([model for model in decided if model.scope == DECISIONS], "the decisions")
     with open_warehouse(home) as connection:
-        actions = write_outbox(connection, home.outbox, window.end)
+        actions = leave(connection, home, window)
         try:
             publish(connection, home.published)
         except HourbellError as error:

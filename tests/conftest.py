@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from activations.holds.approvals import approve
 from dagster_project.home import Home
+from dagster_project.registry import registered_workflows
 from dagster_project.shop import land_shop
 from dagster_project.tick import prepare_warehouse
 from data.simulator import Shop
@@ -33,11 +35,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def landed_shop(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """A small shop whose files have landed, with an empty warehouse beside them. Copy it; do not change it."""
+    """A small shop whose files have landed, whose workflows may send, and a warehouse. Copy it; do not change it."""
     folder = tmp_path_factory.mktemp("shop")
     home = Home(folder / "home")
     land_shop(SMALL_SHOP, home, folder / "shop")
     prepare_warehouse(home)
+    for workflow in registered_workflows():
+        approve(home.outbox, workflow, by="the tests", at=SMALL_SHOP.start)
     return home
 
 

@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from activations.errors import HourbellError
-from dagster_project.command import contract, deliver, demo, imports, inbox, journal, load, pause, status, tick
+from dagster_project.command import contract, deliver, demo, holds, imports, inbox, journal, load, pause, status, tick
 from dagster_project.command.show import console
 
 
@@ -57,6 +57,8 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
     "inbox": inbox.inbox,
     "pause": pause.pause,
     "resume": pause.resume,
+    "release": holds.release,
+    "drop": holds.drop,
 }
 for _name, _command in _COMMANDS.items():
     app.command(_name)(_command)

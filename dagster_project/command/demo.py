@@ -3,27 +3,27 @@
 import time
 from typing import Annotated
 
+import duckdb
 import typer
 from rich.progress import TaskID
 
 from activations.sandbox.show import write_page
 from dagster_project.command.show import console, progress, table
-from dagster_project.demo import Demo, demo_home, run_demo
+from dagster_project.demo import Demo, demo_home, run_demo, truth_folder
 from dagster_project.home import Home
+from dagster_project.publish import FILE, PARQUET
+from dagster_project.true_lift import true_lift
 from dagster_project.warehouse import open_warehouse
 from dagster_project.windows import parse_size
 
-RESULTS = """
+DECIDED = """
     select
         workflow,
-        sum(reached) filter (step = 'entered')::bigint as entered,
-        sum(held_out) filter (step = 'entered')::bigint as held_out,
-        sum(decided)::bigint as decided,
-        sum(decided)::bigint - sum(sent)::bigint as not_sent,
-        sum(sent)::bigint as sent,
-        sum(delivered)::bigint as delivered,
-        sum(converted)::bigint as converted,
-        sum(revenue)::double as revenue
+        sum(reached) filter (step = 'entered')::bigint,
+        sum(held_out) filter (step = 'entered')::bigint,
+        sum(decided)::bigint,
+        sum(decided)::bigint - sum(sent)::bigint,
+        sum(sent)::bigint
     from marts.workflow_performance
     group by workflow
     order by workflow
@@ -35,15 +35,40 @@ WHY_NOT = """
     group by all
     order by count(*) desc, gate
 """
+ANSWERED = """
+    select
+        workflow, sum(sent)::bigint, sum(delivered)::bigint, sum(opened)::bigint, sum(clicked)::bigint,
+        sum(converted)::bigint, sum(unsubscribed)::bigint, sum(complained)::bigint, sum(bounced)::bigint
+    from marts.workflow_performance
+    group by workflow
+    order by workflow
+"""
+ADDED = """
+    select
+        workflow, treated, held_out, 100 * treated_conversion_rate, 100 * held_out_conversion_rate,
+        100 * conversion_lift, 100 * conversion_lift_low, 100 * conversion_lift_high
+    from marts.holdout_lift
+    order by workflow
+"""
+EARNED = """
+    select
+        workflow, currency, sum(messages)::bigint, sum(conversions)::bigint, sum(revenue)::double,
+        sum(total_cost)::double,
+        (sum(revenue) - sum(tool_cost) - sum(time_cost))::double / nullif(sum(total_cost), 0)::double
+    from marts.workflow_roi
+    group by workflow, currency
+    order by workflow, currency
+"""
+SET_ASIDE = "select table_name, reason, count(*) from raw.quarantine group by all order by all"
 
 
 def demo(
     contacts: Annotated[int, typer.Option(help="How many people there are.")] = 2_000,
     days: Annotated[int, typer.Option(help="How many days of ticks.")] = 14,
-    size: Annotated[str, typer.Option(help="Length of each tick.")] = "4h",
+    size: Annotated[str, typer.Option(help="Length of each tick.")] = "6h",
     seed: Annotated[int, typer.Option(help="Another seed, another shop.")] = 1,
 ) -> None:
-    """A simulated shop, two weeks of ticks, delivery to the sandbox, and what came of it.
+    """A simulated shop, two weeks of ticks, delivery to the sandbox, what people did then, and what it added.
 
     Nothing leaves this machine. The demo has a data directory of its own, which each run starts anew.
 
@@ -62,23 +87,50 @@ def demo(
         run_demo(home, Demo(contacts, days, parse_size(size), seed), show)
     page = write_page(home.sandbox)
     with open_warehouse(home, read_only=True) as warehouse:
-        table(
-            f"Two weeks in {time.monotonic() - started:.0f} seconds" if days == 14 else f"{days} days",
-            ["workflow", "entered", "held out", "decided", "not sent", "sent", "delivered", "converted", "revenue"],
-            warehouse.execute(RESULTS).fetchall(),
-        )
-        table("Why something was not sent", ["gate", "outcome", "times"], warehouse.execute(WHY_NOT).fetchall())
-        table(
-            "Set aside by the quality gate",
-            ["table", "reason", "rows"],
-            warehouse.execute(
-                "select table_name, reason, count(*) from raw.quarantine group by all order by all"
-            ).fetchall(),
-        )
+        _decided(warehouse, f"{days} days in {time.monotonic() - started:.0f} seconds")
+        _answered(warehouse)
+        _added(warehouse, true_lift(warehouse, truth_folder(home)))
     console.print("\nWhere to look next", style="bold")
     console.print(f"  export HOURBELL_HOME={home.root}", highlight=False, soft_wrap=True)
     console.print("  hourbell status            where everybody is now")
     console.print("  hourbell inbox             the messages that were sent")
     console.print(f"  {page}    the same, in a browser", highlight=False, soft_wrap=True)
+    console.print(f"  {home.published / FILE}    the marts, for BI tools", highlight=False, soft_wrap=True)
+    console.print(f"  {home.published / PARQUET}    the same, as Parquet", highlight=False, soft_wrap=True)
     console.print("  dagster dev                lineage, checks and the hourly schedule")
     console.print("  dbt/models/workflows/      the workflows themselves")
+
+
+def _decided(warehouse: duckdb.DuckDBPyConnection, title: str) -> None:
+    table(
+        title,
+        ["workflow", "entered", "held out", "decided", "not sent", "sent"],
+        warehouse.execute(DECIDED).fetchall(),
+    )
+    table("Why something was not sent", ["gate", "outcome", "times"], warehouse.execute(WHY_NOT).fetchall())
+    table("Set aside by the quality gate", ["table", "reason", "rows"], warehouse.execute(SET_ASIDE).fetchall())
+
+
+def _answered(warehouse: duckdb.DuckDBPyConnection) -> None:
+    table(
+        "What people did",
+        ["workflow", "sent", "delivered", "opened", "clicked", "bought", "unsubscribed", "complained", "bounced"],
+        warehouse.execute(ANSWERED).fetchall(),
+        caption="opened: by people, not by mailboxes of themselves. bought: reached the workflow's goal.",
+    )
+
+
+def _added(warehouse: duckdb.DuckDBPyConnection, truly: dict[str, float]) -> None:
+    rows = warehouse.execute(ADDED).fetchall()
+    table(
+        "What it added against the holdout, in % of people",
+        ["workflow", "treated", "held out", "of treated", "of held out", "lift", "from", "to", "truly"],
+        [(*row, 100 * truly[row[0]] if truly.get(row[0]) is not None else None) for row in rows],
+        caption="from, to: the 95 % interval. truly: what the messages brought about, which only the simulator knows.",
+    )
+    table(
+        "What it earned",
+        ["workflow", "currency", "messages", "orders", "revenue", "cost", "ROI"],
+        warehouse.execute(EARNED).fetchall(),
+        caption="Orders after a message, by the last one before them. The cost is that of the whole month.",
+    )

@@ -1,5 +1,6 @@
 """hourbell status"""
 
+from dagster_project.command.holds import tell_holds
 from dagster_project.command.show import console, table
 from dagster_project.home import Home
 from dagster_project.tick import prepare_warehouse
@@ -15,6 +16,7 @@ def status() -> None:
     home = Home.from_environment()
     prepare_warehouse(home)
     console.print(f"Data directory: {home.root}")
+    tell_holds(home)
     with open_warehouse(home) as connection:
         last_end = last_completed(connection)
         if last_end is None:

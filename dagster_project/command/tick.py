@@ -7,6 +7,7 @@ import typer
 
 from activations.errors import HourbellError
 from dagster_project.command.deliver import deliver_with_progress
+from dagster_project.command.holds import tell_holds
 from dagster_project.command.show import console, progress, table
 from dagster_project.home import Home
 from dagster_project.lock import tick_lock
@@ -43,6 +44,7 @@ def tick(
             done.append(run_tick(home, window))
             bar.advance(task)
     _report(done)
+    tell_holds(home)
     broken = sorted({scope for one in done for scope in one.broken})
     if deliver:
         deliver_with_progress(home)

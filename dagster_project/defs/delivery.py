@@ -6,15 +6,18 @@ import dagster as dg
 
 from activations.account import PARTS, DeliveryAccount
 from activations.channels.registry import CHANNELS
-from activations.delivery import DeliveryStoppedError
+from activations.delivery import TEMPLATES, DeliveryStoppedError
+from activations.holds.hold import standing_holds
 from activations.profile import open_profile
 from dagster_project.deliver import deliver_outbox
 from dagster_project.freshness import HOURLY
+from dagster_project.gate_out.leave import leave
 from dagster_project.home import Home
-from dagster_project.outbox import outbox_folder, write_outbox
+from dagster_project.outbox import outbox_folder
 from dagster_project.tick_run import window_of
 from dagster_project.warehouse import open_warehouse
 
+CHECK = "gate_out"
 OWNERS = ["engine@shop.example"]
 
 
@@ -31,22 +34,43 @@ OWNERS = ["engine@shop.example"]
         )
         for channel in CHANNELS
     ],
+    check_specs=[
+        dg.AssetCheckSpec(
+            CHECK,
+            asset=["outbox", channel],
+            description="Great Expectations and the volume breaker over what is about to leave; what fails is held.",
+        )
+        for channel in CHANNELS
+    ],
     pool="warehouse",
     retry_policy=dg.RetryPolicy(max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL),
 )
 def outbox_files(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
-    """Write the tick's decisions as files, so that delivery need not open the warehouse."""
+    """Write the tick's decisions as files, so that delivery need not open the warehouse; what fails is held."""
     home = Home.from_environment()
     window = window_of(context)
     with open_warehouse(home) as connection:
-        counts = write_outbox(connection, home.outbox, window.end)
+        counts = leave(connection, home, window)
+    holds = [hold for hold in standing_holds(home.outbox, TEMPLATES) if hold.about.tick_end == window.end]
     for channel in CHANNELS:
+        held = {hold.about.workflow: hold for hold in holds if channel in hold.about.channels}
         yield dg.MaterializeResult(
             asset_key=["outbox", channel],
             metadata={
                 "actions": counts.get(channel, 0),
+                "held": sum(hold.about.channels[channel] for hold in held.values()),
                 "folder": dg.MetadataValue.path(str(outbox_folder(home.outbox, window.end))),
             },
+            check_results=[
+                dg.AssetCheckResult(
+                    asset_key=["outbox", channel],
+                    check_name=CHECK,
+                    passed=not held,
+                    # the others go on, and a person decides
+                    severity=dg.AssetCheckSeverity.ERROR,
+                    metadata={name: "; ".join(hold.reasons) for name, hold in held.items()},
+                )
+            ],
         )
 
 

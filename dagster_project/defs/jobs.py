@@ -16,7 +16,7 @@ tick = dg.define_asset_job(
     "tick",
     # the tests of the whole warehouse are a job of their own
     selection=dg.AssetSelection.assets(landed, models, outbox_files, delivered).without_checks()
-    | dg.AssetSelection.checks_for_assets(landed),
+    | dg.AssetSelection.checks_for_assets(landed, outbox_files),
     description="One tick: what has landed becomes known, workflows move on, decisions are made and delivered.",
     # a process for each step would import everything again each time
     executor_def=dg.in_process_executor,

@@ -1,4 +1,4 @@
-"""The shop's people answer to the messages that they get: they open, click, buy, unsubscribe, complain, or get nothing.
+"""The shop's people answer to the messages that they get: they open, click, buy more or less, unsubscribe, complain.
 
 What they do lands like any provider's reports and any shop's orders. What a message truly brings about is known here
 and written to the truth; nothing in the landed files tells.
@@ -20,13 +20,15 @@ from data.simulator.events import as_json
 from data.simulator.faults import lags
 from data.simulator.orders import Basket, Buyers, place
 from data.simulator.people import OWN_DEVICES, People, populate
+from data.simulator.reluctance import Reason, Reluctance
 from data.simulator.shop import DAY, HOUR, NEVER, SECOND, Shop, microseconds
 from data.simulator.truth import person_ids
 
 WEEK = timedelta(days=7)
 PROVIDER = "mail provider"
 
-# what reading a message adds to the chance that an order follows, before anybody's own taste
+# what reading a message adds to the chance that an order follows, before anybody's own taste; below zero it is the
+# chance that an order of the week after is not placed
 TRUE_EFFECTS: Mapping[str, float] = {
     "cart_reminder": 0.10,
     "cart_reassurance": 0.06,
@@ -36,11 +38,15 @@ TRUE_EFFECTS: Mapping[str, float] = {
     "post_purchase_review": 0.02,
     "reengagement_we_miss_you": 0.04,
     "reengagement_offer": 0.09,
-    "reengagement_goodbye": 0.01,
+    "reengagement_goodbye": -0.05,
     "welcome_hello": 0.05,
     "welcome_story": 0.03,
     "welcome_first_order": 0.12,
 }
+# what one message too many does to the orders of the week after, and how much as strongly as others are moved to buy
+# those are kept from it whom messages put off
+_TIRED = 0.1
+_PUT_OFF = 0.5
 _SECOND_LOOK = 0.2
 _DRAWS = 12
 
@@ -66,6 +72,8 @@ class Answer:
     chance_to_open: float
     added_chance_to_buy: float
     """Over having no such message; what came of it is `bought_at`."""
+    chance_to_keep_away: float = 0.0
+    """That an order which they would have placed of themselves within a week is not placed."""
     bounced_at: int = NEVER
     opened_by_machine_at: int = NEVER
     opened_at: int = NEVER
@@ -79,10 +87,14 @@ class Answer:
 class Answers:
     """The people of a shop as they take messages; the same messages in the same lots get the same answers."""
 
-    def __init__(self, shop: Shop, effects: Mapping[str, float] = TRUE_EFFECTS) -> None:
-        """`effects` says by template what reading adds to the chance that an order follows."""
+    def __init__(
+        self, shop: Shop, effects: Mapping[str, float] = TRUE_EFFECTS, *, people: People | None = None
+    ) -> None:
+        """`effects` says by template what reading adds to the chance that an order follows, or takes from it; `people`
+        are those of a shop that is lived beside."""
         self.shop = shop
-        self.people: People = populate(shop)
+        self.people: People = people or populate(shop)
+        self.reluctance = Reluctance(shop)
         self._effects = effects
         self._catalogue = stock(shop)
         self._received: dict[int, list[datetime]] = {}
@@ -111,10 +123,12 @@ class Answers:
         return {table: conform(frame, table).sort("loaded_at") for table, frame in rows.items() if frame.height}
 
     def write_truth(self, out: Path) -> None:
-        """One row per message in `answers.parquet`, and what each message truly added in `effects.parquet`."""
-        truth = self.truth()
+        """One row per message in `answers.parquet`, the orders that messages may have kept away in `kept_away.parquet`,
+        and what each message truly added in `effects.parquet`."""
+        truth, kept_away = self.truth(), self.reluctance.truth()
         write_parquet(truth, out / "truth" / "answers.parquet")
-        write_parquet(true_effects(truth), out / "truth" / "effects.parquet")
+        write_parquet(kept_away, out / "truth" / "kept_away.parquet")
+        write_parquet(true_effects(truth, kept_away), out / "truth" / "effects.parquet")
 
     def truth(self) -> pl.DataFrame:
         """One row per message so far: who got it, what they did, and what it truly added."""
@@ -133,10 +147,23 @@ class Answers:
         tired = self._tiredness(person, message.received_at)
         to_open = float(traits.open_propensity[person]) * (1.6 if message.topic == "service" else 1.0) / tired
         to_open = min(to_open, 0.95)
-        effect = self._effects.get(message.template, 0.0) * float(traits.message_lift[person]) / tired
-        to_buy = min(effect, 1.0)
+        effect = self._effects.get(message.template, 0.0) * float(traits.message_lift[person])
+        if effect > 0:
+            effect *= -_PUT_OFF if traits.put_off[person] else 1 / tired
+        to_buy = min(max(effect, 0.0), 1.0)
         opens = draw[1] < to_open
         opened = _whole_seconds(self._read_at(person, received, draw[2], draw[3])) if opens else NEVER
+        keeps_away = min(_TIRED * (tired - 1) + (max(-effect, 0.0) if opens else 0.0), 0.9)
+        self.reluctance.note(
+            person,
+            Reason(
+                message.message_id,
+                message.workflow,
+                message.template,
+                opened if opens else received,
+                keeps_away,
+            ),
+        )
         clicks = opens and draw[4] < 2 * traits.click_propensity[person] / tired
         buys = opens and draw[5] < to_buy
         leaves = opens and message.topic != "service" and draw[6] < traits.unsubscribe_propensity[person] * tired
@@ -148,6 +175,7 @@ class Answers:
             person,
             chance_to_open=to_open,
             added_chance_to_buy=to_open * to_buy,
+            chance_to_keep_away=keeps_away,
             opened_by_machine_at=received + int((5 + 240 * draw[10]) * SECOND)
             if traits.opens_by_machine[person]
             else NEVER,
@@ -275,14 +303,27 @@ class Answers:
         )
 
 
-def true_effects(truth: pl.DataFrame) -> pl.DataFrame:
-    """One row per workflow and template: its messages, the orders they were expected to add, and those that came."""
+def true_effects(truth: pl.DataFrame, kept_away: pl.DataFrame) -> pl.DataFrame:
+    """One row per workflow and template: its messages, the orders that they brought and kept away, and what they were
+    expected to add, which is below zero where they do harm."""
+    kept = kept_away.group_by("workflow", "template").agg(
+        expected_kept_away=pl.col("chance").sum(), orders_kept_away=pl.col("was_kept_away").sum()
+    )
+    brought = truth.group_by("workflow", "template").agg(
+        messages=pl.len(),
+        expected_brought=pl.col("added_chance_to_buy").sum(),
+        orders_brought=pl.col("order_id").is_not_null().sum(),
+    )
+    number = pl.Int64
     return (
-        truth.group_by("workflow", "template")
-        .agg(
-            messages=pl.len(),
-            expected_added_orders=pl.col("added_chance_to_buy").sum(),
-            added_orders=pl.col("order_id").is_not_null().sum(),
+        brought.join(kept, on=["workflow", "template"], how="left")
+        .select(
+            "workflow",
+            "template",
+            pl.col("messages").cast(number),
+            expected_added_orders=pl.col("expected_brought") - pl.col("expected_kept_away").fill_null(0.0),
+            orders_brought=pl.col("orders_brought").cast(number),
+            orders_kept_away=pl.col("orders_kept_away").cast(number).fill_null(0),
         )
         .sort("workflow", "template")
     )
@@ -299,6 +340,7 @@ def _truth(answers: Sequence[Answer], order_ids: Sequence[str | None]) -> pl.Dat
             "received_at": pl.Series([answer.message.received_at for answer in answers], dtype=TIMESTAMP),
             "chance_to_open": pl.Series([answer.chance_to_open for answer in answers], dtype=pl.Float64),
             "added_chance_to_buy": pl.Series([answer.added_chance_to_buy for answer in answers], dtype=pl.Float64),
+            "chance_to_keep_away": pl.Series([answer.chance_to_keep_away for answer in answers], dtype=pl.Float64),
             **{
                 name: pl.Series(
                     [None if (at := getattr(answer, name)) == NEVER else at for answer in answers], dtype=pl.Int64

@@ -1,6 +1,7 @@
 """What the shop lands: rows by the day on which they are loaded, and the count of them."""
 
 from collections import Counter
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -35,11 +36,33 @@ class Landing:
     counts: Counter[str] = field(default_factory=Counter)
     _waiting: dict[str, list[pl.DataFrame]] = field(default_factory=dict)
     _broken: list[pl.DataFrame] = field(default_factory=list)
+    _asked: set[str] = field(default_factory=set)
+    _withheld: set[str] = field(default_factory=set)
 
     def add(self, table: str, frame: pl.DataFrame) -> None:
         """Take rows of a table, with `loaded_at` and any of the marks."""
         if frame.height:
             self._waiting.setdefault(table, []).append(settle(frame, table))
+
+    def withhold_orders(self, day: int, kept_away: Callable[[pl.DataFrame], Collection[str]]) -> None:
+        """Have orders that people would place up to the end of day `day`, and are kept from, never land.
+
+        `kept_away` is asked once for each order, by `order_id`, `person` and `ordered_at` (microseconds).
+        """
+        at = pl.col("occurred_at").cast(pl.Int64)
+        waiting = self._waiting.get("orders", [])
+        placed = [
+            frame.filter(pl.col("status") == "placed", pl.col("_fault").is_null(), at < self._end_of(day)).select(
+                "order_id", person="_person", ordered_at=at
+            )
+            for frame in waiting
+        ]
+        orders = pl.concat(placed).unique(maintain_order=True) if placed else pl.DataFrame()
+        if orders.height:
+            # what an answer brought is nobody's own order: it has no person here
+            new = orders.filter(pl.col("person").is_not_null(), ~pl.col("order_id").is_in(list(self._asked)))
+            self._asked |= set(new["order_id"])
+            self._withheld |= set(kept_away(new))
 
     def write_history(self, part: int) -> None:
         """Write what was known before the period as one file a table."""
@@ -48,7 +71,7 @@ class Landing:
     def write_day(self, day: int) -> None:
         """Write what is loaded on the period's day `day` (and not yet written) as one file a table."""
         end = self.shop.start + timedelta(days=day + 1)
-        self._write(self.shop.start_us + (day + 1) * 24 * HOUR, f"{end - timedelta(days=1):%Y-%m-%d}")
+        self._write(self._end_of(day), f"{end - timedelta(days=1):%Y-%m-%d}")
 
     def broken_rows(self) -> pl.DataFrame:
         """One row per broken row written: table, file and position, its key if it has one, and the fault."""
@@ -56,9 +79,18 @@ class Landing:
         empty = pl.DataFrame(schema={**columns, "column": pl.String, "fault": pl.String})
         return pl.concat([empty, *self._broken]).sort("table", "file", "row")
 
+    def _end_of(self, day: int) -> int:
+        return self.shop.start_us + (day + 1) * 24 * HOUR
+
+    def _without_withheld(self, table: str, frame: pl.DataFrame) -> pl.DataFrame:
+        if not self._withheld or table not in ("orders", "order_lines", "events"):
+            return frame
+        order_id = pl.col("properties").str.json_path_match("$.order_id") if table == "events" else pl.col("order_id")
+        return frame.filter(~order_id.is_in(list(self._withheld)).fill_null(value=False))
+
     def _write(self, until: int, name: str) -> None:
         for table in sorted(self._waiting):
-            frame = pl.concat(self._waiting[table])
+            frame = self._without_withheld(table, pl.concat(self._waiting[table]))
             is_due = pl.col("loaded_at").cast(pl.Int64) < until
             due = frame.filter(is_due).sort("loaded_at", maintain_order=True)
             self._waiting[table] = [frame.filter(~is_due)]

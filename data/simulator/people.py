@@ -39,6 +39,8 @@ OWN_DEVICES = 3
 HOUSEHOLD_DEVICE = 3
 KIOSK_DEVICE = 4
 
+PUT_OFF_SHARE = 0.1
+
 PREVIOUS_EMAIL, EMAIL, NEXT_EMAIL = 0, 1, 2
 
 
@@ -52,7 +54,8 @@ class Traits:
 
     The rest says how they take messages, for a shop that answers: the chances to open and to click, to leave
     or to complain over one message too many, how many a week they bear, whether their mailbox opens messages
-    by machine or is dead, by how much a welcome message multiplies their buying, and when they read.
+    by machine or is dead, by how much a welcome message multiplies their buying, when they read, and whether
+    messages that move others to buy put them off.
     """
 
     visit_rate: np.ndarray
@@ -76,6 +79,7 @@ class Traits:
     mailbox_is_dead: np.ndarray
     message_lift: np.ndarray
     reading_hour: np.ndarray
+    put_off: np.ndarray
 
 
 @dataclass
@@ -152,7 +156,7 @@ def populate(shop: Shop) -> People:
     count = shop.contacts
     habit = _habits(shop, chance)
     place = pick(chance, np.array([place.weight for place in PLACES]), count)
-    traits = _traits(chance, habit)
+    traits = _traits(chance, habit, put_off=shop.chance("put off").random(count) < PUT_OFF_SHARE)
     arrival_day = np.where(habit == Habit.NEWCOMER, chance.integers(0, shop.days, count), -1)
     first_name, last_name = _names(chance, place)
     devices, device_ids, device_kinds, device_types = _devices(shop, chance)
@@ -213,7 +217,7 @@ def _habits(shop: Shop, chance: np.random.Generator) -> np.ndarray:
     return chance.permutation(habits)
 
 
-def _traits(chance: np.random.Generator, habit: np.ndarray) -> Traits:
+def _traits(chance: np.random.Generator, habit: np.ndarray, put_off: np.ndarray) -> Traits:
     count = len(habit)
     # by habit: regular, occasional, lapsing, lapsed, visitor, newcomer
     usual = np.array([0.30, 0.10, 0.0, 0.0, 0.12, 0.22])[habit]
@@ -243,6 +247,7 @@ def _traits(chance: np.random.Generator, habit: np.ndarray) -> Traits:
         mailbox_is_dead=chance.random(count) < 0.012,
         message_lift=chance.lognormal(0.12, 0.15, count),
         reading_hour=chance.normal(9.5, 3.0, count) % 24,
+        put_off=put_off,
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -83,10 +84,15 @@ class Life:
         self._live_local_day()
         self._live_local_day()
 
-    def live(self) -> int:
-        """Live on until one more day (UTC) can be written; gives its number within the period, from 0."""
+    def live(self, kept_away: Callable[[pl.DataFrame], Collection[str]] | None = None) -> int:
+        """Live on until one more day (UTC) can be written; gives its number within the period, from 0.
+
+        `kept_away` says which of the orders that people would place are not placed, as `Landing.withhold_orders` asks.
+        """
         self._live_local_day()
         written = self._day - 2
+        if kept_away is not None:
+            self.landing.withhold_orders(written, kept_away)
         self.landing.write_day(written)
         return written
 

@@ -43,7 +43,8 @@ def ticked(shop_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
 def test_replayed_ticks_are_ordinary_ticks(replayed: Engine, ticked: Home) -> None:
     found = contents(replayed.home)
     assert sum(1 for name in found if name.endswith("email.parquet")) == len(TICKS)
-    assert differences(found, contents(ticked)) == []
+    # a replay has no gate out, which remembers what it let through
+    assert set(differences(found, contents(ticked))) <= {"engine.outbox_volumes", "engine.contactable_base"}
 
 
 def test_a_tick_run_again_changes_nothing(replayed: Engine, tmp_path: Path) -> None:

@@ -10,9 +10,10 @@ import pytest
 
 from activations.sandbox.store import Arrival, Store
 from data.importers.canonical import schema
-from data.simulator import Shop
+from data.simulator import Life, Shop
 from data.simulator.answers import TRUE_EFFECTS, Answers, Message, true_effects
 from data.simulator.mailboxes import Mailboxes
+from data.simulator.shop import microseconds
 
 MONDAY = datetime(2026, 3, 2, 9)
 SHOP = Shop(seed=5, contacts=3_000, start=datetime(2026, 3, 2), days=14)
@@ -68,9 +69,9 @@ def test_people_open_and_buy_as_often_as_the_truth_expects(
         expected = truth[chance].sum()
         spread = float(np.sqrt((truth[chance] * (1 - truth[chance])).sum()))
         assert abs(truth[came].is_not_null().sum() - expected) < 4 * spread
-    (effect,) = true_effects(truth).to_dicts()
+    (effect,) = true_effects(truth, people.reluctance.truth()).to_dicts()
     assert effect["messages"] == truth.height
-    assert effect["added_orders"] == rows["orders"].filter(pl.col("status") == "placed").height > 100
+    assert effect["orders_brought"] == rows["orders"].filter(pl.col("status") == "placed").height > 100
 
 
 def test_dead_mailboxes_bounce_and_do_nothing_else(answered: tuple[Answers, dict[str, pl.DataFrame]]) -> None:
@@ -125,27 +126,111 @@ def test_every_template_has_a_true_effect() -> None:
 
 
 def test_mailboxes_answer_each_message_once_in_whatever_order_it_came(tmp_path: Path) -> None:
+    heard: list[list[dict[str, pl.DataFrame]]] = []
     written: list[list[bytes]] = []
     for name, sequence in (("one", [0, 1, 2]), ("other", [2, 0, 1])):
         people = Answers(SHOP)
         lots = [to_everybody(people)[:40], to_everybody(people, at=MONDAY + timedelta(hours=5))[:40]]
         store = Store(tmp_path / name / "sandbox")
-        mailboxes = Mailboxes(people, tmp_path / name / "sandbox", tmp_path / name / "answers")
-        assert mailboxes.answer_new() is None
-        folders = []
+        mailboxes = Mailboxes(people, tmp_path / name / "sandbox")
+        assert mailboxes.answer_new() == {}
+        rows = []
         for lot in lots:
             for part in sequence:
                 store.append([arrival(message) for message in lot[part::3]])
-            folders.append(mailboxes.answer_new())
-        assert mailboxes.answer_new() is None
+            rows.append(mailboxes.answer_new())
+        assert mailboxes.answer_new() == {}
         store.close()
-        mailboxes.write_truth()
-        assert folders == [tmp_path / name / "answers" / "00001", tmp_path / name / "answers" / "00002"]
-        files = sorted((tmp_path / name / "answers").rglob("*.parquet"))
-        assert {"effects.parquet", "answers.parquet", "answers-00001.parquet"} <= {file.name for file in files}
+        heard.append(rows)
+        people.write_truth(tmp_path / name)
+        files = sorted((tmp_path / name / "truth").iterdir())
+        assert [file.name for file in files] == ["answers.parquet", "effects.parquet", "kept_away.parquet"]
         written.append([file.read_bytes() for file in files])
         assert people.truth().height == 80
     assert written[0] == written[1]
+    for one, other in zip(*heard, strict=True):
+        assert "events" in one
+        assert one.keys() == other.keys()
+        assert all(one[table].equals(other[table]) for table in one)
+
+
+def own_orders(people: Answers, at: datetime) -> pl.DataFrame:
+    """An order that each person would place of themselves at a time."""
+    number = len(people.people)
+    return pl.DataFrame(
+        {
+            "order_id": [f"own-{at:%d%H}-{person}" for person in range(number)],
+            "person": np.arange(number),
+            "ordered_at": np.full(number, microseconds(at)),
+        }
+    )
+
+
+@pytest.mark.parametrize(("template", "effect"), [("cart_incentive", 0.9), ("reengagement_goodbye", -0.6)])
+def test_people_buy_less_as_often_as_the_truth_expects(template: str, effect: float) -> None:
+    """Everybody meets a message that harms; one that helps is met with the contrary by those whom it puts off."""
+    people = Answers(SHOP, {template: effect})
+    people.answer(to_everybody(people, template))
+    orders = own_orders(people, MONDAY + timedelta(days=3))
+    kept = people.reluctance.kept_away(orders)
+    doubts = people.reluctance.truth()
+    assert sorted(doubts.filter(pl.col("was_kept_away"))["order_id"]) == sorted(kept)
+    expected, chances = float(doubts["chance"].sum()), doubts["chance"]
+    assert expected > 30
+    assert abs(len(kept) - expected) < 4 * float(np.sqrt((chances * (1 - chances)).sum()))
+    (told,) = true_effects(people.truth(), doubts).to_dicts()
+    brought = float(people.truth()["added_chance_to_buy"].sum())
+    assert told["expected_added_orders"] == pytest.approx(brought - expected)
+    assert told["orders_kept_away"] == len(kept)
+    assert (told["expected_added_orders"] > 0) == (effect > 0)
+    put_off = set(np.flatnonzero(people.people.traits.put_off).tolist())
+    those_kept = {int(order.rpartition("-")[2]) for order in kept}
+    assert (those_kept <= put_off) == (effect > 0)
+    # it wears off, and nobody is asked twice of one order
+    assert people.reluctance.kept_away(own_orders(people, MONDAY + timedelta(days=16))) == []
+
+
+def test_each_message_too_many_costs_orders_read_or_not() -> None:
+    people = Answers(SHOP, {})
+    for hour in range(8):
+        people.answer(to_everybody(people, at=MONDAY + timedelta(hours=hour)))
+    kept = people.reluctance.kept_away(own_orders(people, MONDAY + timedelta(days=3)))
+    assert 0.2 < len(kept) / SHOP.contacts < 0.9
+    rested = Answers(SHOP, {})
+    rested.answer(to_everybody(rested))
+    few = rested.reluctance.kept_away(own_orders(rested, MONDAY + timedelta(days=3)))
+    assert len(few) < len(kept) / 20
+
+
+def test_an_order_that_somebody_is_kept_from_never_lands_and_its_cart_is_left(tmp_path: Path) -> None:
+    shop = Shop(seed=5, contacts=300, start=datetime(2026, 3, 2), days=4)
+    asked: list[str] = []
+
+    def is_withheld(order_id: str) -> bool:
+        return int(order_id[-1], 16) % 2 == 1
+
+    def every_other(orders: pl.DataFrame) -> list[str]:
+        asked.extend(orders["order_id"])
+        return list(filter(is_withheld, orders["order_id"]))
+
+    for name, kept_away in (("all", None), ("fewer", every_other)):
+        life = Life(shop, tmp_path / name)
+        for _ in range(shop.days):
+            life.live(kept_away)
+    assert len(asked) == len(set(asked)) > 20
+    withheld = list(filter(is_withheld, asked))
+    for table, order_id in (
+        ("orders", pl.col("order_id")),
+        ("order_lines", pl.col("order_id")),
+        ("events", pl.col("properties").str.json_path_match("$.order_id")),
+        ("contacts", pl.lit(None, pl.String)),
+    ):
+        everything, fewer = (
+            pl.concat([pl.read_parquet(file) for file in sorted((tmp_path / name / table).glob("*.parquet"))])
+            for name in ("all", "fewer")
+        )
+        assert fewer.equals(everything.filter(~order_id.is_in(withheld).fill_null(value=False)))
+        assert (fewer.height < everything.height) == (table != "contacts")
 
 
 def arrival(message: Message) -> Arrival:

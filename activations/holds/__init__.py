@@ -1,0 +1,1 @@
+"""What the gate out holds back, and what a person decides about it."""
