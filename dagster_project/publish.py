@@ -50,10 +50,10 @@ def publish(connection: duckdb.DuckDBPyConnection, folder: Path, marts: Sequence
         _point_to(folder, generation)
         _sync(folder)
         _remove_old_generations(folder, generation)
-    except (OSError, duckdb.IOException) as error:
+    except (OSError, duckdb.Error) as error:
         raise HourbellError(
             f"The marts cannot be published to {folder}: {error}. Readers keep the copy that is there. "
-            "Make room or give rights; the next tick publishes again."
+            "Make room, give rights or mend the mart that it names; the next tick publishes again."
         ) from error
     return names
 

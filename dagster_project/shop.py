@@ -11,7 +11,7 @@ from dagster_project.landing.load import Loaded, load
 from data.contract import tables
 from data.importers.canonical import write_parquet
 from data.simulator import Shop, simulate
-from data.simulator.answers import Answers
+from data.simulator.answers import TRUE_EFFECTS, Answers
 from data.simulator.mailboxes import Mailboxes
 from data.simulator.simulate import Life
 
@@ -38,8 +38,9 @@ def land_shop(
 class AnsweringShop:
     """A simulated shop that lives day by day beside the ticks, and whose people answer to what the sandbox received."""
 
-    def __init__(self, shop: Shop, home: Home, folder: Path) -> None:
+    def __init__(self, shop: Shop, home: Home, folder: Path, effects: Mapping[str, float] = TRUE_EFFECTS) -> None:
         """Its files are written to `folder` and loaded from there; what was known before the period is loaded now.
+        `effects` are those of `Answers`.
 
         Raises HourbellError if the folder is not empty.
         """
@@ -47,7 +48,7 @@ class AnsweringShop:
         self._folder = folder
         self._shop = shop
         self._life = Life(shop, folder)
-        self.answers = Answers(shop, people=self._life.people)
+        self.answers = Answers(shop, effects, people=self._life.people)
         self._mailboxes = Mailboxes(self.answers, home.sandbox)
         self._lived_until = shop.start
         self._heard = 0

@@ -1,0 +1,40 @@
+"""A simulated shop that answers, run through the whole engine once for several tests."""
+
+from datetime import timedelta
+
+import duckdb
+import pytest
+from answered_shop import EFFECTS, HELD_OUT, SHOP, TICKS, AnsweredRun, holding_out
+from readers import reading, tell
+
+from dagster_project.demo import run_ticks
+from dagster_project.home import Home
+from dagster_project.publish import publish
+from dagster_project.replay import compile_tick
+from dagster_project.shop import AnsweringShop
+from dagster_project.windows import Window, split
+
+
+@pytest.fixture(scope="session")
+def answered_run(tmp_path_factory: pytest.TempPathFactory) -> AnsweredRun:
+    """20 ticks in which people answer, each published, with three readers on the copy all the while."""
+    root = tmp_path_factory.mktemp("answered")
+    home = Home(root / "home")
+    people = AnsweringShop(SHOP, home, root / "shop", effects=EFFECTS)
+    traits = people.answers.people.traits
+    traits.open_propensity[:] = 0.9
+    traits.unsubscribe_propensity[:] = 0.15
+    statements = holding_out(compile_tick(home), HELD_OUT)
+    ticks = 0
+
+    def publish_tick(connection: duckdb.DuckDBPyConnection, window: Window) -> None:
+        nonlocal ticks
+        publish(connection, home.published)
+        ticks += 1
+        tell(root / "readers", ticks)
+
+    with reading(home.published, root / "readers", pause=0.3) as heard:
+        windows = list(split(Window(SHOP.start, SHOP.end), timedelta(days=SHOP.days) / TICKS))
+        run_ticks(home, people, windows, statements=statements, after_tick=publish_tick)
+    people.close()
+    return AnsweredRun(home, root / "shop" / "truth", heard)

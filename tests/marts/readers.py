@@ -1,0 +1,106 @@
+"""Readers of the published copy, processes of their own that open it all the time; run as a program, one of them."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+
+SECONDS = 60
+
+
+@dataclass
+class Heard:
+    """What the readers have told, when they are done."""
+
+    reads: list[int] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    most_ticks_behind: int = 0
+
+
+def tell(folder: Path, ticks: int) -> None:
+    """Let readers know how many ticks have been published."""
+    unfinished = folder / "ticks.writing"
+    unfinished.write_text(str(ticks))
+    unfinished.replace(folder / "ticks")
+
+
+@contextmanager
+def reading(
+    published: Path, folder: Path, *, readers: int = 3, pause: float = 0.0, with_parquet: bool = True
+) -> Iterator[Heard]:
+    """Have readers open the copy of the marts until the block ends; what they heard is complete then.
+
+    They begin when there is a copy, and compare it with what was told in `folder`. `pause` is in seconds.
+    """
+    # a reader knows DuckDB and nothing else of us, as a BI tool does, and starts as quickly
+    from dagster_project.publish import FILE, PARQUET
+
+    folder.mkdir()
+    heard = Heard()
+    command = [sys.executable, __file__, str(published / FILE), str(folder), str(pause)]
+    command += [str(published / PARQUET)] if with_parquet else []
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(readers)]
+    try:
+        while len(list(folder.glob("ready-*"))) < readers:
+            assert all(process.poll() is None for process in processes)
+            time.sleep(0.02)
+        yield heard
+    finally:
+        (folder / "enough").touch()
+        said = [process.communicate(timeout=SECONDS)[0] for process in processes]
+    for report in map(json.loads, said):
+        heard.reads.append(report["reads"])
+        heard.errors += report["errors"]
+        heard.most_ticks_behind = max(heard.most_ticks_behind, report["most_ticks_behind"])
+
+
+def read_file(file: Path) -> int:
+    """Read all of every mart in the file; the number of its ticks."""
+    with duckdb.connect(str(file), read_only=True) as copy:
+        tables = copy.execute("select table_name from duckdb_tables() where schema_name = 'marts'").fetchall()
+        for (table,) in tables:
+            copy.execute(f"select count(*), bit_xor(hash(row_of)) from marts.{table} as row_of").fetchall()
+        ((ticks,),) = copy.execute("select count(*) from marts.ticks").fetchall()
+    return int(ticks)
+
+
+def read_parquet(folder: Path) -> int:
+    """The same from the Parquet files, all of them of one tick: where the link leads is asked once."""
+    folder = folder.resolve()
+    with duckdb.connect() as connection:
+        for path in sorted(folder.iterdir()):
+            connection.execute(f"select count(*), bit_xor(hash(row_of)) from '{path}' as row_of").fetchall()
+        ((ticks,),) = connection.execute(f"select count(*) from '{folder}/ticks.parquet'").fetchall()
+    return int(ticks)
+
+
+def read_on(file: Path, folder: Path, pause: float, parquet: Path | None) -> dict[str, object]:
+    """Read until there is `enough` in the folder, and say how often, with what errors, and how far behind."""
+    reads, errors, most = 0, [], 0
+    places = [(read_file, file), *([(read_parquet, parquet)] if parquet else [])]
+    (folder / f"ready-{os.getpid()}").touch()
+    while not (folder / "enough").exists():
+        told = folder / "ticks"
+        published = int(told.read_text()) if told.exists() else 0
+        if published:
+            for read, place in places:
+                try:
+                    most = max(most, published - read(place))
+                except (duckdb.Error, OSError) as error:
+                    errors.append(f"{read.__name__}: {error}")
+                reads += 1
+        time.sleep(pause if published else 0.01)
+    return {"reads": reads, "errors": errors, "most_ticks_behind": most}
+
+
+if __name__ == "__main__":
+    copy, told_in, seconds, *parquet_folder = sys.argv[1:]
+    told = read_on(Path(copy), Path(told_in), float(seconds), Path(parquet_folder[0]) if parquet_folder else None)
+    json.dump(told, sys.stdout)

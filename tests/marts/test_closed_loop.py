@@ -1,0 +1,216 @@
+"""The whole loop: the engine decides and delivers, people answer, and the marts tell what the simulator knows."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+import yaml
+from answered_shop import SHOP, TICKS, AnsweredRun
+from readers import reading, tell
+
+from dagster_project.publish import publish
+from dagster_project.transform import DBT, run_dbt
+from dagster_project.true_lift import true_lift
+from dagster_project.warehouse import open_warehouse
+
+MARTS = DBT / "models" / "marts"
+REGISTERED = yaml.safe_load((DBT / "dbt_project.yml").read_text())["vars"]["attribution_models"]
+START, DAY = SHOP.start, timedelta(days=1)
+
+
+@pytest.fixture
+def warehouse(answered_run: AnsweredRun) -> Iterator[duckdb.DuckDBPyConnection]:
+    with open_warehouse(answered_run.home, read_only=True) as connection:
+        yield connection
+
+
+def test_three_readers_through_twenty_ticks_meet_no_error_and_are_one_tick_behind_at_most(
+    answered_run: AnsweredRun,
+) -> None:
+    assert answered_run.heard.errors == []
+    assert answered_run.heard.most_ticks_behind <= 1
+    assert len(answered_run.heard.reads) == 3
+    assert min(answered_run.heard.reads) > TICKS
+
+
+LIFT = "select workflow, conversion_lift_low, conversion_lift_high, treated, held_out from"
+
+
+def test_the_intervals_hold_what_the_workflows_truly_added(
+    answered_run: AnsweredRun, warehouse: duckdb.DuckDBPyConnection
+) -> None:
+    truly = true_lift(warehouse, answered_run.truth)
+    found = {row[0]: row[1:] for row in warehouse.execute(f"{LIFT} marts.holdout_lift").fetchall()}
+    for workflow, (low, high, treated, held_out) in found.items():
+        assert low <= truly[workflow] <= high, (workflow, low, truly[workflow], high)
+        assert 0.6 < treated / held_out < 1.7
+    assert truly["abandoned_cart"] > 0.15
+    assert found["abandoned_cart"][0] > 0
+    assert truly["post_purchase"] < -0.02
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        # who is held out counts as treated, and the other way round
+        ("""("assignment" = 'treated')""", """("assignment" in ('treated', 'holdout'))"""),
+        ("""("assignment" = 'holdout')""", """("assignment" in ('treated', 'holdout'))"""),
+    ],
+)
+def test_counting_people_on_the_wrong_side_is_caught(
+    answered_run: AnsweredRun, warehouse: duckdb.DuckDBPyConnection, right: str, wrong: str
+) -> None:
+    ((view,),) = warehouse.execute("select sql from duckdb_views() where view_name = 'holdout_lift'").fetchall()
+    assert right in view
+    body = view.partition(" AS ")[2].strip().rstrip(";").replace(right, wrong)
+    ((_, low, high, *_),) = warehouse.execute(f"{LIFT} ({body}) where workflow = 'abandoned_cart'").fetchall()
+    assert not low <= true_lift(warehouse, answered_run.truth)["abandoned_cart"] <= high
+
+
+def test_what_the_first_day_met_with_is_what_the_simulator_knows(
+    answered_run: AnsweredRun, warehouse: duckdb.DuckDBPyConnection
+) -> None:
+    """Messages of the first day, and what came of them within the second: known by now, however late it landed."""
+    truth = pl.read_parquet(answered_run.truth / "answers.parquet").with_columns(
+        action_id=pl.col("message_id").str.extract(r"^<(\d+)\.").cast(pl.Int64)
+    )
+    early = truth.filter(pl.col("received_at") < START + DAY)
+    for kind, column in (("opened", "opened_at"), ("clicked", "clicked_at"), ("unsubscribed", "unsubscribed_at")):
+        expected = early.filter(pl.col(column) < START + 2 * DAY)["action_id"]
+        found = warehouse.execute(
+            "select action_id from marts.message_engagement where kind = ? and occurred_at < ? "
+            "and list_contains(?::bigint[], action_id)",
+            [kind, START + 2 * DAY, early["action_id"].to_list()],
+        ).fetchall()
+        assert sorted(action for (action,) in found) == sorted(expected)
+        assert len(expected) > 3 or kind == "unsubscribed"
+    performance = "select sum(opened), sum(unsubscribed), sum(bounced) from marts.workflow_performance"
+    assert all(warehouse.execute(performance).fetchall()[0])
+
+
+def test_who_unsubscribes_gets_nothing_more_of_that_topic_from_the_next_tick_on(
+    answered_run: AnsweredRun, warehouse: duckdb.DuckDBPyConnection
+) -> None:
+    """An opt-out is known in the tick in which it happens, or is reported; not when the day's reports come."""
+    left = (
+        pl.read_parquet(answered_run.truth / "answers.parquet")
+        .filter(pl.col("unsubscribed_at").is_not_null())
+        .with_columns(action_id=pl.col("message_id").str.extract(r"^<(\d+)\.").cast(pl.Int64))
+        .select("action_id", "unsubscribed_at")
+    )
+    warehouse.register("left_truth", left.to_arrow())
+    heard = warehouse.execute(
+        """
+        select sent.contact_id, sent.topic, left_truth.unsubscribed_at, min(statements.effective_at) as heard_at
+        from left_truth
+        inner join decisions.decisions as sent on left_truth.action_id = sent.action_id and sent.outcome = 'send'
+        inner join contacts.consent_statements as statements
+            on
+                sent.contact_id = statements.contact_id
+                and statements.topic = sent.topic
+                and statements.status = 'withdrawn'
+                and statements.occurred_at = left_truth.unsubscribed_at
+        group by all
+        """
+    )
+    rows = heard.fetchall()
+    assert len(rows) > 5
+    prompt = [at for *_, happened, at in rows if (at - happened).total_seconds() <= 6 * 3600]
+    assert len(prompt) > 0.75 * len(rows)
+    for contact_id, topic, _, heard_at in rows:
+        ((after,),) = warehouse.execute(
+            """
+            select count(*)
+            from decisions.decisions
+            where
+                contact_id = $contact_id and topic = $topic and outcome = 'send' and kind = 'send'
+                and tick_end - interval '6 hours' >= $heard_at
+                and not exists (
+                    select 1 from contacts.consent_statements as again
+                    where
+                        again.contact_id = $contact_id and again.topic = $topic and again.status = 'granted'
+                        and again.effective_at >= $heard_at
+                )
+            """,
+            {"contact_id": contact_id, "topic": topic, "heard_at": heard_at},
+        ).fetchall()
+        assert after == 0
+
+
+def test_each_model_of_attribution_gives_each_order_its_credit_once(warehouse: duckdb.DuckDBPyConnection) -> None:
+    found = warehouse.execute(
+        """
+        select attribution_model, sum(share), sum(attributed_revenue), count(distinct conversion_id), count(*)
+        from marts.attributed_conversions
+        group by attribution_model
+        """
+    ).fetchall()
+    credit = {model: rest for model, *rest in found}
+    assert set(credit) == set(REGISTERED) == {"last_touch", "first_touch", "linear"}
+    ((conversions, touches),) = warehouse.execute(
+        "select count(distinct conversion_id), count(*) from marts.conversion_touchpoints"
+    ).fetchall()
+    assert touches > conversions > 50
+    for model, (shares, revenue, orders, rows) in credit.items():
+        assert shares == pytest.approx(conversions)
+        assert float(revenue) == pytest.approx(float(credit["last_touch"][1]), abs=0.01 * touches)
+        assert (orders, rows) == (conversions, touches if model == "linear" else conversions)
+    first_and_last = warehouse.execute(
+        "select count(*) from marts.first_touch inner join marts.last_touch using (conversion_id, action_id)"
+    ).fetchall()
+    assert first_and_last < [(conversions,)]
+
+
+def test_a_model_of_attribution_is_named_in_its_file_and_the_registry_alone() -> None:
+    for model in REGISTERED:
+        naming = {path.stem for path in MARTS.rglob("*.sql") if model in path.read_text()}
+        assert naming <= {model}
+        assert (MARTS / "attribution" / f"{model}.sql").exists()
+
+
+def test_the_tests_of_the_marts_hold(answered_run: AnsweredRun) -> None:
+    results = run_dbt(answered_run.home, ["test", "--select", "path:models/marts"]).results
+    assert len(results) > 70
+    assert [str(test.node.name) for test in results if test.status not in ("pass", "success")] == []
+
+
+@pytest.fixture
+def small_warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
+        connection.execute("create schema marts")
+        connection.execute("create table marts.ticks (tick_end timestamp)")
+        connection.execute("create table marts.many as select hash(range) % 1000000007 as number from range(300000)")
+        yield connection
+
+
+def publish_ticks(connection: duckdb.DuckDBPyConnection, published: Path, folder: Path) -> None:
+    for tick in range(1, TICKS + 1):
+        connection.execute("insert into marts.ticks values (now()::timestamp)")
+        connection.execute("update marts.many set number = number * 7 % 1000003")
+        publish(connection, published, ("ticks", "many"))
+        tell(folder, tick)
+
+
+def test_the_readers_see_a_copy_that_is_written_in_place(
+    small_warehouse: duckdb.DuckDBPyConnection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with reading(tmp_path / "whole", tmp_path / "readers of whole", with_parquet=False) as heard:
+        publish_ticks(small_warehouse, tmp_path / "whole", tmp_path / "readers of whole")
+    assert (heard.errors, heard.most_ticks_behind <= 1) == ([], True)
+
+    rename = Path.replace
+
+    def overwrite(source: Path, target: Path) -> Path:
+        if source.name != "hourbell.duckdb.unfinished":
+            return rename(source, target)
+        target.write_bytes(source.read_bytes())
+        return target
+
+    small_warehouse.execute("delete from marts.ticks")
+    monkeypatch.setattr(Path, "replace", overwrite)
+    with reading(tmp_path / "torn", tmp_path / "readers of torn", with_parquet=False) as heard:
+        publish_ticks(small_warehouse, tmp_path / "torn", tmp_path / "readers of torn")
+    assert heard.errors
