@@ -11,7 +11,7 @@ from dagster_project.outbox import write_outbox
 from dagster_project.tick import KNOWLEDGE, OUTCOME, WORKFLOWS, history_before, prepare_warehouse
 from dagster_project.transform import run_dbt, run_models, scope_of
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import Window
+from dagster_project.windows import OUTBOX, Window, record_completed
 
 # bytes of a warehouse whose ticks take less time than threads take to start
 SMALL = 256 * 2**20
@@ -84,14 +84,7 @@ def replay_tick(connection: duckdb.DuckDBPyConnection, statements: Iterable[Stat
                 except duckdb.Error as error:
                     raise HourbellError(f"{statement.model} failed in the tick {window}: {error}") from error
         for scope in scopes:
-            connection.execute(
-                "delete from engine.windows where scope = $scope and tick_end > $start and tick_end <= $end",
-                {"scope": scope, "start": window.start, "end": window.end},
-            )
-            connection.execute(
-                "insert into engine.windows values ($scope, $start, $end, true)",
-                {"scope": scope, "start": window.start, "end": window.end},
-            )
+            record_completed(connection, scope, window)
     except BaseException:
         connection.execute("rollback")
         raise
@@ -123,6 +116,7 @@ def replay(
             replay_tick(connection, statements, window)
             if with_outbox:
                 write_outbox(connection, home.outbox, window.end)
+            record_completed(connection, OUTBOX, window)
             if after_tick is not None:
                 after_tick(connection, window)
             count += 1

@@ -16,7 +16,15 @@ from dagster_project.landing.ingest import Ingested, create_raw_tables, land_all
 from dagster_project.publish import publish
 from dagster_project.transform import ModelRun, manifest, run_dbt, run_models, scope_of
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import DECISIONS, Window, last_completed
+from dagster_project.windows import (
+    DECISIONS,
+    OUTBOX,
+    Window,
+    forget_completed,
+    last_completed,
+    record_completed,
+    without_outbox,
+)
 
 CONTACTS = "contacts"
 KNOWLEDGE = ("path:models/staging", "path:models/contacts", "path:models/segments", "path:models/eligibility")
@@ -114,14 +122,10 @@ def catching_up_scopes() -> set[str]:
     }
 
 
-def decide(
-    home: Home, window: Window, callbacks: Sequence[Callable[[EventMsg], None]] = ()
-) -> tuple[list[ModelRun], dict[str, int]]:
-    """Run the models of a tick, write its outbox and publish its marts.
-
-    Returns how each model fared and the actions by channel.
-    """
+def decide(home: Home, window: Window, callbacks: Sequence[Callable[[EventMsg], None]] = ()) -> list[ModelRun]:
+    """Run the models of a tick; returns how each of them fared. The caller holds the lock."""
     with open_warehouse(home) as connection:
+        forget_completed(connection, OUTBOX, window)
         history = history_before(connection, window)
         late = {} if last_completed(connection) is None else behind(connection, window)
 
@@ -145,14 +149,38 @@ def decide(
         # a workflow broke: the others' messages are decided without it
         decided = run_models(home, OUTCOME, window, callbacks=callbacks)
     _must_succeed([model for model in decided if model.scope == DECISIONS], "the decisions")
+    return moved + decided
+
+
+def send_off(home: Home) -> dict[Window, dict[str, int]]:
+    """Write the outbox of every tick that was decided and has none: the last one, and those that were killed there.
+
+    Returns their actions by channel. The caller holds the lock.
+    """
+    left = {}
     with open_warehouse(home) as connection:
-        actions = leave(connection, home, window)
+        for window in without_outbox(connection):
+            left[window] = leave(connection, home, window)
+            record_completed(connection, OUTBOX, window)
+    return left
+
+
+def finish_interrupted(home: Home) -> list[Window]:
+    """Send off and publish what killed ticks had decided; returns their windows. The caller holds the lock."""
+    finished = list(send_off(home))
+    if finished:
+        log.warning("Interrupted before their outbox was complete, and finished now: %s", "; ".join(map(str, finished)))
+        publish_marts(home)
+    return finished
+
+
+def publish_marts(home: Home) -> None:
+    """Publish the marts; where they cannot be, what was decided is to be delivered all the same."""
+    with open_warehouse(home) as connection:
         try:
             publish(connection, home.published)
         except HourbellError as error:
-            # what was decided is to be delivered all the same
             log.error("%s", error)
-    return moved + decided, actions
 
 
 def run_tick(home: Home, window: Window, callbacks: Sequence[Callable[[EventMsg], None]] = ()) -> Tick:
@@ -160,7 +188,9 @@ def run_tick(home: Home, window: Window, callbacks: Sequence[Callable[[EventMsg]
     started = time.monotonic()
     prepare_warehouse(home)
     landed = land(home, window)
-    models, actions = decide(home, window, callbacks)
+    models = decide(home, window, callbacks)
+    actions = send_off(home).get(window, {})
+    publish_marts(home)
     return Tick(window, landed, models, actions, time.monotonic() - started)
 
 

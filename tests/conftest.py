@@ -11,6 +11,7 @@ import pytest
 from activations.holds.approvals import approve
 from dagster_project.home import Home
 from dagster_project.registry import registered_workflows
+from dagster_project.replay import Statement, compile_tick
 from dagster_project.shop import land_shop
 from dagster_project.tick import prepare_warehouse
 from data.simulator import Shop
@@ -43,6 +44,14 @@ def landed_shop(tmp_path_factory: pytest.TempPathFactory) -> Home:
     for workflow in registered_workflows():
         approve(home.outbox, workflow, by="the tests", at=SMALL_SHOP.start)
     return home
+
+
+@pytest.fixture(scope="session")
+def compiled(landed_shop: Home, tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, list[Statement]]:
+    """The small shop with every table there, still empty, and the statements of a tick. Copy it; do not change it."""
+    home = Home(tmp_path_factory.mktemp("compiled") / "home")
+    shutil.copytree(landed_shop.root, home.root)
+    return home, compile_tick(home)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from dagster_project.command.holds import tell_holds
 from dagster_project.command.show import console, progress, table
 from dagster_project.home import Home
 from dagster_project.lock import tick_lock
-from dagster_project.tick import Tick, run_tick
+from dagster_project.tick import Tick, finish_interrupted, run_tick
 from dagster_project.tick_run import due_window
 from dagster_project.warehouse import open_warehouse
 from dagster_project.windows import Window, last_completed, parse_size, parse_time, split
@@ -32,18 +32,20 @@ def tick(
     Example: hourbell tick --from 2026-03-01 --to 2026-03-02 --size 1h
     """
     home = Home.from_environment().prepare()
-    windows = _windows(home, from_time, to_time, size)
-    if not windows:
-        console.print("Nothing is due yet: everything up to the last full hour has been decided.")
-        return
     done: list[Tick] = []
     with tick_lock(home), progress() as bar:
+        for interrupted in finish_interrupted(home):
+            console.print(f"The tick {interrupted} was interrupted; it is complete now.")
+        windows = _windows(home, from_time, to_time, size)
         task = bar.add_task("Ticks", total=len(windows))
         for window in windows:
             bar.update(task, description=f"Tick {window}")
             done.append(run_tick(home, window))
             bar.advance(task)
-    _report(done)
+    if done:
+        _report(done)
+    else:
+        console.print("Nothing is due yet: everything up to the last full hour has been decided.")
     tell_holds(home)
     broken = sorted({scope for one in done for scope in one.broken})
     if deliver:

@@ -11,11 +11,11 @@ from activations.holds.hold import standing_holds
 from activations.profile import open_profile
 from dagster_project.deliver import deliver_outbox
 from dagster_project.freshness import HOURLY
-from dagster_project.gate_out.leave import leave
 from dagster_project.home import Home
+from dagster_project.lock import tick_lock
 from dagster_project.outbox import outbox_folder
+from dagster_project.tick import send_off
 from dagster_project.tick_run import window_of
-from dagster_project.warehouse import open_warehouse
 
 CHECK = "gate_out"
 OWNERS = ["engine@shop.example"]
@@ -49,8 +49,8 @@ def outbox_files(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeRe
     """Write the tick's decisions as files, so that delivery need not open the warehouse; what fails is held."""
     home = Home.from_environment()
     window = window_of(context)
-    with open_warehouse(home) as connection:
-        counts = leave(connection, home, window)
+    with tick_lock(home):
+        counts = send_off(home).get(window, {})
     holds = [hold for hold in standing_holds(home.outbox, TEMPLATES) if hold.about.tick_end == window.end]
     for channel in CHANNELS:
         held = {hold.about.workflow: hold for hold in holds if channel in hold.about.channels}

@@ -9,13 +9,14 @@ from dagster_project.defs.checks import data_tests
 from dagster_project.defs.delivery import delivered, outbox_files
 from dagster_project.defs.landing import landed
 from dagster_project.defs.models import models
+from dagster_project.defs.publishing import published
 from dagster_project.home import Home
 from dagster_project.tick_run import due_window, window_tags
 
 tick = dg.define_asset_job(
     "tick",
     # the tests of the whole warehouse are a job of their own
-    selection=dg.AssetSelection.assets(landed, models, outbox_files, delivered).without_checks()
+    selection=dg.AssetSelection.assets(landed, models, outbox_files, delivered, published).without_checks()
     | dg.AssetSelection.checks_for_assets(landed, outbox_files),
     description="One tick: what has landed becomes known, workflows move on, decisions are made and delivered.",
     # a process for each step would import everything again each time

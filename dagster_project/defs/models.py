@@ -32,14 +32,13 @@ TRANSLATOR = Translator(DagsterDbtTranslatorSettings(enable_asset_checks=False))
     retry_policy=dg.RetryPolicy(max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL),
 )
 def models(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
-    """Run a tick's models and write its outbox. A workflow that breaks is left out, and does not stop the others."""
+    """Run a tick's models. A workflow that breaks is left out, and does not stop the others."""
     home = Home.from_environment()
     window = window_of(context)
     with tick_lock(home):
         prepare_warehouse(home)
-        runs, actions = decide(home, window)
+        runs = decide(home, window)
         rows = row_counts(home)
-    context.log.info(f"Outbox of {window}: {actions or 'empty'}")
     for run in runs:
         if run.succeeded:
             yield _materialization(run, rows, str(window))

@@ -8,6 +8,7 @@ import dagster as dg
 import pytest
 
 from dagster_project.home import Home
+from dagster_project.publish import published_marts
 from dagster_project.tick_run import window_tags
 from dagster_project.windows import Window
 
@@ -59,10 +60,17 @@ def test_what_a_tick_makes_is_expected_every_hour_and_tried_again(definitions: d
         for key in graph.get_all_asset_keys()
         if graph.get(key).is_materializable and not sources & {key.path[0], graph.get(key).group_name}
     ]
-    assert {node.group_name for node in made} >= {"marts", "decisions", "outbox", "delivery", "abandoned_cart"}
+    assert {node.group_name for node in made} >= {
+        "marts",
+        "decisions",
+        "outbox",
+        "delivery",
+        "published",
+        "abandoned_cart",
+    }
     assert [node.key.to_user_string() for node in made if node.freshness_policy is None] == []
     policies = {op.name: op.retry_policy for op in definitions.resolve_job_def("tick").graph.node_defs}
-    assert policies.keys() == {"landed", "models", "outbox_files", "delivered"}
+    assert policies.keys() == {"landed", "models", "outbox_files", "delivered", "published__marts"}
     assert None not in policies.values()
 
 
@@ -72,15 +80,25 @@ def test_the_tick_job_runs_end_to_end(
     monkeypatch.setenv("HOURBELL_HOME", str(home.root))
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     window = Window(datetime(2026, 3, 2), datetime(2026, 3, 3))
+    # nobody has released this one
+    (home.outbox / "approved" / "abandoned_cart.json").unlink()
     job = definitions.resolve_job_def("tick")
     with dg.DagsterInstance.ephemeral() as instance:
         result = job.execute_in_process(instance=instance, tags=window_tags(window))
         assert result.success
+        held = [
+            check
+            for check in result.get_asset_check_evaluations()
+            if check.check_name == "gate_out" and not check.passed
+        ]
         counts = {
-            event.asset_key.path[-1]: event.step_materialization_data.materialization.metadata
+            event.asset_key.to_user_string(): event.step_materialization_data.materialization.metadata
             for event in result.get_asset_materialization_events()
         }
-    assert counts["events"]
-    assert counts["abandoned_cart__reminder"]["dagster/row_count"].value > 0
-    assert counts["email"]
+    assert counts["raw/events"]
+    assert counts["workflows/abandoned_cart__reminder"]["dagster/row_count"].value > 0
+    assert [check.asset_key.path for check in held] == [["outbox", "email"]]
+    assert "first activation" in held[0].metadata["abandoned_cart"].value
+    assert 0 < counts["outbox/email"]["held"].value < counts["outbox/email"]["actions"].value
+    assert counts["published/marts"]["marts"].value == len(published_marts())
     assert os.environ["HOURBELL_HOME"] == str(home.root)

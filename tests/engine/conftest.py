@@ -8,7 +8,7 @@ from engine_world import SHOP_SPAN, Engine, run_ticks
 from workflow_history import DAYS, START, Life, take_in
 
 from dagster_project.home import Home
-from dagster_project.replay import compile_tick
+from dagster_project.replay import Statement
 from dagster_project.tick import history_before, land
 from dagster_project.warehouse import open_warehouse
 from dagster_project.windows import Window
@@ -24,11 +24,13 @@ def shop_home(landed_shop: Home, tmp_path_factory: pytest.TempPathFactory) -> Ho
 
 
 @pytest.fixture(scope="session")
-def shop(shop_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    """The same, with the statements of a tick. Copy it."""
-    root = tmp_path_factory.mktemp("shop")
-    shutil.copytree(shop_home.root, root, dirs_exist_ok=True)
-    return Engine(Home(root), compile_tick(Home(root)))
+def shop(compiled: tuple[Home, list[Statement]], tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    """The same, with every table there and the statements of a tick. Copy it."""
+    empty, statements = compiled
+    home = Home(tmp_path_factory.mktemp("engine") / "home")
+    shutil.copytree(empty.root, home.root)
+    land(home, SHOP_SPAN)
+    return Engine(home, statements)
 
 
 @pytest.fixture(scope="session")

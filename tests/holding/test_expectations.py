@@ -54,6 +54,7 @@ def leaving(number: int, **changes: Any) -> Row:
             "entries": 1,
             "is_out_of_order": False,
             "is_sent_before": False,
+            "is_out_of_window": False,
         },
     }
     seen = {**row["seen"], **changes.pop("seen", {})}
@@ -114,6 +115,7 @@ FAULTS: Mapping[str, Row] = {
     "has left the workflow": {"seen": {"exit_reason": "converted"}},
     "held out, or never reached the step": {"seen": {"assignment": "holdout"}},
     "at two places of the workflow at once": {"seen": {"repeated_steps": 1}},
+    "reached its step outside of the tick": {"seen": {"is_out_of_window": True}},
 }
 MORE = [
     ("sent by an earlier tick already, or not looked at a second time", {"unseen": True}),
@@ -124,6 +126,7 @@ MORE = [
     ("held out, or never reached the step", {"seen": {"assignment": None}}),
     ("at two places of the workflow at once", {"seen": {"entries": 2}}),
     ("at two places of the workflow at once", {"seen": {"is_out_of_order": True}}),
+    ("reached its step outside of the tick", {"seen": {"is_out_of_window": None}}),
     ("a template that is not there", {"template": None}),
     ("a template that is not there", {"template": "layout"}),
 ]

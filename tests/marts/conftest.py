@@ -1,5 +1,6 @@
 """A simulated shop that answers, run through the whole engine once for several tests."""
 
+import shutil
 from datetime import timedelta
 
 import duckdb
@@ -10,21 +11,23 @@ from readers import reading, tell
 from dagster_project.demo import run_ticks
 from dagster_project.home import Home
 from dagster_project.publish import publish
-from dagster_project.replay import compile_tick
+from dagster_project.replay import Statement
 from dagster_project.shop import AnsweringShop
 from dagster_project.windows import Window, split
 
 
 @pytest.fixture(scope="session")
-def answered_run(tmp_path_factory: pytest.TempPathFactory) -> AnsweredRun:
+def answered_run(compiled: tuple[Home, list[Statement]], tmp_path_factory: pytest.TempPathFactory) -> AnsweredRun:
     """20 ticks in which people answer, each published, with three readers on the copy all the while."""
     root = tmp_path_factory.mktemp("answered")
-    home = Home(root / "home")
+    empty, known = compiled
+    home = Home(root / "home").prepare()
+    shutil.copyfile(empty.warehouse, home.warehouse)
     people = AnsweringShop(SHOP, home, root / "shop", effects=EFFECTS)
     traits = people.answers.people.traits
     traits.open_propensity[:] = 0.9
     traits.unsubscribe_propensity[:] = 0.15
-    statements = holding_out(compile_tick(home), HELD_OUT)
+    statements = holding_out(known, HELD_OUT)
     ticks = 0
 
     def publish_tick(connection: duckdb.DuckDBPyConnection, window: Window) -> None:

@@ -130,14 +130,26 @@ places as (
     group by enrollment_id
 ),
 
-sent_before as (
-    select action_id
+decided_before as (
+    select
+        action_id,
+        bool_or(outcome = 'send') as is_sent,
+        bool_or(outcome = 'deferred') as is_deferred
     from {{ ref('decisions') }}
     where
-        outcome = 'send'
-        and tick_end < {{ tick_end() }}
+        tick_end < {{ tick_end() }}
         and tick_end > {{ tick_start() }} - interval '{{ var("longest_stay") }}'
         and action_id in (select action_id from leaving)
+    group by action_id
+),
+
+workflow_windows as (
+    select
+        scope as workflow,
+        min(tick_start) as window_start
+    from {{ source('engine', 'windows') }}
+    where succeeded and tick_end = {{ tick_end() }}
+    group by scope
 )
 
 select
@@ -155,7 +167,10 @@ select
     coalesce(places.repeated_steps, 0) as repeated_steps,
     coalesce(places.entries, 0) as entries,
     coalesce(places.is_out_of_order, false) as is_out_of_order,
-    leaving.action_id in (select action_id from sent_before) as is_sent_before
+    coalesce(decided_before.is_sent, false) as is_sent_before,
+    -- what was put off arrived in an earlier tick; all else in the window that its workflow ran over
+    path.reached_at >= {{ tick_end() }}
+    or (path.reached_at < workflow_windows.window_start and not coalesce(decided_before.is_deferred, false)) as is_out_of_window
 from leaving
 left join {{ ref('channels') }} as channels on leaving.channel = channels.channel
 left join {{ ref('topics') }} as topics on leaving.topic = topics.topic
@@ -165,3 +180,5 @@ left join refusals on leaving.action_id = refusals.action_id
 left join exited on leaving.enrollment_id = exited.enrollment_id
 left join places on leaving.enrollment_id = places.enrollment_id
 left join path on leaving.enrollment_id = path.enrollment_id and leaving.step = path.step
+left join decided_before on leaving.action_id = decided_before.action_id
+left join workflow_windows on leaving.workflow = workflow_windows.workflow
