@@ -114,7 +114,7 @@ def _decided(warehouse: duckdb.DuckDBPyConnection, title: str) -> None:
 def _answered(warehouse: duckdb.DuckDBPyConnection) -> None:
     table(
         "What people did",
-        ["workflow", "sent", "delivered", "opened", "clicked", "bought", "unsubscribed", "complained", "bounced"],
+        ["workflow", "sent", "deliv-\nered", "opened", "clicked", "bought", "unsub-\nscribed", "com-\nplained", "bounced"],
         warehouse.execute(ANSWERED).fetchall(),
         caption="opened: by people, not by mailboxes of themselves. bought: reached the workflow's goal.",
     )
@@ -124,7 +124,7 @@ def _added(warehouse: duckdb.DuckDBPyConnection, truly: dict[str, float]) -> Non
     rows = warehouse.execute(ADDED).fetchall()
     table(
         "What it added against the holdout, in % of people",
-        ["workflow", "treated", "held out", "of treated", "of held out", "lift", "from", "to", "truly"],
+        ["workflow", "treated", "held\nout", "of\ntreated", "of held\nout", "lift", "from", "to", "truly"],
         [(*row, 100 * truly[row[0]] if truly.get(row[0]) is not None else None) for row in rows],
         caption="from, to: the 95 % interval. truly: what the messages brought about, which only the simulator knows.",
     )

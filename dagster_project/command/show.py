@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -32,10 +33,19 @@ def progress() -> Progress:
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, caption: str | None = None) -> None:
     """Print a table; numbers stand on the right."""
     body = [list(row) for row in rows]
-    grid = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
+    # eighty columns hold nine of ours
+    grid = Table(
+        title=title,
+        title_justify="left",
+        caption=caption,
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        collapse_padding=True,
+        pad_edge=False,
+    )
     for place, column in enumerate(columns):
         numeric = bool(body) and all(isinstance(row[place], int | float) or row[place] is None for row in body)
-        grid.add_column(column, justify="right" if numeric else "left")
+        grid.add_column(column, justify="right" if numeric else "left", no_wrap=place == 0)
     for row in body:
         grid.add_row(*(_text(value) for value in row))
     console.print(grid)
