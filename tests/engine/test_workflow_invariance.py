@@ -11,7 +11,6 @@ from workflow_history import DAYS, START
 
 from dagster_project.home import Home
 from dagster_project.replay import Statement, replay
-from dagster_project.transform import run_dbt
 from dagster_project.warehouse import open_warehouse
 from dagster_project.windows import HOUR, Window, split
 
@@ -57,9 +56,6 @@ def test_the_simulated_shop_end_to_end_in_ticks_of_1_7_and_24_hours(shop: Engine
         assert connection.execute(
             "select count(*) > 0 from contacts.events where effective_at > occurred_at + interval '1 hour'"
         ).fetchall() == [(True,)]
-    tests = run_dbt(home, ["test", "--select", "test_type:singular", "path:models/workflows,test_type:data"])
-    assert len(tests.results) > 150
-    assert [str(test.node.name) for test in tests.results if test.status not in ("pass", "success")] == []
 
 
 def test_every_step_of_all_workflows_over_five_weeks(dense_life: Engine, tmp_path: Path) -> None:
