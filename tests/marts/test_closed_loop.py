@@ -1,6 +1,7 @@
 """The whole loop: the engine decides and delivers, people answer, and the marts tell what the simulator knows."""
 
 import shutil
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -278,7 +279,13 @@ def test_the_readers_see_a_copy_that_is_written_in_place(
     def overwrite(source: Path, target: Path) -> Path:
         if source.name != "hourbell.duckdb.unfinished":
             return rename(source, target)
-        target.write_bytes(source.read_bytes())
+        content = source.read_bytes()
+        with target.open("wb") as file:
+            file.write(content[: len(content) // 2])
+            file.flush()
+            # long enough for somebody to open it, however busy the machine is
+            time.sleep(0.1)
+            file.write(content[len(content) // 2 :])
         return target
 
     small_warehouse.execute("delete from marts.ticks")
