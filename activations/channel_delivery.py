@@ -362,6 +362,6 @@ def _plain(reason: str | None, claim: Claim) -> str | None:
 
 
 def _without(address: str | None, text: str | None) -> str | None:
-    if not text or not address or len(address) < _SHORTEST_ADDRESS:
+    if not text or not address or len(address) < _SHORTEST_ADDRESS or address.casefold() not in text.casefold():
         return text
     return re.sub(re.escape(address), "…", text, flags=re.IGNORECASE)

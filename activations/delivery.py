@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
+import uvloop
+
 from activations.account import DeliveryAccount, Progress, Tally
 from activations.channel_delivery import ChannelDelivery
 from activations.channels.face import Channel, Setting
@@ -67,7 +69,8 @@ def deliver(
         holds = holds_of(outbox, templates)
         files = [*outbox_files(outbox), *(file for hold in holds if hold.standing == "released" for file in hold.files)]
         problems = settle_holds(holds, journal, now=setting.now(), tally=tally)
-        problems += asyncio.run(_deliver(files, journal, setting, channels, patience, tally))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            problems += runner.run(_deliver(files, journal, setting, channels, patience, tally))
         note_settled(holds, journal)
         written = write_outcomes(journal, spool)
     if land is not None:

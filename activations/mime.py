@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.header import Header
 from email.utils import format_datetime, formataddr
+from functools import lru_cache
 
 _LINE_LIMIT = 76
 
@@ -37,11 +38,13 @@ def one_line(text: str) -> str:
     return line
 
 
+@lru_cache(maxsize=1_000)
 def mailbox(name: str, address: str) -> str:
     """A display name with its address, as From has it."""
     return formataddr((one_line(name), address))
 
 
+@lru_cache(maxsize=1_000)
 def date(moment: datetime) -> str:
     """A naive UTC timestamp, as Date has it."""
     return format_datetime(moment.replace(tzinfo=UTC))

@@ -17,6 +17,7 @@ from babel.numbers import format_currency
 from liquid import BoundTemplate, Environment
 from liquid.exceptions import FilterArgumentError, LiquidError, UndefinedError
 from liquid.undefined import FalsyStrictUndefined, is_undefined
+from markupsafe import escape
 
 from activations.channels.face import UnsendableError
 from activations.errors import HourbellError
@@ -27,6 +28,8 @@ LAYOUT = "layout"
 SUBJECT, PREHEADER, HTML, TEXT = "subject.liquid", "preheader.liquid", "body.html.liquid", "body.txt.liquid"
 _SUBJECT_LIMIT = 300
 _CONTENT = "{{ content }}"
+_SHOP_FIELD = re.compile(r"\{\{ *shop\.(\w+) *\}\}")
+_MARKS_OF_LIQUID = ("{", "}")
 _OF_THE_LAYOUT = frozenset({"subject", "preheader"})
 _UNDEFINED = re.compile(r"^'?([\w.\[\]'\"-]+?)'? is undefined$")
 
@@ -162,7 +165,19 @@ class Templates:
         source = path.read_text(encoding="utf-8").strip()
         # by itself first, so that what is left open in it cannot swallow the layout
         environment.from_string(source, name=path.name, path=path)
-        return environment.from_string(layout.replace(_CONTENT, source), name=path.name, path=path)
+        whole = self._with_shop(layout.replace(_CONTENT, source), escaped=bool(environment.autoescape))
+        return environment.from_string(whole, name=path.name, path=path)
+
+    def _with_shop(self, source: str, *, escaped: bool) -> str:
+        """The source with what it says of the shop written in: that is the same in every message."""
+
+        def written(match: re.Match[str]) -> str:
+            value = self._shop_fields.get(match[1])
+            if not value or not value.strip() or any(mark in value for mark in _MARKS_OF_LIQUID):
+                return match[0]
+            return str(escape(value)) if escaped else value
+
+        return _SHOP_FIELD.sub(written, source)
 
     def _read_layout(self, environment: Environment, name: str) -> str:
         path = self.folder / LAYOUT / name
