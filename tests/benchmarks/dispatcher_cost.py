@@ -1,0 +1,156 @@
+"""What it costs that nothing is sent twice and nothing is forgotten: the deliverer beside the bare clients below it.
+
+    python tests/benchmarks/dispatcher_cost.py --actions 20000
+
+Webhooks beside bare `aiohttp` (single calls, and batches of actions in one call), e-mails beside `aiosmtplib`, all in
+one run and into the same sinks. The bare clients render and sign the same messages; they keep no journal and no receipts.
+"""
+
+import argparse
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import aiohttp
+import aiosmtplib
+import uvloop
+from delivery_load import NOW, write_actions
+from sinks import HOST, sink
+
+from activations.channels import email, webhook
+from activations.channels.face import Answer, Channel, Message, Setting
+from activations.channels.webhook import WebhookChannel
+from activations.delivery import TEMPLATES, deliver
+from activations.journal_place import sqlite_url
+from activations.outbox import outbox_files, read_actions
+from activations.profile import Profile, SmtpServer
+from activations.signing import signed_headers
+from activations.transport.http import CONNECTIONS
+from dagster_project.command.show import console, table
+
+BATCH = 250
+REPEATS = 3
+
+
+@dataclass(frozen=True)
+class BatchChannel(WebhookChannel):
+    """A provider that takes many actions in one call."""
+
+    async def push(self, batch: Sequence[Message]) -> list[Answer]:
+        body = b"[" + b",".join(message.content for message in batch) + b"]"
+        said = await self.pool.post(f"{self.setting.profile.http_sandbox}/batch", {}, body)
+        status = "accepted" if said.status == 200 else "retry"
+        return [Answer(message.action_id, status) for message in batch]  # type: ignore[arg-type]
+
+
+def open_batches(setting: Setting) -> Channel:
+    """The webhook channel, with a call for each batch."""
+    single = webhook.open_channel(setting)
+    return BatchChannel(single.setting, single.endpoints, single.keys, single.pool, push_size=BATCH)
+
+
+def durable(root: Path, channel: str, profile: Profile, opened: Callable[[Setting], Channel]) -> float:
+    """Seconds of a whole delivery, from a journal of its own."""
+    account = deliver(
+        root / "outbox",
+        sqlite_url(root / "journal.sqlite"),
+        spool=root / "spool",
+        profile=profile,
+        now=NOW,
+        channels={channel: opened},
+    )
+    assert account.accepted == account.actions, account
+    return account.seconds
+
+
+def rendered(root: Path, channel: Channel) -> list[Message]:
+    """The messages of an outbox."""
+    return [
+        channel.render(action, channel.message_id(action.action_id))
+        for file in outbox_files(root / "outbox")
+        for batch in read_actions(file, 500)
+        for action in batch
+    ]
+
+
+async def bare_calls(setting: Setting, root: Path) -> None:
+    channel = webhook.open_channel(setting)
+    waiting = rendered(root, channel)
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=CONNECTIONS)) as session:
+
+        async def work() -> None:
+            while waiting:
+                message = waiting.pop()
+                headers = {
+                    "content-type": "application/json",
+                    **signed_headers(channel.keys["order_desk"], message.message_id, 0, message.content),
+                }
+                url = f"{setting.profile.http_sandbox}/order_desk"
+                async with session.post(url, data=message.content, headers=headers) as response:
+                    assert response.status == 200
+
+        await asyncio.gather(*(work() for _ in range(CONNECTIONS)))
+
+
+async def bare_batches(setting: Setting, root: Path) -> None:
+    messages = rendered(root, webhook.open_channel(setting))
+    async with aiohttp.ClientSession() as session:
+        for start in range(0, len(messages), BATCH):
+            body = b"[" + b",".join(message.content for message in messages[start : start + BATCH]) + b"]"
+            async with session.post(f"{setting.profile.http_sandbox}/batch", data=body) as response:
+                assert response.status == 200
+
+
+async def bare_mails(setting: Setting, root: Path) -> None:
+    messages = rendered(root, email.open_channel(setting))
+    async with aiosmtplib.SMTP(hostname=HOST, port=setting.profile.smtp.port) as client:
+        for message in messages:
+            await client.sendmail("shop@shop.example", [message.address], message.content)
+
+
+def bare(work: Callable[[Setting, Path], Awaitable[None]], setting: Setting, root: Path) -> float:
+    started = time.perf_counter()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(work(setting, root))  # type: ignore[arg-type]
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--actions", type=int, default=20_000)
+    options = parser.parse_args()
+    kinds: Mapping[str, tuple[str, Callable[[Setting], Channel], Callable[[Setting, Path], Awaitable[None]], float]] = {
+        "webhooks beside aiohttp": ("webhook", webhook.open_channel, bare_calls, 0.7),
+        f"batches of {BATCH} beside aiohttp": ("webhook", open_batches, bare_batches, 0.5),
+        "e-mails beside aiosmtplib": ("email", email.open_channel, bare_mails, 3.0),
+    }
+    rows = []
+    with (
+        TemporaryDirectory(prefix="hourbell-dispatcher-") as folder,
+        sink("smtp") as (smtp_port, _),
+        sink("http") as (http_port, _),
+    ):
+        profile = Profile("sandbox", SmtpServer(HOST, smtp_port), http_sandbox=f"http://{HOST}:{http_port}")
+        for number, (what, (channel, opened, work, goal)) in enumerate(kinds.items()):
+            console.print(f"{what} …")
+            ours, theirs = [], []
+            for repeat in range(REPEATS):
+                root = Path(folder) / f"{number}-{repeat}"
+                write_actions(root / "outbox", channel, options.actions)
+                setting = Setting(profile, lambda: NOW, root, TEMPLATES)
+                theirs.append(bare(work, setting, root))
+                ours.append(durable(root, channel, profile, opened))
+            mine, bared = options.actions / min(ours), options.actions / min(theirs)
+            rows.append((what, mine, bared, mine / bared, goal))
+    table(
+        f"{options.actions:,} actions, the best of {REPEATS} runs each",
+        ["what", "actions a second", "bare", "ratio", "goal"],
+        rows,
+    )
+
+
+if __name__ == "__main__":
+    main()
