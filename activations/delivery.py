@@ -6,7 +6,7 @@ found out about by the next delivery.
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from activations.channel_delivery import ChannelDelivery
 from activations.channels.face import Channel, Setting
 from activations.channels.registry import CHANNELS
 from activations.errors import HourbellError
-from activations.holds.hold import holds_of
+from activations.holds.hold import Hold, holds_of
 from activations.holds.settle import note_settled, settle_holds
 from activations.journal import Journal, open_journal
 from activations.outbox import OutboxFile, OutboxFileError, count_actions, outbox_files
@@ -65,9 +65,9 @@ def deliver(
     tally = Tally(progress)
     with open_journal(journal_url, receipts_folder(journal_url, receipts or default_receipts(spool))) as journal:
         holds = holds_of(outbox, templates)
-        files = [*outbox_files(outbox), *(file for hold in holds if hold.standing == "released" for file in hold.files)]
+        files = deliverable(outbox, holds)
         problems = settle_holds(holds, journal, now=setting.now(), tally=tally)
-        problems += asyncio.run(_deliver(files, journal, setting, channels, patience, tally))
+        problems += asyncio.run(deliver_files(files, journal, setting, channels, patience, tally))
         note_settled(holds, journal)
         written = write_outcomes(journal, spool)
     if land is not None:
@@ -83,7 +83,12 @@ def default_receipts(spool: Path) -> Path:
     return spool.parent / "journal" / "receipts"
 
 
-async def _deliver(
+def deliverable(outbox: Path, holds: Iterable[Hold]) -> list[OutboxFile]:
+    """The files that may be sent: those of the outbox, and of what was held and is released."""
+    return [*outbox_files(outbox), *(file for hold in holds if hold.standing == "released" for file in hold.files)]
+
+
+async def deliver_files(
     files: list[OutboxFile],
     journal: Journal,
     setting: Setting,
@@ -91,6 +96,7 @@ async def _deliver(
     patience: Patience,
     tally: Tally,
 ) -> list[str]:
+    """Deliver what has something to do, the channels side by side; returns what was wrong."""
     waiting, problems = _waiting(files, journal, tally)
     # what a dead deliverer left may belong to a channel that has nothing else to do
     for row in journal.in_doubt():

@@ -45,12 +45,14 @@ _SETTLED_COLUMNS = ["action_id", "status", "reason", "provider_message_id", "att
 
 
 @contextmanager
-def open_journal(url: str, receipts: Path | None = None, *, recover: bool = True) -> Iterator["Journal"]:
+def open_journal(
+    url: str, receipts: Path | None = None, *, recover: bool = True, kind: type["Journal"] | None = None
+) -> Iterator["Journal"]:
     """Open the journal at a SQLAlchemy URL, SQLite (which must be a file) or PostgreSQL, creating its tables.
 
     Its receipts are beside a file, and in the folder that is given for a server. What they say and the journal does not
-    is made good first, unless `recover` is false. Raises HourbellError where that cannot be done, and later where the
-    journal cannot be written.
+    is made good first, unless `recover` is false. `kind` is another class of journal. Raises HourbellError where that
+    cannot be done, and later where the journal cannot be written.
     """
     with ExitStack() as held:
         try:
@@ -66,7 +68,7 @@ def open_journal(url: str, receipts: Path | None = None, *, recover: bool = True
             raise HourbellError("A journal on a server needs a folder of this machine for its receipts. Name one.")
         log_of_ours = ReceiptLog(receipts or receipts_folder(url, Path()), presence.deliverer)
         held.callback(log_of_ours.close)
-        journal = Journal(engine, presence, log_of_ours)
+        journal = (kind or Journal)(engine, presence, log_of_ours)
         journal.create()
         if recover:
             journal.catch_up()

@@ -117,9 +117,7 @@ def rehearse(
         )
     }
     with HttpSandbox(place.received, now=lambda: NOW, before=provider.before, after=provider.after) as sandbox:
-        first, again = (
-            place.deliver(1, webhooks=sandbox.url, channels=channels, patience=PATIENCE) for _ in range(2)
-        )
+        first, again = (place.deliver(1, webhooks=sandbox.url, channels=channels, patience=PATIENCE) for _ in range(2))
     taken: Counter[str] = Counter()
     for received in webhooks(place.received):
         # one that is blind acts on each call, whatever its key

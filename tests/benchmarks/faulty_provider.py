@@ -1,7 +1,7 @@
 """What comes of many actions over a provider whose answers are unclear: 5 % each of time-outs, resets, 500 and 429.
 
-Run it as `python tests/benchmarks/faulty_provider.py [--actions 100000] [--provider keyed|blind]`. It prints the account
-and leaves with an error if an action is missing from it, or was done twice.
+Run it as `python tests/benchmarks/faulty_provider.py [--actions 100000] [--provider keyed|blind]`. It prints an
+account, and leaves with an error if an action is missing from it or was done twice.
 """
 
 import argparse

@@ -10,7 +10,7 @@ from activations.sandbox.webhooks import webhooks
 
 PEOPLE = 10_000
 # a server is slower, and has nothing of its own to show in so many
-PEOPLE_ON_A_SERVER = 3_000
+PEOPLE_ON_A_SERVER = 1_000
 DELIVERERS = 4
 RUNS = 3
 SECONDS = 120
