@@ -12,6 +12,7 @@ from dbt_common.events.base_types import EventMsg
 from activations.errors import HourbellError
 from dagster_project.gate_out.leave import leave
 from dagster_project.home import Home
+from dagster_project.interrupted import begin, create_open_ticks, finish, interrupted
 from dagster_project.landing.ingest import Ingested, create_raw_tables, land_all
 from dagster_project.publish import publish
 from dagster_project.transform import ModelRun, manifest, run_dbt, run_models, scope_of
@@ -57,6 +58,7 @@ def prepare_warehouse(home: Home) -> None:
     with open_warehouse(home) as connection:
         create_raw_tables(connection)
         connection.execute("create schema if not exists engine")
+        create_open_ticks(connection)
         connection.execute("create table if not exists engine.configuration (seeds varchar)")
         loaded = connection.execute("select seeds from engine.configuration").fetchall()
     if loaded == [(seeds,)]:
@@ -124,6 +126,7 @@ def decide(
     with open_warehouse(home) as connection:
         history = history_before(connection, window)
         late = {} if last_completed(connection) is None else behind(connection, window)
+        begin(connection, window)
 
     if history is not None:
         log.info("Learning from history, %s", history)
@@ -146,13 +149,35 @@ def decide(
         decided = run_models(home, OUTCOME, window, callbacks=callbacks)
     _must_succeed([model for model in decided if model.scope == DECISIONS], "the decisions")
     with open_warehouse(home) as connection:
-        actions = leave(connection, home, window)
-        try:
-            publish(connection, home.published)
-        except HourbellError as error:
-            # what was decided is to be delivered all the same
-            log.error("%s", error)
+        begin(connection, window, is_decided=True)
+        actions = _leave_and_publish(connection, home, window)
     return moved + decided, actions
+
+
+def _leave_and_publish(connection: duckdb.DuckDBPyConnection, home: Home, window: Window) -> dict[str, int]:
+    actions = leave(connection, home, window)
+    try:
+        publish(connection, home.published)
+    except HourbellError as error:
+        # what was decided is to be delivered all the same
+        log.error("%s", error)
+    finish(connection)
+    return actions
+
+
+def resume(home: Home) -> Tick | None:
+    """Bring a tick that was interrupted to its end; None where none was. The caller holds the lock."""
+    started = time.monotonic()
+    prepare_warehouse(home)
+    with open_warehouse(home) as connection:
+        open_tick = interrupted(connection)
+        if open_tick is None:
+            return None
+        log.info("Going on with the tick %s, which was interrupted", open_tick.window)
+        if open_tick.is_decided:
+            actions = _leave_and_publish(connection, home, open_tick.window)
+            return Tick(open_tick.window, actions=actions, seconds=time.monotonic() - started)
+    return run_tick(home, open_tick.window)
 
 
 def run_tick(home: Home, window: Window, callbacks: Sequence[Callable[[EventMsg], None]] = ()) -> Tick:
