@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from activations.account import DeliveryAccount, Progress, Tally
+from activations.backlog import giving_way
 from activations.channel_delivery import ChannelDelivery
 from activations.channels.face import Channel, Setting
 from activations.channels.registry import CHANNELS
@@ -98,6 +99,7 @@ async def deliver_files(
 ) -> list[str]:
     """Deliver what has something to do, the channels side by side; returns what was wrong."""
     waiting, problems = _waiting(files, journal, tally)
+    left_behind = giving_way([file for found in waiting.values() for file in found], journal, setting.now())
     # what a dead deliverer left may belong to a channel that has nothing else to do
     for row in journal.in_doubt():
         waiting.setdefault(row.channel, {})
@@ -111,7 +113,9 @@ async def deliver_files(
                 )
             channel = channels[name](setting)
             try:
-                problems = await ChannelDelivery(channel, journal, setting.now, patience, tally).deliver(waiting[name])
+                problems = await ChannelDelivery(channel, journal, setting.now, patience, tally, left_behind).deliver(
+                    waiting[name]
+                )
             finally:
                 await channel.close()
             if problems:

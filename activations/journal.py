@@ -32,6 +32,7 @@ from activations.recovery import catch_up, insert_into, note_position, set_pause
 
 _CREATING = 0x486F7572
 _CATCHING_UP = 0x486F7573
+_ASKED_AT_ONCE = 5_000
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -418,6 +419,15 @@ class Journal:
         """Why actions are in one of these states: channel, workflow, state, reason and their number."""
         with self.transaction() as connection:
             return reading.reasons(connection, statuses)
+
+    def settled(self, action_ids: Sequence[int]) -> list[int]:
+        """Those of the actions that have come to an end."""
+        found: list[int] = []
+        with self.transaction() as connection:
+            for start in range(0, len(action_ids), _ASKED_AT_ONCE):
+                rows = reading.known(connection, action_ids[start : start + _ASKED_AT_ONCE])
+                found += (row.action_id for row in rows if row.status != CLAIMED)
+        return found
 
     def counts(self) -> dict[tuple[str, str], int]:
         """The number of actions by channel and status."""
