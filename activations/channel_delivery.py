@@ -4,7 +4,7 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -47,13 +47,20 @@ class ChannelDelivery:
     """One delivery over one channel."""
 
     def __init__(
-        self, channel: Channel, journal: Journal, now: Callable[[], datetime], patience: Patience, tally: Tally
+        self,
+        channel: Channel,
+        journal: Journal,
+        now: Callable[[], datetime],
+        patience: Patience,
+        tally: Tally,
+        giving_way: Collection[int] = (),
     ) -> None:
         self._channel = channel
         self._journal = journal
         self._now = now
         self._patience = patience
         self._tally = tally
+        self._giving_way = giving_way
         self._put_off: list[_Due] = []
         self._unfinished: set[str] = set()
         self._free_at = 0.0
@@ -187,6 +194,10 @@ class ChannelDelivery:
             return Settlement(
                 action.action_id, "expired", f"was to be sent before {action.expires_at:%Y-%m-%d %H:%M} UTC"
             )
+        if action.action_id in self._giving_way and not claim.in_doubt:
+            since = action.send_after or action.tick_end
+            reason = f"gave way to a later message to the same contact: it had waited since {since:%Y-%m-%d %H:%M} UTC"
+            return Settlement(action.action_id, "expired", reason)
         try:
             if action.kind not in self._channel.kinds:
                 raise UnsendableError(f"the channel {self._channel.name} cannot do {action.kind!r}")

@@ -6,18 +6,19 @@ found out about by the next delivery.
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 
 import uvloop
 
 from activations.account import DeliveryAccount, Progress, Tally
+from activations.backlog import giving_way
 from activations.channel_delivery import ChannelDelivery
 from activations.channels.face import Channel, Setting
 from activations.channels.registry import CHANNELS
 from activations.errors import HourbellError
-from activations.holds.hold import holds_of
+from activations.holds.hold import Hold, holds_of
 from activations.holds.settle import note_settled, settle_holds
 from activations.journal import Journal, open_journal
 from activations.outbox import OutboxFile, OutboxFileError, count_actions, outbox_files
@@ -67,10 +68,10 @@ def deliver(
     tally = Tally(progress)
     with open_journal(journal_url, receipts_folder(journal_url, receipts or default_receipts(spool))) as journal:
         holds = holds_of(outbox, templates)
-        files = [*outbox_files(outbox), *(file for hold in holds if hold.standing == "released" for file in hold.files)]
+        files = deliverable(outbox, holds)
         problems = settle_holds(holds, journal, now=setting.now(), tally=tally)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            problems += runner.run(_deliver(files, journal, setting, channels, patience, tally))
+            problems += runner.run(deliver_files(files, journal, setting, channels, patience, tally))
         note_settled(holds, journal)
         written = write_outcomes(journal, spool)
     if land is not None:
@@ -86,7 +87,12 @@ def default_receipts(spool: Path) -> Path:
     return spool.parent / "journal" / "receipts"
 
 
-async def _deliver(
+def deliverable(outbox: Path, holds: Iterable[Hold]) -> list[OutboxFile]:
+    """The files that may be sent: those of the outbox, and of what was held and is released."""
+    return [*outbox_files(outbox), *(file for hold in holds if hold.standing == "released" for file in hold.files)]
+
+
+async def deliver_files(
     files: list[OutboxFile],
     journal: Journal,
     setting: Setting,
@@ -94,7 +100,9 @@ async def _deliver(
     patience: Patience,
     tally: Tally,
 ) -> list[str]:
+    """Deliver what has something to do, the channels side by side; returns what was wrong."""
     waiting, problems = _waiting(files, journal, tally)
+    left_behind = giving_way([file for found in waiting.values() for file in found], journal, setting.now())
     # what a dead deliverer left may belong to a channel that has nothing else to do
     for row in journal.in_doubt():
         waiting.setdefault(row.channel, {})
@@ -108,7 +116,9 @@ async def _deliver(
                 )
             channel = channels[name](setting)
             try:
-                problems = await ChannelDelivery(channel, journal, setting.now, patience, tally).deliver(waiting[name])
+                problems = await ChannelDelivery(channel, journal, setting.now, patience, tally, left_behind).deliver(
+                    waiting[name]
+                )
             finally:
                 await channel.close()
             if problems:

@@ -32,6 +32,7 @@ from activations.recovery import catch_up, insert_into, note_position, set_pause
 
 _CREATING = 0x486F7572
 _CATCHING_UP = 0x486F7573
+_ASKED_AT_ONCE = 5_000
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -45,12 +46,14 @@ _SETTLED_COLUMNS = ["action_id", "status", "reason", "provider_message_id", "att
 
 
 @contextmanager
-def open_journal(url: str, receipts: Path | None = None, *, recover: bool = True) -> Iterator["Journal"]:
+def open_journal(
+    url: str, receipts: Path | None = None, *, recover: bool = True, kind: type["Journal"] | None = None
+) -> Iterator["Journal"]:
     """Open the journal at a SQLAlchemy URL, SQLite (which must be a file) or PostgreSQL, creating its tables.
 
     Its receipts are beside a file, and in the folder that is given for a server. What they say and the journal does not
-    is made good first, unless `recover` is false. Raises HourbellError where that cannot be done, and later where the
-    journal cannot be written.
+    is made good first, unless `recover` is false. `kind` is another class of journal. Raises HourbellError where that
+    cannot be done, and later where the journal cannot be written.
     """
     with ExitStack() as held:
         try:
@@ -66,7 +69,7 @@ def open_journal(url: str, receipts: Path | None = None, *, recover: bool = True
             raise HourbellError("A journal on a server needs a folder of this machine for its receipts. Name one.")
         log_of_ours = ReceiptLog(receipts or receipts_folder(url, Path()), presence.deliverer)
         held.callback(log_of_ours.close)
-        journal = Journal(engine, presence, log_of_ours)
+        journal = (kind or Journal)(engine, presence, log_of_ours)
         journal.create()
         if recover:
             journal.catch_up()
@@ -416,6 +419,15 @@ class Journal:
         """Why actions are in one of these states: channel, workflow, state, reason and their number."""
         with self.transaction() as connection:
             return reading.reasons(connection, statuses)
+
+    def settled(self, action_ids: Sequence[int]) -> list[int]:
+        """Those of the actions that have come to an end."""
+        found: list[int] = []
+        with self.transaction() as connection:
+            for start in range(0, len(action_ids), _ASKED_AT_ONCE):
+                rows = reading.known(connection, action_ids[start : start + _ASKED_AT_ONCE])
+                found += (row.action_id for row in rows if row.status != CLAIMED)
+        return found
 
     def counts(self) -> dict[tuple[str, str], int]:
         """The number of actions by channel and status."""

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from activations.dkim import DkimKey, dkim_key
 from activations.errors import HourbellError
 from activations.sandbox.http import SANDBOX_SECRET, HttpSandbox
-from activations.sandbox.server import Sandbox, utc_now
+from activations.sandbox.server import HOST, Sandbox, utc_now
 
 LIVE = "live"
 SANDBOX = "sandbox"
@@ -129,6 +129,17 @@ def open_profile(
             yield Profile(
                 name, SmtpServer(server.host, server.port, kept_in=server.folder), http_sandbox=webhooks.url, dkim=dkim
             )
+
+
+def silent_profile(sandbox: Path, environment: Mapping[str, str] | None = None) -> Profile:
+    """The same profile while nothing is sent: no server runs, and nobody listens where it points."""
+    environment = os.environ if environment is None else environment
+    name = environment.get("HOURBELL_PROFILE", "").strip().lower() or SANDBOX
+    if name == LIVE:
+        return live_profile(environment)
+    url = environment.get("HOURBELL_SMTP_URL")
+    mail = smtp_server(url) if url else SmtpServer(HOST, 0, kept_in=sandbox)
+    return Profile(name, mail, http_sandbox=f"http://{HOST}:0", dkim=dkim_key(environment))
 
 
 def smtp_server(url: str) -> SmtpServer:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from activations.account import DeliveryAccount, Progress
 from activations.delivery import deliver
+from activations.dry_run import DryRun, dry_run
 from activations.profile import Profile
 from dagster_project.home import Home
 from dagster_project.landing.load import load
@@ -31,3 +32,8 @@ def deliver_outbox(
     return deliver(
         home.outbox, home.journal_url, spool=home.spool, profile=profile, now=now, land=land, progress=progress
     )
+
+
+def dry_run_outbox(home: Home, profile: Profile, now: datetime) -> DryRun:
+    """Say what a delivery at `now` (naive UTC) would send; nothing is sent or written."""
+    return dry_run(home.outbox, home.journal_url, spool=home.spool, profile=profile, now=now)

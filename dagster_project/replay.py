@@ -11,7 +11,7 @@ from dagster_project.outbox import write_outbox
 from dagster_project.tick import KNOWLEDGE, OUTCOME, WORKFLOWS, history_before, prepare_warehouse
 from dagster_project.transform import run_dbt, run_models, scope_of
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import OUTBOX, Window, record_completed
+from dagster_project.windows import Window, record_completed
 
 # bytes of a warehouse whose ticks take less time than threads take to start
 SMALL = 256 * 2**20
@@ -116,7 +116,6 @@ def replay(
             replay_tick(connection, statements, window)
             if with_outbox:
                 write_outbox(connection, home.outbox, window.end)
-            record_completed(connection, OUTBOX, window)
             if after_tick is not None:
                 after_tick(connection, window)
             count += 1

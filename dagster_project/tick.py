@@ -12,19 +12,12 @@ from dbt_common.events.base_types import EventMsg
 from activations.errors import HourbellError
 from dagster_project.gate_out.leave import leave
 from dagster_project.home import Home
+from dagster_project.interrupted import begin, create_open_ticks, finish, interrupted
 from dagster_project.landing.ingest import Ingested, create_raw_tables, land_all
 from dagster_project.publish import publish
 from dagster_project.transform import ModelRun, manifest, run_dbt, run_models, scope_of
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import (
-    DECISIONS,
-    OUTBOX,
-    Window,
-    forget_completed,
-    last_completed,
-    record_completed,
-    without_outbox,
-)
+from dagster_project.windows import DECISIONS, Window, last_completed
 
 CONTACTS = "contacts"
 KNOWLEDGE = ("path:models/staging", "path:models/contacts", "path:models/segments", "path:models/eligibility")
@@ -65,6 +58,7 @@ def prepare_warehouse(home: Home) -> None:
     with open_warehouse(home) as connection:
         create_raw_tables(connection)
         connection.execute("create schema if not exists engine")
+        create_open_ticks(connection)
         connection.execute("create table if not exists engine.configuration (seeds varchar)")
         loaded = connection.execute("select seeds from engine.configuration").fetchall()
     if loaded == [(seeds,)]:
@@ -123,11 +117,11 @@ def catching_up_scopes() -> set[str]:
 
 
 def decide(home: Home, window: Window, callbacks: Sequence[Callable[[EventMsg], None]] = ()) -> list[ModelRun]:
-    """Run the models of a tick; returns how each of them fared. The caller holds the lock."""
+    """Run the models of a tick; returns how each of them fared. What was decided has to leave then (`send_off`)."""
     with open_warehouse(home) as connection:
-        forget_completed(connection, OUTBOX, window)
         history = history_before(connection, window)
         late = {} if last_completed(connection) is None else behind(connection, window)
+        begin(connection, window)
 
     if history is not None:
         log.info("Learning from history, %s", history)
@@ -149,29 +143,15 @@ def decide(home: Home, window: Window, callbacks: Sequence[Callable[[EventMsg], 
         # a workflow broke: the others' messages are decided without it
         decided = run_models(home, OUTCOME, window, callbacks=callbacks)
     _must_succeed([model for model in decided if model.scope == DECISIONS], "the decisions")
+    with open_warehouse(home) as connection:
+        begin(connection, window, is_decided=True)
     return moved + decided
 
 
-def send_off(home: Home) -> dict[Window, dict[str, int]]:
-    """Write the outbox of every tick that was decided and has none: the last one, and those that were killed there.
-
-    Returns their actions by channel. The caller holds the lock.
-    """
-    left = {}
+def send_off(home: Home, window: Window) -> dict[str, int]:
+    """Write the outbox of a tick that was decided, but for what is held; returns its actions by channel."""
     with open_warehouse(home) as connection:
-        for window in without_outbox(connection):
-            left[window] = leave(connection, home, window)
-            record_completed(connection, OUTBOX, window)
-    return left
-
-
-def finish_interrupted(home: Home) -> list[Window]:
-    """Send off and publish what killed ticks had decided; returns their windows. The caller holds the lock."""
-    finished = list(send_off(home))
-    if finished:
-        log.warning("Interrupted before their outbox was complete, and finished now: %s", "; ".join(map(str, finished)))
-        publish_marts(home)
-    return finished
+        return leave(connection, home, window)
 
 
 def publish_marts(home: Home) -> None:
@@ -183,14 +163,37 @@ def publish_marts(home: Home) -> None:
             log.error("%s", error)
 
 
+def bring_to_its_end(home: Home, window: Window) -> dict[str, int]:
+    """Let leave what a tick decided, publish its marts, and note that all of it is done."""
+    actions = send_off(home, window)
+    publish_marts(home)
+    with open_warehouse(home) as connection:
+        finish(connection)
+    return actions
+
+
+def resume(home: Home) -> Tick | None:
+    """Bring a tick that was interrupted to its end; None where none was. The caller holds the lock."""
+    started = time.monotonic()
+    prepare_warehouse(home)
+    with open_warehouse(home) as connection:
+        open_tick = interrupted(connection)
+    if open_tick is None:
+        return None
+    log.info("Going on with the tick %s, which was interrupted", open_tick.window)
+    if open_tick.is_decided:
+        actions = bring_to_its_end(home, open_tick.window)
+        return Tick(open_tick.window, actions=actions, seconds=time.monotonic() - started)
+    return run_tick(home, open_tick.window)
+
+
 def run_tick(home: Home, window: Window, callbacks: Sequence[Callable[[EventMsg], None]] = ()) -> Tick:
     """Land, decide, write the outbox, publish the marts. The caller holds the lock."""
     started = time.monotonic()
     prepare_warehouse(home)
     landed = land(home, window)
     models = decide(home, window, callbacks)
-    actions = send_off(home).get(window, {})
-    publish_marts(home)
+    actions = bring_to_its_end(home, window)
     return Tick(window, landed, models, actions, time.monotonic() - started)
 
 

@@ -6,6 +6,8 @@ from functools import lru_cache
 import dagster as dg
 
 from dagster_project.home import Home
+from dagster_project.interrupted import interrupted
+from dagster_project.tick import CONTACTS
 from dagster_project.warehouse import open_warehouse
 from dagster_project.windows import Window, last_completed, next_window, parse_time
 
@@ -18,11 +20,13 @@ def window_tags(window: Window) -> dict[str, str]:
 
 
 def due_window(home: Home, now: datetime | None = None) -> Window | None:
-    """The window that comes next, by the last completed tick."""
+    """The window that comes next, by the last completed tick; first of all one that was interrupted."""
     home.prepare()
     with open_warehouse(home) as connection:
-        last_end = last_completed(connection)
-    return next_window(last_end, now or datetime.now(UTC).replace(tzinfo=None))
+        again = interrupted(connection)
+        # before the first tick, history may have been learnt up to where it was to begin
+        last_end = last_completed(connection) or last_completed(connection, CONTACTS)
+    return again.window if again else next_window(last_end, now or datetime.now(UTC).replace(tzinfo=None))
 
 
 def window_of(context: dg.AssetExecutionContext) -> Window:

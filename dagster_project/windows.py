@@ -11,7 +11,6 @@ from activations.errors import HourbellError
 
 HOUR = timedelta(hours=1)
 DECISIONS = "decisions"
-OUTBOX = "outbox"
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,10 @@ def split(span: Window, size: timedelta) -> Iterator[Window]:
 
 def last_completed(connection: duckdb.DuckDBPyConnection, scope: str = DECISIONS) -> datetime | None:
     """Up to where a scope has been completed."""
-    if not _is_begun(connection):
+    known = connection.execute(
+        "select 1 from information_schema.tables where table_schema = 'engine' and table_name = 'windows'"
+    ).fetchall()
+    if not known:
         return None
     rows = connection.execute(
         "select max(tick_end) from engine.windows where succeeded and scope = ?", [scope]
@@ -70,30 +72,11 @@ def last_completed(connection: duckdb.DuckDBPyConnection, scope: str = DECISIONS
 
 def record_completed(connection: duckdb.DuckDBPyConnection, scope: str, window: Window) -> None:
     """Remember that a scope has completed a window, in place of all that it had completed within it."""
-    forget_completed(connection, scope, window)
-    connection.execute("insert into engine.windows values (?, ?, ?, true)", [scope, window.start, window.end])
-
-
-def forget_completed(connection: duckdb.DuckDBPyConnection, scope: str, window: Window) -> None:
-    """A scope is about to do a window again."""
-    if not _is_begun(connection):
-        return
     connection.execute(
         "delete from engine.windows where scope = ? and tick_end > ? and tick_end <= ?",
         [scope, window.start, window.end],
     )
-
-
-def without_outbox(connection: duckdb.DuckDBPyConnection) -> list[Window]:
-    """Windows that were decided and whose outbox is not complete, oldest first: what was killed in between."""
-    if not _is_begun(connection):
-        return []
-    rows = connection.execute(
-        "select tick_start, tick_end from engine.windows where scope = ? and succeeded "
-        "and tick_end not in (select tick_end from engine.windows where scope = ?) order by tick_end",
-        [DECISIONS, OUTBOX],
-    ).fetchall()
-    return [Window(start, end) for start, end in rows]
+    connection.execute("insert into engine.windows values (?, ?, ?, true)", [scope, window.start, window.end])
 
 
 def next_window(last_end: datetime | None, now: datetime, size: timedelta = HOUR) -> Window | None:
@@ -105,11 +88,3 @@ def next_window(last_end: datetime | None, now: datetime, size: timedelta = HOUR
     end = midnight + (now - midnight) // size * size
     start = last_end if last_end is not None else end - size
     return Window(start, end) if start < end else None
-
-
-def _is_begun(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether there ever was a tick."""
-    known = connection.execute(
-        "select 1 from information_schema.tables where table_schema = 'engine' and table_name = 'windows'"
-    ).fetchall()
-    return bool(known)

@@ -5,6 +5,7 @@ import base64
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +30,8 @@ class Reply:
     status: int
     headers: dict[str, str] = field(default_factory=dict)
     text: str = ""
+    wait: float = 0.0
+    """Seconds until it is said."""
 
 
 Script = Callable[[str], Reply | None]
@@ -125,6 +128,9 @@ class HttpSandbox:
             )
             await self._keep(call)
             reply = self._after(key) if self._after is not None else None
+        if reply is not None and reply.wait and self._stop is not None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), reply.wait)
         if reply is not None and not reply.status:
             if request.transport is not None:
                 request.transport.abort()

@@ -1,21 +1,47 @@
 """hourbell deliver"""
 
+from typing import Annotated
+
+import typer
+
 from activations.account import PARTS, DeliveryAccount
 from activations.delivery import DeliveryStoppedError
-from activations.profile import open_profile
+from activations.errors import HourbellError
+from activations.profile import open_profile, silent_profile
 from dagster_project.command.show import console, progress, table
-from dagster_project.deliver import deliver_outbox
+from dagster_project.deliver import deliver_outbox, dry_run_outbox, utc_now
 from dagster_project.home import Home
 
 
-def deliver() -> None:
+def deliver(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Send nothing: list what would be sent, a line of JSON a message.")
+    ] = False,
+) -> None:
     """Deliver what ticks have decided and nobody has delivered yet; go on where a delivery was interrupted.
 
     Without a live profile everything goes to the sandbox on this machine.
 
     Example: hourbell deliver
     """
-    deliver_with_progress(Home.from_environment().prepare())
+    home = Home.from_environment().prepare()
+    if dry_run:
+        _list_what_would_be_sent(home)
+    else:
+        deliver_with_progress(home)
+
+
+def _list_what_would_be_sent(home: Home) -> None:
+    """The list alone goes to standard output, so that it can be kept and compared."""
+    found = dry_run_outbox(home, silent_profile(home.sandbox), utc_now())
+    for sending in found.sendings:
+        typer.echo(str(sending))
+    account = found.account
+    others = {part.replace("_", " "): getattr(account, part) for part in PARTS if part != "accepted"}
+    told = ", ".join(f"{number:,} {part}" for part, number in others.items() if number)
+    typer.echo(f"{len(found.sendings):,} would be sent. Of the rest: {told or 'nothing'}.", err=True)
+    if found.problems:
+        raise HourbellError("\n".join(found.problems))
 
 
 def deliver_with_progress(home: Home) -> DeliveryAccount:

@@ -59,6 +59,7 @@ EARNED = """
     group by workflow, currency
     order by workflow, currency
 """
+_WRAPPED = ("unsub-\nscribed", "com-\nplained")
 SET_ASIDE = "select table_name, reason, count(*) from raw.quarantine group by all order by all"
 
 
@@ -114,7 +115,17 @@ def _decided(warehouse: duckdb.DuckDBPyConnection, title: str) -> None:
 def _answered(warehouse: duckdb.DuckDBPyConnection) -> None:
     table(
         "What people did",
-        ["workflow", "sent", "deliv-\nered", "opened", "clicked", "bought", "unsub-\nscribed", "com-\nplained", "bounced"],
+        [
+            "workflow",
+            "sent",
+            "deliv-\nered",
+            "opened",
+            "clicked",
+            "bought",
+            "unsub-\nscribed",
+            "com-\nplained",
+            "bounced",
+        ],
         warehouse.execute(ANSWERED).fetchall(),
         caption="opened: by people, not by mailboxes of themselves. bought: reached the workflow's goal.",
     )

@@ -9,9 +9,10 @@ from activations.errors import HourbellError
 from dagster_project.command.deliver import deliver_with_progress
 from dagster_project.command.holds import tell_holds
 from dagster_project.command.show import console, progress, table
+from dagster_project.deliver import utc_now
 from dagster_project.home import Home
 from dagster_project.lock import tick_lock
-from dagster_project.tick import Tick, finish_interrupted, run_tick
+from dagster_project.tick import Tick, resume, run_tick
 from dagster_project.tick_run import due_window
 from dagster_project.warehouse import open_warehouse
 from dagster_project.windows import Window, last_completed, parse_size, parse_time, split
@@ -32,11 +33,12 @@ def tick(
     Example: hourbell tick --from 2026-03-01 --to 2026-03-02 --size 1h
     """
     home = Home.from_environment().prepare()
+    asked = _asked(home, from_time, to_time, size) if from_time or to_time else None
     done: list[Tick] = []
     with tick_lock(home), progress() as bar:
-        for interrupted in finish_interrupted(home):
-            console.print(f"The tick {interrupted} was interrupted; it is complete now.")
-        windows = _windows(home, from_time, to_time, size)
+        first = resume(home)
+        done += [first] if first else []
+        windows = asked if asked is not None else _due(home)
         task = bar.add_task("Ticks", total=len(windows))
         for window in windows:
             bar.update(task, description=f"Tick {window}")
@@ -57,11 +59,8 @@ def tick(
         )
 
 
-def _windows(home: Home, from_time: str | None, to_time: str | None, size: str) -> list[Window]:
+def _asked(home: Home, from_time: str | None, to_time: str | None, size: str) -> list[Window]:
     length = parse_size(size)
-    if from_time is None and to_time is None:
-        due = due_window(home)
-        return [due] if due else []
     with open_warehouse(home) as connection:
         last_end = last_completed(connection)
     start = parse_time(from_time) if from_time else last_end
@@ -69,6 +68,11 @@ def _windows(home: Home, from_time: str | None, to_time: str | None, size: str) 
         raise HourbellError("There was no tick yet to go on from. Say where to begin: --from 2026-03-01.")
     end = parse_time(to_time) if to_time else datetime.now(UTC).replace(tzinfo=None, minute=0, second=0, microsecond=0)
     return list(split(Window(start, end), length))
+
+
+def _due(home: Home) -> list[Window]:
+    due = due_window(home, utc_now())
+    return [due] if due else []
 
 
 def _report(done: list[Tick]) -> None:

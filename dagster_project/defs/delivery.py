@@ -12,10 +12,12 @@ from activations.profile import open_profile
 from dagster_project.deliver import deliver_outbox
 from dagster_project.freshness import HOURLY
 from dagster_project.home import Home
+from dagster_project.interrupted import finish
 from dagster_project.lock import tick_lock
 from dagster_project.outbox import outbox_folder
 from dagster_project.tick import send_off
 from dagster_project.tick_run import window_of
+from dagster_project.warehouse import open_warehouse
 
 CHECK = "gate_out"
 OWNERS = ["engine@shop.example"]
@@ -50,7 +52,9 @@ def outbox_files(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeRe
     home = Home.from_environment()
     window = window_of(context)
     with tick_lock(home):
-        counts = send_off(home).get(window, {})
+        counts = send_off(home, window)
+        with open_warehouse(home) as connection:
+            finish(connection)
     holds = [hold for hold in standing_holds(home.outbox, TEMPLATES) if hold.about.tick_end == window.end]
     for channel in CHANNELS:
         held = {hold.about.workflow: hold for hold in holds if channel in hold.about.channels}

@@ -56,7 +56,9 @@ def hourly(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg
     if window is None:
         yield dg.SkipReason("Everything up to the last full hour has been decided.")
         return
-    yield dg.RunRequest(run_key=f"{window.start.isoformat()}/{window.end.isoformat()}", tags=window_tags(window))
+    # one that was interrupted comes again, and a key is run once only
+    key = f"{window.start.isoformat()}/{window.end.isoformat()} at {context.scheduled_execution_time.isoformat()}"
+    yield dg.RunRequest(run_key=key, tags=window_tags(window))
 
 
 nightly_checks = dg.ScheduleDefinition(

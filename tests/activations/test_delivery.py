@@ -22,27 +22,9 @@ from activations.sandbox.store import messages
 from dagster_project.landing.load import load
 from data.contract import FOLDER
 
-REFUSED = frozenset(f"person{number}@example.com" for number in (3, 50, 51, 120, 121, 199, 298))
-
-
-def no_such_user(recipient: str) -> str | None:
-    return "550 5.1.1 no such user" if recipient in REFUSED else None
-
 
 def outcomes(place: Place) -> pl.DataFrame:
     return pl.concat(pl.read_parquet(path) for path in sorted(place.spool.glob("outcomes/*.parquet")))
-
-
-def test_refused_recipients_stay_alone(place: Place) -> None:
-    write_outbox(place.outbox, [action(number) for number in range(300)])
-    with Sandbox(place.received, refuse=no_such_user) as sandbox:
-        first, *later = [place.deliver(sandbox) for _ in range(5)]
-    assert (first.accepted, first.rejected) == (293, 7)
-    assert first.reasons == {"rejected: 550 5.1.1 no such user": 7}
-    assert [account.already_settled for account in later] == [300] * 4
-    assert max(place.recipients().values()) == 1
-    assert place.recipients().keys() == {f"person{number}@example.com" for number in range(300)} - REFUSED
-    assert all(account.adds_up for account in (first, *later))
 
 
 def test_every_way_to_end_adds_up(place: Place) -> None:

@@ -3,7 +3,8 @@
     python tests/benchmarks/dispatcher_cost.py --actions 20000
 
 Webhooks beside bare `aiohttp` (single calls, and batches of actions in one call), e-mails beside `aiosmtplib`, all in
-one run and into the same sinks. The bare clients render and sign the same messages; they keep no journal and no receipts.
+one run and into the same sinks. The bare clients render and sign the same messages; they keep no
+journal and no receipts.
 """
 
 import argparse

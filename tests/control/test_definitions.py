@@ -1,15 +1,20 @@
 """What Dagster shows, and that it runs."""
 
 import os
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from activations.errors import HourbellError
+from dagster_project.defs import landing, models
 from dagster_project.home import Home
+from dagster_project.interrupted import begin
+from dagster_project.lock import tick_lock
 from dagster_project.publish import published_marts
 from dagster_project.tick_run import window_tags
+from dagster_project.warehouse import open_warehouse
 from dagster_project.windows import Window
 
 
@@ -102,3 +107,38 @@ def test_the_tick_job_runs_end_to_end(
     assert 0 < counts["outbox/email"]["held"].value < counts["outbox/email"]["actions"].value
     assert counts["published/marts"]["marts"].value == len(published_marts())
     assert os.environ["HOURBELL_HOME"] == str(home.root)
+
+
+def test_a_run_beside_a_tick_is_refused(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOURBELL_HOME", str(home.root))
+    window = Window(datetime(2026, 3, 2), datetime(2026, 3, 3))
+    for module, assets in ((landing, landing.landed), (models, models.models)):
+        monkeypatch.setattr(module, "window_of", lambda _: window)
+        with tick_lock(home), pytest.raises(HourbellError, match="Another tick is at work"):
+            list(assets(dg.build_asset_context()))
+    with open_warehouse(home) as warehouse:
+        assert warehouse.execute("select count(*) from raw.events").fetchall() == [(0,)]
+
+
+def test_a_tick_that_was_interrupted_comes_first(
+    definitions: dg.Definitions, home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Under a key of its own each time, because a key is run once only."""
+    monkeypatch.setenv("HOURBELL_HOME", str(home.root))
+    window = Window(datetime(2026, 3, 2), datetime(2026, 3, 3))
+    (tmp_path / "dagster").mkdir()
+    with open_warehouse(home) as warehouse:
+        warehouse.execute(
+            "create table engine.windows (scope varchar, tick_start timestamp, tick_end timestamp, succeeded boolean)"
+        )
+        warehouse.execute("insert into engine.windows values ('contacts', ?, ?, true)", [window.start, window.end])
+        begin(warehouse, window)
+    keys = []
+    with dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as instance:
+        for hour in (1, 2):
+            moment = datetime(2026, 3, 3, hour, 2, tzinfo=UTC)
+            context = dg.build_schedule_context(instance=instance, scheduled_execution_time=moment)
+            (request,) = definitions.resolve_schedule_def("hourly").evaluate_tick(context).run_requests or []
+            assert request.tags.items() >= window_tags(window).items()
+            keys.append(request.run_key)
+    assert len(set(keys)) == 2

@@ -1,13 +1,15 @@
 """The gate's SQL against a slow, obvious reference, over random worlds and several ticks."""
 
+import csv
 import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from gate_warehouse import GateWarehouse, compile_gate
-from gate_world import Cap, Channel, Decision, Eligibility, Exit, Proposal, Statement, Window, World, stable_hash
+from gate_world import STEPS, Cap, Channel, Decision, Eligibility, Exit, Proposal, Statement, Window, World, stable_hash
 from gate_worlds import PEOPLE, worlds
 from hypothesis import HealthCheck, Phase, given, settings
 from reference_gate import Sent, channel_named, counts, decide, is_quiet, standing, survivor
@@ -228,6 +230,71 @@ MUTANTS = {
         "usage.sent_at[walk.max_sends - (walk.sends - usage.sends)],",
     ),
 }
+
+
+CAUGHT_UP = Window(TEN, TEN + 48 * HOUR)
+CAPS = Path(__file__).resolve().parents[2] / "dbt" / "seeds" / "frequency_caps.csv"
+
+
+def caught_up(warehouse: GateWarehouse) -> list[Decision]:
+    """What is sent after 48 hours without a tick, in which a message to each contact was due every six hours."""
+    with CAPS.open() as file:
+        shipped = [
+            Cap(row["rule"], int(row["max_sends"]), int(row["period_hours"]), row["channel"], row["topic"])
+            for row in csv.DictReader(file)
+        ]
+    proposals = [
+        replace(
+            FIRST,
+            workflow=workflow,
+            step=step,
+            enrollment_id=number,
+            contact_id=PEOPLE[number % len(PEOPLE)],
+            reached_at=TEN + 6 * (number // len(PEOPLE)) * HOUR,
+            tick_end=CAUGHT_UP.end,
+            if_held="defer" if number % 2 else "skip",
+            expires_at=TEN + (6 * (number // len(PEOPLE)) + 24) * HOUR,
+        )
+        for number, (workflow, step) in enumerate(
+            (workflow, step) for workflow, steps in STEPS.items() for step in steps[1:3] for _ in PEOPLE
+        )
+    ]
+    world = World(
+        windows=(CAUGHT_UP,),
+        channels=(Channel("email"),),
+        caps=tuple(shipped),
+        eligibility=tuple(Eligibility(contact, "email", "offers", TEN) for contact in PEOPLE),
+        proposals=tuple(proposals),
+    )
+    warehouse.fill(world)
+    return [one for one in warehouse.tick(CAUGHT_UP) if one.outcome == "send"]
+
+
+def is_one_message_in_time(sends: list[Decision]) -> bool:
+    contacts = {one.contact_id for one in sends}
+    in_time = all(one.expires_at > CAUGHT_UP.end for one in sends)
+    # what is too late must not take the place of what is not
+    return in_time and len(sends) == len(contacts) > len(PEOPLE) / 2
+
+
+def test_catching_up_sends_at_most_one_message_a_contact_and_none_too_late(warehouse: GateWarehouse) -> None:
+    assert is_one_message_in_time(caught_up(warehouse))
+
+
+@pytest.mark.parametrize(
+    ("model", "right", "wrong"),
+    [
+        MUTANTS["a cap one too wide"],
+        ("candidate_channels", f"when expires_at <= {NOW} then 'expired'", "when false then 'expired'"),
+    ],
+    ids=["caps", "expiry"],
+)
+def test_a_mutant_that_catches_up_with_too_much_is_caught(
+    compiled: dict[str, str], model: str, right: str, wrong: str
+) -> None:
+    assert right in compiled[model], "the mutant's place in the SQL has changed: mend the test"
+    mutant = GateWarehouse(compiled | {model: compiled[model].replace(right, wrong)})
+    assert not is_one_message_in_time(caught_up(mutant))
 
 
 @pytest.mark.parametrize("name", MUTANTS)

@@ -122,3 +122,52 @@ def test_an_error_in_a_rule_would_be_seen(entries: dict[str, str], workflow: str
     assert sql != entries[workflow]
     expected = enter(history, workflow, RULES[workflow], lambda _: HOLDOUT)
     assert any(entered(history, workflow, lambda _: sql, windows) != expected for windows in (WHOLE, ticks(1)))
+
+
+CONTACTS, FEW = 2_000_000, 50_000
+NEW = 7
+GONE_LIVE = "and qualified.occurred_at >= live.live_since"
+
+
+def entries_after_going_live(workflow: str, sql: str, contacts: int = CONTACTS) -> int:
+    """How many enter in the first hour of a workflow, when what two millions did the day before is learnt in it."""
+    with small_warehouse() as connection:
+        connection.execute("create schema contacts; create schema workflows")
+        connection.execute(
+            f"""
+            create table qualified as
+            select
+                number as contact_id,
+                concat('key-', number) as entry_key,
+                timestamp '{START}' + interval '10 minutes' as reached_at,
+                timestamp '{START}' + case when number < {NEW} then interval '5 minutes' else interval '-1 day' end
+                    as occurred_at
+            from range({contacts}) as numbers(number)
+            """
+        )
+        connection.execute(
+            "create table contacts.contact_merges "
+            "(contact_id bigint, into_contact_id bigint, merged_at timestamp, tick_end timestamp)"
+        )
+        connection.execute(
+            f"create table workflows.workflow_status_changes as "
+            f"select '{workflow}' as workflow, true as is_live, timestamp '{START}' as changed_at"
+        )
+        connection.execute(
+            f"create table workflows.{workflow}__entered (enrollment_id bigint, contact_id bigint, entry_key varchar, "
+            "reached_at timestamp, occurred_at timestamp, assignment varchar, definition_version varchar, "
+            "tick_end timestamp)"
+        )
+        set_window(connection, Window(START, START + HOUR))
+        return connection.execute(f"select count(*) from ({sql})").fetchall()[0][0]
+
+
+@pytest.mark.parametrize("workflow", RULES)
+def test_going_live_is_not_a_blast(entries: dict[str, str], workflow: str) -> None:
+    assert entries_after_going_live(workflow, entries[workflow]) == NEW
+
+
+def test_the_mutant_that_takes_in_who_qualified_before_is_caught(entries: dict[str, str]) -> None:
+    assert GONE_LIVE in entries["welcome_series"]
+    mutant = entries["welcome_series"].replace(GONE_LIVE, "")
+    assert entries_after_going_live("welcome_series", mutant, FEW) == FEW

@@ -63,7 +63,10 @@ def _deliver(
     file_limit: int | None = None,
     batch_size: int = BATCH,
     webhooks: str | None = None,
+    gate: Any = None,
 ) -> None:
+    if gate is not None:
+        gate.wait()
     if point is not None:
         _die_at(point)
     if send_then_mark:

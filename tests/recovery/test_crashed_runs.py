@@ -1,0 +1,93 @@
+"""`hourbell tick` killed anywhere, and several at once: the next run goes on by itself, and ends as if nothing was."""
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from endings import FIRST_END, NOW, differences, inbox
+from ticking import POINTS, Ticking
+
+from dagster_project.home import Home
+from dagster_project.interrupted import OpenTick, interrupted
+from dagster_project.warehouse import open_warehouse
+from dagster_project.windows import Window
+
+Copied = Callable[[Home], Home]
+
+
+def test_killed_at_one_point_after_the_other(
+    killed: Home, undisturbed: Home, hourbell: Ticking, copied: Copied
+) -> None:
+    """Each run dies further on than the one before; nobody does anything but begin the next."""
+    home = copied(killed)
+    with open_warehouse(home) as warehouse:
+        assert interrupted(warehouse) == OpenTick(Window(FIRST_END, NOW.replace(minute=0)), is_decided=True)
+    for point in POINTS[POINTS.index("staged") :]:
+        assert hourbell.run(home.root, "tick", now=NOW, point=point) == -signal.SIGKILL, point
+    assert hourbell.run(home.root, "tick", now=NOW) == 0
+    assert differences(home, undisturbed) == []
+
+
+def test_the_mutant_that_forgets_what_was_not_finished_is_caught(
+    killed: Home, undisturbed: Home, hourbell: Ticking, copied: Copied
+) -> None:
+    home = copied(killed)
+    assert hourbell.run(home.root, "tick", now=NOW, mutant="what was not finished is forgotten") == 0
+    assert {"engine.open_ticks", "inbox", "tick=20260303T180000Z/email.parquet"} <= set(differences(home, undisturbed))
+
+
+def test_the_mutant_whose_lock_outlives_its_holder_is_caught(
+    begun: Home, hourbell: Ticking, copied: Copied, said: Path
+) -> None:
+    home = copied(begun)
+    home.lock.unlink()
+    mutant = "the lock outlives its holder"
+    assert hourbell.run(home.root, "tick", now=NOW, point="landed", mutant=mutant) == -signal.SIGKILL
+    assert hourbell.run(home.root, "tick", now=NOW, mutant=mutant, said=str(said)) == 1
+    assert "Another tick is at work" in said.read_text()
+
+
+def test_ticks_and_deliveries_at_once_do_what_one_does(
+    killed: Home, undisturbed: Home, hourbell: Ticking, copied: Copied, said: Path
+) -> None:
+    home = copied(killed)
+    processes = [hourbell.start(home.root, "tick", now=NOW, said=str(said)) for _ in range(3)]
+    codes = sorted(hourbell.wait(process) for process in processes)
+    assert codes[0] == 0
+    refusals = said.read_text().count("Another tick is at work") + said.read_text().count("Cannot open the warehouse")
+    assert sum(codes) == refusals, "who does not tick is refused"
+    processes = [hourbell.start(home.root, "deliver", now=NOW) for _ in range(3)]
+    assert [hourbell.wait(process) for process in processes] == [0, 0, 0]
+    assert differences(home, undisturbed) == []
+
+
+def test_deliveries_at_once_send_each_once(killed: Home, undisturbed: Home, hourbell: Ticking, copied: Copied) -> None:
+    home = copied(killed)
+    assert hourbell.run(home.root, "tick", "--no-deliver", now=NOW) == 0
+    assert sum(inbox(home).values()) < sum(inbox(undisturbed).values())
+    processes = [hourbell.start(home.root, "deliver", now=NOW) for _ in range(4)]
+    assert [hourbell.wait(process) for process in processes] == [0] * 4
+    assert inbox(home) == inbox(undisturbed)
+    assert differences(home, undisturbed) == []
+
+
+def test_what_completed_nothing_is_taken_over_by_a_wider_window(begun: Home, copied: Copied) -> None:
+    home = copied(begun)
+    with open_warehouse(home) as warehouse:
+        warehouse.execute("insert into engine.open_ticks values (?, ?, false)", [FIRST_END, NOW])
+        assert interrupted(warehouse) is None
+
+
+@pytest.mark.parametrize("is_decided", [False, True])
+def test_what_completed_something_is_brought_to_its_end(begun: Home, copied: Copied, is_decided: bool) -> None:
+    home = copied(begun)
+    with open_warehouse(home) as warehouse:
+        warehouse.execute(
+            "insert into engine.open_ticks select tick_start, tick_end, ? from engine.windows "
+            "where scope = 'decisions'",
+            [is_decided],
+        )
+        found = interrupted(warehouse)
+    assert found is not None
+    assert (found.window.end, found.is_decided) == (FIRST_END, is_decided)
