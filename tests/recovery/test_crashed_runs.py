@@ -10,6 +10,7 @@ from ticking import POINTS, Ticking
 
 from dagster_project.home import Home
 from dagster_project.interrupted import OpenTick, interrupted
+from dagster_project.tick_run import due_window
 from dagster_project.warehouse import open_warehouse
 from dagster_project.windows import Window
 
@@ -91,3 +92,15 @@ def test_what_completed_something_is_brought_to_its_end(begun: Home, copied: Cop
         found = interrupted(warehouse)
     assert found is not None
     assert (found.window.end, found.is_decided) == (FIRST_END, is_decided)
+
+
+def test_killed_when_only_history_was_learnt_the_first_tick_begins_where_that_ended(
+    landed_shop: Home, copied: Copied
+) -> None:
+    home = copied(landed_shop)
+    with open_warehouse(home) as warehouse:
+        warehouse.execute(
+            "create table engine.windows (scope varchar, tick_start timestamp, tick_end timestamp, succeeded boolean)"
+        )
+        warehouse.execute("insert into engine.windows values ('contacts', '2026-01-01', ?, true)", [FIRST_END])
+    assert due_window(home, NOW) == Window(FIRST_END, NOW.replace(minute=0))
