@@ -27,6 +27,7 @@ SMALL_SHOP = Shop(seed=7, contacts=300, start=datetime(2026, 3, 2), days=6)
 LONGEST = (
     "test_real_orders.py",
     "test_quality_of_code.py",
+    "test_whole_runs.py",
     "test_gate.py",
     "test_simulated_shop.py",
     "test_profile_versions.py",

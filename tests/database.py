@@ -91,27 +91,31 @@ class Line:
         self._listening.close()
 
     def _up(self, client: socket.socket, upstream: socket.socket) -> None:
-        down = threading.Thread(target=_copy, args=(upstream, client), daemon=True)
+        silenced = threading.Event()
+        down = threading.Thread(target=_copy, args=(upstream, client, silenced), daemon=True)
         down.start()
         with client, upstream:
             while data := _received(client):
                 if self.armed is not None and b"COMMIT" in data:
                     when, self.armed = self.armed, None
                     self.broken += 1
-                    # nothing of the answer goes back
-                    client.shutdown(socket.SHUT_RDWR)
+                    # nothing of the answer goes back, and the client only sees the end when all is done
+                    silenced.set()
                     if when == "after":
                         upstream.sendall(data)
                         upstream.shutdown(socket.SHUT_WR)
                         down.join(10)
                     else:
                         upstream.shutdown(socket.SHUT_RDWR)
+                    client.shutdown(socket.SHUT_RDWR)
                     return
                 upstream.sendall(data)
 
 
-def _copy(source: socket.socket, target: socket.socket) -> None:
+def _copy(source: socket.socket, target: socket.socket, silenced: threading.Event) -> None:
     while data := _received(source):
+        if silenced.is_set():
+            continue
         try:
             target.sendall(data)
         except OSError:

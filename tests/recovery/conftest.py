@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from disk import Disk
 from endings import FIRST_END, NOW
 from ticking import Ticking, ticking
 
@@ -61,3 +62,10 @@ def killed(begun: Home, hourbell: Ticking, copied: Callable[[Home], Home]) -> Ho
 def said(tmp_path: Path) -> Path:
     """A file for what a process says."""
     return tmp_path / "said"
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    made = Disk(tmp_path / "disk")
+    yield made
+    made.close()

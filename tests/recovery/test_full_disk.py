@@ -1,60 +1,21 @@
 """A disk that is full, for good and not by a limit: one clear error, and with more room the next run loses nothing."""
 
-import os
-import shutil
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from endings import NOW, differences
+from disk import Disk
 from rehearsal import Place, action, write_outbox
-from ticking import Ticking
 
 from activations.errors import HourbellError
 from activations.journal import Journal
 from activations.journal_care import verify
 from activations.sandbox.server import Sandbox
-from dagster_project.home import Home
 
 ACTIONS = 400
-PLENTY = 200 << 20
-
-
-class Disk:
-    """A file system in memory of a size that can be changed."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        path.mkdir()
-        self._mount("-t", "tmpfs", "-o", f"size={PLENTY}", "hourbell-test")
-
-    def leave_room(self, size: int) -> None:
-        """Let there be so many bytes free."""
-        found = os.statvfs(self.path)
-        self.resize((found.f_blocks - found.f_bfree) * found.f_frsize + size)
-
-    def resize(self, size: int = PLENTY) -> None:
-        self._mount("-o", f"remount,size={size}")
-
-    def close(self) -> None:
-        subprocess.run(["umount", "--lazy", str(self.path)], check=True)
-
-    def _mount(self, *options: str) -> None:
-        try:
-            subprocess.run(["mount", *options, str(self.path)], check=True, capture_output=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            pytest.skip(f"no file system can be mounted here: {error}")
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Disk]:
-    made = Disk(tmp_path / "disk")
-    yield made
-    made.close()
 
 
 def check_delivery(disk: Disk, tmp_path: Path, room: int, mend: Callable[[], object] = lambda: None) -> None:
@@ -102,17 +63,3 @@ def test_the_mutant_that_takes_a_failed_write_for_done_is_caught(
     with pytest.raises((AssertionError, pytest.fail.Exception)):
         check_delivery(disk, tmp_path, 130_000, mend=monkeypatch.undo)
     assert max(Place(disk.path).recipients().values()) > 1
-
-
-@pytest.mark.parametrize("room", [0, 60_000])
-def test_a_tick_that_cannot_leave_says_so_once_and_leaves_when_there_is_room(
-    killed: Home, undisturbed: Home, hourbell: Ticking, disk: Disk, said: Path, room: int
-) -> None:
-    home = Home(disk.path / "home")
-    shutil.copytree(killed.root, home.root)
-    disk.leave_room(room)
-    assert hourbell.run(home.root, "tick", now=NOW, said=str(said)) == 1
-    assert [line.partition(":")[0] for line in said.read_text().splitlines()].count("Error") == 1
-    disk.resize()
-    assert hourbell.run(home.root, "tick", now=NOW) == 0
-    assert differences(home, undisturbed) == []

@@ -15,9 +15,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-POINTS = ("landed", "models", "decided", "staged", "visible", "published", "claimed", "answered", "spooled")
+POINTS = ("landed", "models", "decided", "staged", "published", "claimed", "answered", "spooled")
 """After the files were taken in, in the middle of the models, after them, when the outbox is written where delivery
-does not look, when it is there, before the new copy of the marts is in place, after a claim, after an answer, and when
+does not look, when it has left and the new copy of the marts is not in place, after a claim, after an answer, and when
 outcomes are in a file that has not landed."""
 
 
@@ -158,8 +158,6 @@ def _die_at(point: str) -> None:
             when(dagster_project.tick, "leave", after=False)
         case "staged":
             when(dagster_project.gate_out.leave, "_hold", after=True)
-        case "visible":
-            when(dagster_project.tick, "leave", after=True)
         case "published":
             when(dagster_project.publish, "_point_to", after=False)
         case "claimed":
