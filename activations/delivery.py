@@ -5,6 +5,7 @@ found out about by the next delivery.
 """
 
 import asyncio
+import gc
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
@@ -70,6 +71,8 @@ def deliver(
         holds = holds_of(outbox, templates)
         files = deliverable(outbox, holds)
         problems = settle_holds(holds, journal, now=setting.now(), tally=tally)
+        # whatever is there already need not be looked through for each few hundred messages
+        gc.freeze()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             problems += runner.run(deliver_files(files, journal, setting, channels, patience, tally))
         note_settled(holds, journal)

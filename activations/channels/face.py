@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -121,9 +122,15 @@ class Channel(Protocol):
 def json_object(column: str, text: str | None, parse_float: Callable[[str], float | Decimal] = float) -> dict[str, Any]:
     """Read a column that holds a JSON object, null being an empty one; raises UnsendableError."""
     try:
-        value = json.loads(text or "{}", parse_float=parse_float)
+        value = _decoder(parse_float).decode(text or "{}")
     except ValueError as error:
         raise UnsendableError(f"the column {column} holds no JSON") from error
     if not isinstance(value, dict):
         raise UnsendableError(f"the column {column} holds no JSON object")
     return value
+
+
+@lru_cache
+def _decoder(parse_float: Callable[[str], float | Decimal]) -> json.JSONDecoder:
+    """Kept, because `json.loads` makes a new one for each text that it is to read differently."""
+    return json.JSONDecoder(parse_float=parse_float)

@@ -24,6 +24,8 @@ _REASON_LENGTH = 200
 _RESTS = 10
 """How often in a row an endpoint may ask to be left alone before it is left to the next delivery."""
 
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 
 def open_channel(setting: Setting) -> "WebhookChannel":
     """The channel to the endpoints of webhooks.yml; raises HourbellError where that cannot be used."""
@@ -57,7 +59,7 @@ class WebhookChannel:
     name: str = "webhook"
     kinds: frozenset[str] = frozenset({"send"})
     idempotency: Idempotency = "keyed"
-    batch_size: int = 500
+    batch_size: int = 1_000
     push_size: int = 250
     window: timedelta | None = timedelta(hours=24)
     rate: float | None = None
@@ -103,7 +105,7 @@ class WebhookChannel:
                 "context": json_object("context", action.context),
             },
         }
-        body = json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
+        body = _JSON.encode(payload).encode()
         return Message(action.action_id, message_id, action.template, body)
 
     async def push(self, batch: Sequence[Message]) -> list[Answer]:

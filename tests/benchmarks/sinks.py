@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from typing import Any, Literal
 
+import uvloop
+
 Kind = Literal["smtp", "http"]
 HOST = "127.0.0.1"
 _ACCEPTED = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -17,8 +19,7 @@ class SmtpSink(asyncio.Protocol):
 
     received = 0
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+    def connection_made(self, transport: Any) -> None:
         self._transport = transport
         self._buffer = bytearray()
         self._takes_message = False
@@ -60,8 +61,7 @@ class HttpSink(asyncio.Protocol):
 
     received = 0
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+    def connection_made(self, transport: Any) -> None:
         self._transport = transport
         self._buffer = bytearray()
 
@@ -115,4 +115,5 @@ def _serve(kind: Kind, asked: Connection) -> None:
         loop.add_reader(asked.fileno(), tell)
         await server.serve_forever()
 
-    asyncio.run(run())
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run())

@@ -1,0 +1,119 @@
+"""Sign-up, webhook, wait, branch, mail: Hourbell beside django-drip-campaigns, in one run and into the same sinks.
+
+    python tests/benchmarks/peer_cost.py --contacts 100000 --peer-contacts 3000
+
+Each contact gets one webhook and one e-mail. Hourbell does all of its work: files land and pass the quality gate, two
+ticks run through dbt, the gate out looks, and delivery keeps its journal and receipts. The peer does its own: rules
+over Django's tables in SQLite, mail over Django's SMTP backend, calls by a message class of its own; its users
+are there already, which is not counted. It has no journal, no consent, no caps and no holdouts. It gets an environment
+of its own (`--environment` keeps it between runs).
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import yaml
+from sinks import sink
+
+from dagster_project.command.show import console, table
+from dagster_project.home import REPOSITORY
+
+PEER = Path(__file__).with_name("peer")
+NEEDS = ("django-drip-campaigns==1.16.2", "requests==2.34.2")
+STEPS = ["entered", "call", "by_half", "first_half", "second_half"]
+TIMES_FASTER, SHARE_OF_CPU = 15, 0.1
+
+
+def checkout(folder: Path) -> Path:
+    """A copy of what runs, in which the flow is the one workflow that takes anybody in."""
+    for part in ("activations", "dagster_project", "data", "dbt"):
+        ignored = shutil.ignore_patterns("target", "logs", "__pycache__", "landing", "warehouse", "demo", "*.duckdb*")
+        shutil.copytree(REPOSITORY / part, folder / part, ignore=ignored)
+    shutil.copy(REPOSITORY / "pyproject.toml", folder)
+    shutil.copytree(PEER / "signup_flow", folder / "dbt" / "models" / "workflows" / "signup_flow")
+    path = folder / "dbt" / "dbt_project.yml"
+    project = yaml.safe_load(path.read_text())
+    # everybody is to get both
+    project["vars"]["global_holdout"] = 0
+    workflows = project["vars"]["workflows"]
+    for known in workflows.values():
+        known["status"] = "closed"
+    workflows["signup_flow"] = {"status": "live", "priority": 5, "longest_path": "2 days", "steps": STEPS}
+    path.write_text(yaml.safe_dump(project, sort_keys=False))
+    return folder
+
+
+def run(python: Path, program: Path, *arguments: object, path: Path | None = None) -> dict[str, Any]:
+    """Run a program to its end; what it says last is JSON."""
+    environment = {**os.environ, **({"PYTHONPATH": str(path)} if path else {})}
+    done = subprocess.run(
+        [str(python), str(program), *map(str, arguments)], capture_output=True, text=True, env=environment, check=False
+    )
+    if done.returncode:
+        raise SystemExit(f"{program.name} failed:\n{done.stderr[-4_000:]}")
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def environment_of_the_peer(folder: Path) -> Path:
+    """The Python of an environment with the peer in it, made where it is not there."""
+    python = folder / "bin" / "python"
+    if not python.exists():
+        console.print("The peer's environment is made …")
+        venv.create(folder, with_pip=True)
+        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *NEEDS], check=True)
+    return python
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--contacts", type=int, default=100_000)
+    parser.add_argument("--peer-contacts", type=int, default=3_000)
+    parser.add_argument("--environment", type=Path, help="where the peer's environment is kept")
+    options = parser.parse_args()
+    with (
+        TemporaryDirectory(prefix="hourbell-peer-") as name,
+        sink("smtp") as (smtp_port, mails),
+        sink("http") as (http_port, calls),
+    ):
+        folder = Path(name)
+        peer_python = environment_of_the_peer(options.environment or folder / "environment")
+        copy = checkout(folder / "checkout")
+        ports = (smtp_port, http_port)
+        console.print(f"Hourbell, {options.contacts:,} contacts …")
+        (folder / "ours").mkdir()
+        ours = run(Path(sys.executable), PEER / "product.py", options.contacts, *ports, folder / "ours", path=copy)
+        assert (mails(), calls()) == (options.contacts, options.contacts), (mails(), calls(), ours)
+        console.print(f"django-drip-campaigns, {options.peer_contacts:,} contacts …")
+        (folder / "theirs").mkdir()
+        theirs = run(peer_python, PEER / "drips.py", options.peer_contacts, *ports, folder / "theirs")
+        both = options.contacts + options.peer_contacts
+        assert (mails(), calls()) == (both, both), (mails(), calls())
+    show(ours, theirs)
+
+
+def show(ours: dict[str, Any], theirs: dict[str, Any]) -> None:
+    """Print both, and how they compare."""
+    rates = [one["contacts"] / one["seconds"] for one in (ours, theirs)]
+    cpus = [1e3 * one["cpu"] / one["contacts"] for one in (ours, theirs)]
+    table("Where Hourbell's time went", ["part", "seconds"], list(ours["parts"].items()))
+    table(
+        "A webhook and an e-mail each",
+        ["what", "Hourbell", "peer", "ratio", "goal"],
+        [
+            ("contacts a second", *rates, rates[0] / rates[1], f"at least {TIMES_FASTER}"),
+            ("CPU a contact, in ms", *cpus, cpus[0] / cpus[1], f"at most {SHARE_OF_CPU}"),
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()
