@@ -112,7 +112,7 @@ in_order as (
         coalesce(
             reached_at < max(reached_at) over (
                 partition by enrollment_id
-                order by place
+                order by place, reached_at
                 rows between unbounded preceding and 1 preceding
             ),
             false
