@@ -161,7 +161,9 @@ def main() -> None:
         console.print(f"SQL, large to small: {ratio:.2f} (goal: at most 1.5)")
         for workflow in registered_workflows():
             approve(small.outbox, workflow, by="tick_cost", at=HOUR.start)
-        ordinary, runs = seconds_of(lambda: decide(small, HOUR))
+        # the first finds nothing in memory, as little as the first of the trivial ones
+        decided = [seconds_of(lambda: decide(small, HOUR)) for _ in range(3)]
+        ordinary, runs = statistics.median(seconds for seconds, _ in decided[1:]), decided[0][1]
         # what Great Expectations takes to be imported is paid once a process
         send_off(small, HOUR)
         gate_out, _ = seconds_of(lambda: send_off(small, HOUR))
