@@ -219,9 +219,7 @@ def die(*arguments, **named):
     os.kill(os.getpid(), 9)
 
 place = sys.argv[2]
-if place == "verdict":
-    gate.note_volumes = die
-elif place == "hold":
+if place == "hold":
     gate.forget_holds = die
 else:
     Path.rename = die
@@ -231,7 +229,7 @@ with open_warehouse(home) as connection:
 """
 
 
-@pytest.mark.parametrize("place", ["verdict", "hold", "rename"])
+@pytest.mark.parametrize("place", ["hold", "rename"])
 def test_a_kill_in_the_gate_leaves_nothing_unexamined(shop_history: ShopHistory, tmp_path: Path, place: str) -> None:
     broken = shop_history.copy(tmp_path / "home").without_its_window(says_now=True)
     broken.decide()
