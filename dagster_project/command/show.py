@@ -42,6 +42,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, 
         box=box.SIMPLE_HEAD,
         collapse_padding=True,
         pad_edge=False,
+        show_edge=False,
     )
     for place, column in enumerate(columns):
         numeric = bool(body) and all(isinstance(row[place], int | float) or row[place] is None for row in body)
