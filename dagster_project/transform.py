@@ -1,5 +1,6 @@
 """dbt, run in process with its manifest kept, so that a tick pays for its models and for little else."""
 
+import fcntl
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -79,7 +80,9 @@ def _parse(target: Path) -> Manifest:
     # parsing needs a profile, but no warehouse: whose it is does not matter
     home = Home(target)
     home.logs.mkdir(parents=True, exist_ok=True)
-    with _environment(home):
+    # two that parse at once would read what the other is writing
+    with (target / "parsing.lock").open("a") as lock, _environment(home):
+        fcntl.flock(lock, fcntl.LOCK_EX)
         outcome = dbtRunner().invoke(_arguments(home, ["parse", "--target-path", str(target)], None))
     if not outcome.success or not isinstance(outcome.result, Manifest):
         raise HourbellError(f"The dbt project does not parse: {outcome.exception}")
@@ -91,10 +94,10 @@ def manifest() -> Manifest:
     return _parse(DBT / "target")
 
 
-def manifest_file() -> Path:
-    """The same as a file, for tools that read it."""
-    manifest()
-    return DBT / "target" / "manifest.json"
+def manifest_json() -> dict[str, Any]:
+    """The same as its file has it, for tools that read that; the file itself may just be written by another process."""
+    stated: dict[str, Any] = manifest().writable_manifest().to_dict(omit_none=False)
+    return stated
 
 
 def run_dbt(

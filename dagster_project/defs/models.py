@@ -1,6 +1,5 @@
 """The dbt models: what is known of contacts, the workflows, the decisions and the marts."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,12 +10,12 @@ from dagster_project.home import Home
 from dagster_project.lock import tick_lock
 from dagster_project.tick import decide, prepare_warehouse
 from dagster_project.tick_run import window_of
-from dagster_project.transform import DBT, ModelRun, manifest_file
+from dagster_project.transform import DBT, ModelRun, manifest_json
 from dagster_project.translator import Translator
 from dagster_project.warehouse import row_counts
 
 PROJECT = DbtProject(project_dir=DBT)
-MANIFEST: dict[str, Any] = json.loads(manifest_file().read_text())
+MANIFEST = manifest_json()
 # dbt tests are checks of their own (checks.py): a tick does not wait for all of them
 TRANSLATOR = Translator(DagsterDbtTranslatorSettings(enable_asset_checks=False))
 
