@@ -73,8 +73,11 @@ def deliver(
         problems = settle_holds(holds, journal, now=setting.now(), tally=tally)
         # whatever is there already need not be looked through for each few hundred messages
         gc.freeze()
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            problems += runner.run(deliver_files(files, journal, setting, channels, patience, tally))
+        try:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                problems += runner.run(deliver_files(files, journal, setting, channels, patience, tally))
+        finally:
+            gc.unfreeze()
         note_settled(holds, journal)
         written = write_outcomes(journal, spool)
     if land is not None:

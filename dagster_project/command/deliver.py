@@ -61,13 +61,18 @@ def deliver_with_progress(home: Home) -> DeliveryAccount:
 
 def show_account(account: DeliveryAccount) -> None:
     """Print what became of every action in the outbox."""
-    table(
-        "Delivery",
-        ["channel", "actions", *(part.replace("_", " ") for part in PARTS)],
-        [
-            [channel, parts.get("actions", 0), *(parts.get(part, 0) for part in PARTS)]
-            for channel, parts in account.by_channel.items()
-        ],
-    )
+    channels = account.by_channel
+    parts = [part for part in PARTS if any(counts.get(part) for counts in channels.values())]
+    if channels:
+        table(
+            "Delivery",
+            ["", *channels],
+            [
+                [part.replace("_", " "), *(counts.get(part, 0) for counts in channels.values())]
+                for part in ("actions", *parts)
+            ],
+        )
+    else:
+        console.print("Nothing waits to be delivered.")
     for reason, number in account.reasons.items():
         console.print(f"  {number:,} × {reason}", highlight=False)

@@ -112,6 +112,7 @@ def show(ours: dict[str, Any], theirs: dict[str, Any]) -> None:
             ("contacts a second", *rates, rates[0] / rates[1], f"at least {TIMES_FASTER}"),
             ("CPU a contact, in ms", *cpus, cpus[0] / cpus[1], f"at most {SHARE_OF_CPU}"),
         ],
+        caption="The peer has no journal, consent, caps or holdouts; that its users come to be is not counted.",
     )
 
 

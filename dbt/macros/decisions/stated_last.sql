@@ -10,28 +10,8 @@
         from {{ sends }} as asked
         left join {{ ref('topics') }} as registered on asked.topic = registered.topic
         inner join {{ known_as(sends) }} as known_as on asked.action_id = known_as.action_id
-        inner join (
-            select
-                contact_id,
-                channel,
-                topic,
-                status,
-                occurred_at,
-                effective_at
-            from {{ ref('consent_statements') }}
-
-            union all
-
-            select
-                contact_id,
-                'email' as channel,
-                'all' as topic,
-                'withdrawn' as status,
-                occurred_at,
-                effective_at
-            from {{ ref('contact_signals') }}
-            where signal in ('unsubscribed', 'erased')
-        ) as statements
+        inner join
+            {{ consents_stated(ref('consent_statements'), ref('contact_signals'), ['unsubscribed', 'erased']) }} as statements
             on
                 known_as.contact_id = statements.contact_id
                 and asked.tick_end > statements.effective_at

@@ -2,37 +2,14 @@
     same time the withdrawal counts. One row per contact and time at which something was stated, valid from `since` until
     `until`. `members` is a CTE as in trait_states, the rest are relations. -#}
 {% macro consent_states(members, consents, signals) -%}
-    with stated as (
-        select
-            contact_id,
-            channel,
-            topic,
-            status,
-            occurred_at,
-            effective_at
-        from {{ consents }}
-
-        union all
-
-        select
-            contact_id,
-            'email' as channel,
-            'all' as topic,
-            'withdrawn' as status,
-            occurred_at,
-            effective_at
-        from {{ signals }}
-        where signal = 'unsubscribed'
-    ),
-
-    statements as (
+    with statements as (
         select
             members.contact_id,
             stated.channel,
             stated.topic,
             {{ statement_of('stated.status', 'stated.occurred_at') }} as statement,
             greatest(stated.effective_at, members.member_since) as since
-        from stated
+        from {{ consents_stated(consents, signals, ['unsubscribed']) }} as stated
         inner join {{ members }} as members on stated.contact_id = members.member_id
         where stated.effective_at < {{ tick_end() }}
     ),
