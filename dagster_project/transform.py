@@ -1,6 +1,7 @@
 """dbt, run in process with its manifest kept, so that a tick pays for its models and for little else."""
 
 import fcntl
+import gc
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -86,6 +87,8 @@ def _parse(target: Path) -> Manifest:
         outcome = dbtRunner().invoke(_arguments(home, ["parse", "--target-path", str(target)], None))
     if not outcome.success or not isinstance(outcome.result, Manifest):
         raise HourbellError(f"The dbt project does not parse: {outcome.exception}")
+    # it lives as long as the process, and going through it in search of garbage takes a tenth of each tick
+    gc.freeze()
     return outcome.result
 
 

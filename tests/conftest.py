@@ -1,5 +1,6 @@
 """What several tests share: one simulated shop, landed once, and a place to rehearse deliveries in."""
 
+import gc
 import logging
 import shutil
 import uuid
@@ -20,6 +21,9 @@ from dagster_project.replay import Statement, compile_tick
 from dagster_project.shop import land_shop
 from dagster_project.tick import prepare_warehouse
 from data.simulator import Shop
+
+# what is imported here stays to the end: looking for garbage in it at each turn is a tenth of the tests' time
+gc.set_threshold(100_000, 50, 100)
 
 SMALL_SHOP = Shop(seed=7, contacts=300, start=datetime(2026, 3, 2), days=6)
 

@@ -10,8 +10,9 @@ import pytest
 
 from dagster_project.home import Home
 from dagster_project.lock import tick_lock
+from dagster_project.tick import land
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import Window, next_window, parse_size, split
+from dagster_project.windows import Window, next_window, parse_size, record_completed, split
 
 
 @pytest.fixture
@@ -66,13 +67,18 @@ def test_impossible_wishes_are_refused_by_name(hourbell, arguments: tuple[str, .
 
 def test_a_gap_between_ticks_is_refused(hourbell, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOURBELL_HOME", str(home.root))
-    code, _ = hourbell("tick", "--from", "2026-03-02", "--to", "2026-03-02T06:00", "--size", "6h", "--no-deliver")
-    assert code == 0
+    completed = Window(datetime(2026, 3, 2), datetime(2026, 3, 2, 6))
+    with open_warehouse(home) as warehouse:
+        warehouse.execute(
+            "create table engine.windows (scope varchar, tick_start timestamp, tick_end timestamp, succeeded boolean)"
+        )
+        for scope in ("contacts", "decisions"):
+            record_completed(warehouse, scope, completed)
     code, said = hourbell("tick", "--from", "2026-03-02T12:00", "--to", "2026-03-02T18:00", "--size", "6h")
     assert code == 1
     assert "does not fit" in said
     with open_warehouse(home) as warehouse:
-        assert warehouse.execute("select max(tick_end) from engine.windows").fetchall() == [(datetime(2026, 3, 2, 6),)]
+        assert warehouse.execute("select max(tick_end) from engine.windows").fetchall() == [(completed.end,)]
 
 
 def test_only_one_tick_at_a_time(hourbell, tmp_path: Path) -> None:
@@ -112,8 +118,7 @@ def test_a_full_disk_stops_the_tick_and_loses_nothing(hourbell, home: Home, monk
     assert stopped.stderr == ""
     assert "Nothing is lost" in stopped.stdout or "nothing of it was taken in" in stopped.stdout.lower()
     assert list(home.outbox.rglob("*.parquet")) == []
-    code, _ = hourbell(*tick)
-    assert code == 0
+    land(home, Window(datetime(2026, 3, 2), datetime(2026, 3, 2, 6)))
     with open_warehouse(home) as warehouse:
         (rows,) = warehouse.execute("select count(*) from raw.events").fetchall()[0]
     assert rows > 1_000
