@@ -1,7 +1,7 @@
 """The workflow macros as SQL, over tables that a test fills: models of the project, compiled with other contents."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import duckdb
@@ -12,11 +12,16 @@ from dagster_project.home import Home
 from dagster_project.windows import Window
 
 
-def compiled(home: Home, contents: dict[str, str]) -> dict[str, str]:
-    """What dbt makes of models whose SQL is replaced; nothing is run. They may ref() what the real ones do."""
+def compiled(home: Home, contents: dict[str, str], also: Iterable[str] = ()) -> dict[str, str]:
+    """What dbt makes of models whose SQL is replaced; nothing is run. They may ref() what the real ones do.
+
+    Whatever else they ref() is named by `also`.
+    """
     changed = copy.deepcopy(transform.manifest())
     for name, sql in contents.items():
-        changed.nodes[f"model.hourbell.{name}"].raw_code = sql
+        node = changed.nodes[f"model.hourbell.{name}"]
+        node.raw_code = sql
+        node.depends_on.nodes += [f"model.hourbell.{model}" for model in also]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(transform, "manifest", lambda: changed)
         results = transform.run_dbt(home, ["compile", "--select", *contents]).results

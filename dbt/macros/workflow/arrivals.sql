@@ -2,8 +2,12 @@
 
     previous   the step before, as ref()
     wait       how long after it: '23 hours'
-    local_time do not arrive before this time of day in the contact's own zone (column timezone): '10:00'
-    weekdays   with local_time, only on these days: 1 is Monday, 7 Sunday
+    until      wait for a time that was carried along: a column of the step before (UTC); whoever lies behind it arrives at
+               once. With wait, so long after that time; '-3 days' is three days ahead of it
+    local_time do not arrive before this time of day in the contact's own zone (column timezone): '10:00'; or 'best hour', the
+               hour of the day in the column best_hour, and where that is null in var best_hour
+    local_window  do not arrive outside of these hours there: ['09:00', '17:00'], or ['20:00', '02:00'] over midnight
+    weekdays   with local_time or local_window, only on these days: 1 is Monday, 7 Sunday
     branch     only those who left the previous step this way
     exits      the workflow's exits, as ref(): who left by then does not arrive
 
@@ -11,10 +15,26 @@
 
         select arrivals.* from {{ arrivals(ref('welcome_series__hello'), wait='2 days', exits=ref('welcome_series__exited')) }}
 -#}
-{% macro arrivals(previous, wait='0 hours', local_time=none, weekdays=none, branch=none, exits=none) -%}
-    {%- set after_wait = "previous.reached_at + interval '" ~ wait ~ "'" -%}
-    {%- if local_time -%}
+{% macro arrivals(
+    previous, wait='0 hours', until=none, local_time=none, local_window=none, weekdays=none, branch=none, exits=none
+) -%}
+    {%- if local_time and local_window -%}
+        {%- do exceptions.raise_compiler_error(model.name ~ ": give local_time or local_window, not both.") -%}
+    {%- endif -%}
+    {%- if until -%}
+        {%- set after_wait -%}
+            greatest(previous.reached_at, coalesce(previous.{{ until }} + interval '{{ wait }}', previous.reached_at))
+        {%- endset -%}
+    {%- else -%}
+        {%- set after_wait = "previous.reached_at + interval '" ~ wait ~ "'" -%}
+    {%- endif -%}
+    {%- if local_time == 'best hour' -%}
+        {%- set best_hour = "to_hours(cast(coalesce(previous.best_hour, " ~ var('best_hour') ~ ") as integer))" -%}
+        {%- set due_at = next_local_time(after_wait, 'previous.timezone', best_hour, weekdays) -%}
+    {%- elif local_time -%}
         {%- set due_at = next_local_time(after_wait, 'previous.timezone', local_time, weekdays) -%}
+    {%- elif local_window -%}
+        {%- set due_at = within_local_window(after_wait, 'previous.timezone', local_window, weekdays) -%}
     {%- else -%}
         {%- set due_at = after_wait -%}
     {%- endif -%}
@@ -26,7 +46,11 @@
             from {{ previous }} as previous
             where
                 previous.assignment = 'treated'
-                {%- if local_time %}
+                {%- if until %}
+                -- nobody waits longer than the longest path
+                and previous.reached_at >= {{ tick_start() }} - interval '{{ registered_workflow(workflow_name())["longest_path"] }}'
+                and previous.reached_at < {{ tick_end() }}
+                {%- elif local_time or local_window %}
                 -- the next such hour is at most a week and a day away, daylight saving included
                 and previous.reached_at >= {{ tick_start() }} - interval '{{ wait }}' - interval '8 days'
                 and previous.reached_at < {{ tick_end() }} - interval '{{ wait }}'

@@ -1,0 +1,112 @@
+"""Waits of a step against a slow reference: in ticks of all sizes, where the clocks change."""
+
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from compiled_macros import compiled, set_window, small_warehouse
+from engine_world import Engine
+from test_entries import put
+from test_local_time import next_time
+from test_triggers import ticks
+
+from dagster_project.windows import Window
+
+# the clocks change in Europe on the 29th, in New York on the 8th
+FIRST, LAST = datetime(2026, 3, 1), datetime(2026, 4, 1)
+WORKDAYS = (1, 2, 3, 4, 5)
+Row = dict
+WAITS = {
+    "reengagement__offer": "until='renews_at', wait='-3 days'",
+    "reengagement__reaction": "until='renews_at', local_time='08:30'",
+    "reengagement__goodbye": "wait='5 hours', local_window=['09:00', '17:00'], weekdays=[1, 2, 3, 4, 5]",
+    "reengagement__sunset": "local_window=['20:00', '02:00'], weekdays=[5, 6]",
+    "welcome_series__story": "wait='1 day', local_time='best hour'",
+}
+
+
+def until(row: Row, wait: timedelta) -> datetime:
+    return max(row["reached_at"], row["renews_at"] + wait) if row["renews_at"] else row["reached_at"]
+
+
+def in_window(row: Row, after: datetime, opens: time, closes: time, weekdays: tuple[int, ...]) -> datetime:
+    """The first minute of an open window, looking at each."""
+    zone = ZoneInfo(row["timezone"] or "UTC")
+    local = after.replace(tzinfo=UTC).astimezone(zone)
+    if opens < closes:
+        is_open, opened_on = opens <= local.time() < closes, local
+    else:
+        is_open = local.time() >= opens or local.time() < closes
+        opened_on = local - timedelta(days=local.time() < closes)
+    if is_open and opened_on.isoweekday() in weekdays:
+        return after
+    return next_time(after, row["timezone"], f"{opens:%H:%M}", weekdays)
+
+
+REFERENCE: dict[str, Callable[[Row], datetime]] = {
+    "reengagement__offer": lambda row: until(row, timedelta(days=-3)),
+    "reengagement__reaction": lambda row: next_time(until(row, timedelta()), row["timezone"], "08:30", None),
+    "reengagement__goodbye": lambda row: in_window(
+        row, row["reached_at"] + timedelta(hours=5), time(9), time(17), WORKDAYS
+    ),
+    "reengagement__sunset": lambda row: in_window(row, row["reached_at"], time(20), time(2), (5, 6)),
+    "welcome_series__story": lambda row: next_time(
+        row["reached_at"] + timedelta(days=1),
+        row["timezone"],
+        f"{10 if row['best_hour'] is None else row['best_hour']:02}:00",
+        None,
+    ),
+}
+
+
+def reached_before(seed: int, rows: int = 400) -> list[Row]:
+    draw = random.Random(seed)
+
+    def moment() -> datetime:
+        return FIRST + timedelta(minutes=15 * draw.randrange(30 * 96))
+
+    return [
+        {
+            "enrollment_id": number,
+            "contact_id": number,
+            "assignment": draw.choice(["treated"] * 9 + ["holdout"]),
+            "reached_at": moment(),
+            "renews_at": draw.choice([None, moment(), moment(), moment()]),
+            "best_hour": draw.choice([None, 0, 7, 21]),
+            "timezone": draw.choice([None, "Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Pacific/Auckland"]),
+            "branch": "any",
+            "tick_end": FIRST,
+        }
+        for number in range(rows)
+    ]
+
+
+@pytest.fixture(scope="module")
+def waits(shop: Engine) -> dict[str, str]:
+    return compiled(
+        shop.home,
+        {model: f"select arrivals.* from {{{{ arrivals('main.previous', {wait}) }}}}" for model, wait in WAITS.items()},
+    )
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_whoever_waits_arrives_when_the_reference_says(waits: dict[str, str], seed: int) -> None:
+    rows = reached_before(seed)
+    with small_warehouse() as connection:
+        put(connection, "previous", rows)
+        for model, sql in waits.items():
+            expected = {
+                (row["enrollment_id"], arrives_at)
+                for row in rows
+                if row["assignment"] == "treated" and (arrives_at := REFERENCE[model](row)) < LAST
+            }
+            assert len(expected) > 200
+            for windows in ([Window(FIRST, LAST)], ticks(seed, FIRST, LAST)):
+                found = []
+                for window in windows:
+                    set_window(connection, window)
+                    found += connection.execute(f"select enrollment_id, reached_at from ({sql})").fetchall()
+                assert len(found) == len(set(found))
+                assert set(found) == expected, WAITS[model]
