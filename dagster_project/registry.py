@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import yaml
@@ -31,11 +32,15 @@ def registered_workflows() -> list[str]:
     return sorted(_variables()["workflows"])
 
 
+def steps_by_workflow(project_file: Path = PROJECT_FILE) -> dict[str, list[str]]:
+    """The steps of every workflow, in their order."""
+    workflows = _variables(project_file)["workflows"]
+    return {name: list(settings["steps"]) for name, settings in sorted(workflows.items())}
+
+
 def registered_steps() -> list[str]:
     """Every step of every workflow, as workflow.step."""
-    return sorted(
-        f"{name}.{step}" for name, settings in _variables()["workflows"].items() for step in settings["steps"]
-    )
+    return sorted(f"{name}.{step}" for name, steps in steps_by_workflow().items() for step in steps)
 
 
 def hold_rule(workflow: str) -> HoldRule:
@@ -55,6 +60,6 @@ def hold_rule(workflow: str) -> HoldRule:
     return HoldRule(breaker, int(stated.get("first_actions", 0)), covers)
 
 
-def _variables() -> dict[str, Any]:
-    variables: dict[str, Any] = yaml.safe_load(PROJECT_FILE.read_text())["vars"]
+def _variables(project_file: Path = PROJECT_FILE) -> dict[str, Any]:
+    variables: dict[str, Any] = yaml.safe_load(project_file.read_text())["vars"]
     return variables

@@ -41,15 +41,6 @@ def test_ci_runs_the_test_command_of_the_readme() -> None:
     assert commands[1] in (ROOT / ".ci" / "run").read_text()
 
 
-def test_every_step_is_registered_and_every_registered_step_exists() -> None:
-    registry = yaml.safe_load((ROOT / "dbt" / "dbt_project.yml").read_text())["vars"]["workflows"]
-    registered = {f"{name}__{step}" for name, workflow in registry.items() for step in (*workflow["steps"], "exited")}
-    written = {
-        path.stem for path in (ROOT / "dbt" / "models" / "workflows").glob("*/*.sql") if path.parent.name != "triggers"
-    }
-    assert written == registered
-
-
 def test_one_macro_a_file() -> None:
     defined = re.compile(r"{%-?\s*(?:macro|materialization)\s+(\w+)")
     crowded = {

@@ -8,7 +8,21 @@ import typer
 from rich.markup import escape
 
 from activations.errors import HourbellError
-from dagster_project.command import contract, deliver, demo, holds, imports, inbox, journal, load, pause, status, tick
+from dagster_project.command import (
+    contract,
+    deliver,
+    demo,
+    explain,
+    holds,
+    imports,
+    inbox,
+    journal,
+    lint,
+    load,
+    pause,
+    status,
+    tick,
+)
 from dagster_project.command.show import console
 
 
@@ -54,7 +68,9 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
     "tick": tick.tick,
     "deliver": deliver.deliver,
     "status": status.status,
+    "explain": explain.explain_contact,
     "inbox": inbox.inbox,
+    "lint": lint.lint_workflows,
     "pause": pause.pause,
     "resume": pause.resume,
     "release": holds.release,
