@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from datetime import datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +25,7 @@ from activations.errors import HourbellError
 from activations.journal_place import engine_of
 from activations.journal_rows import Claim, Claims, JournalRow, Settled, Settlement
 from activations.journal_tables import CLAIMED, FINISHED, JOURNAL, METADATA, PAUSES, READ
+from activations.journal_writing import execute_many, insert_new
 from activations.outbox import Action, OutboxFile
 from activations.pauses import Pause, Scope, pause_of
 from activations.presence import Presence
@@ -42,7 +44,18 @@ _CLAIM_COLUMNS = [
     "action_id", "channel", "tick_end", "workflow", "step", "provider", "message_id", "attempts", "claimed_at",
     "taken_from",
 ]  # fmt: skip
+_claimed_columns = itemgetter(*_CLAIM_COLUMNS[:-1])
 _SETTLED_COLUMNS = ["action_id", "status", "reason", "provider_message_id", "attempts", "settled_at"]
+# a claim's outcome is in no file yet, so that this need not be said again
+_SETTLE = (
+    sa.update(JOURNAL)
+    .where(
+        JOURNAL.c.action_id == sa.bindparam("action_id"),
+        JOURNAL.c.status == sa.bindparam("held_as"),
+        JOURNAL.c.claimed_by == sa.bindparam("held_by"),
+    )
+    .values({name: sa.bindparam(name) for name in _SETTLED_COLUMNS[1:]})
+)
 
 
 @contextmanager
@@ -217,6 +230,10 @@ class Journal:
                 "attempts": before.get(action.action_id, 0) + 1,
                 "claimed_by": self.deliverer,
                 "claimed_at": now,
+                "reason": None,
+                "provider_message_id": None,
+                "settled_at": None,
+                "outcome_written": False,
             }
             for action in wanted.values()
         ]
@@ -230,13 +247,11 @@ class Journal:
                 for number, action in wanted.items()
                 if (pause := pause_of(pauses, action.workflow, action.channel)) is not None
             }
-            new = self._insert_new(connection, [row for row in rows if row["action_id"] not in stopped])
+            new = insert_new(connection, [row for row in rows if row["action_id"] not in stopped])
             known = reading.known(connection, wanted.keys() - new)
             dead = self._dead([row for row in known if row.status == CLAIMED])
             if dead and self._catch_up(connection, only=dead):
-                new |= self._insert_new(
-                    connection, [row for row in rows if row["action_id"] not in stopped.keys() | new]
-                )
+                new |= insert_new(connection, [row for row in rows if row["action_id"] not in stopped.keys() | new])
                 known = reading.known(connection, wanted.keys() - new)
             settled = {row.action_id for row in known if row.status != CLAIMED}
             paused = Counter(str(pause) for number, pause in stopped.items() if number not in settled)
@@ -269,15 +284,9 @@ class Journal:
         ]
         return claims
 
-    def _insert_new(self, connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> set[int]:
-        if not rows:
-            return set()
-        insert = insert_into(connection, JOURNAL).on_conflict_do_nothing().returning(JOURNAL.c.action_id)
-        return set(connection.scalars(insert, list(rows)))
-
     def _note_claims(self, rows: Sequence[Mapping[str, Any]], taken: Sequence[JournalRow]) -> None:
         if rows or taken:
-            noted = [[row.get(name) for name in _CLAIM_COLUMNS] for row in rows]
+            noted = [[*_claimed_columns(row), None] for row in rows]
             for row in taken:
                 changed = {**asdict(row), "attempts": row.attempts + 1, "taken_from": row.claimed_by}
                 noted.append([changed[name] for name in _CLAIM_COLUMNS])
@@ -311,15 +320,10 @@ class Journal:
             for settlement in settlements
         ]
         self._note(_settled_receipt("settle", rows))
-        statement = (
-            sa.update(JOURNAL)
-            .where(self._held_by_us(), JOURNAL.c.action_id == sa.bindparam("key"))
-            .values(outcome_written=False)
-        )
-        changes = [{"key": row["action_id"], **{name: row[name] for name in _SETTLED_COLUMNS[1:]}} for row in rows]
+        ours = {"held_as": CLAIMED, "held_by": self.deliverer}
         settled = self._record(
             [settlement.action_id for settlement in settlements],
-            lambda connection: connection.execute(statement, changes).rowcount,
+            lambda connection: execute_many(connection, _SETTLE, [row | ours for row in rows]),
         )
         if settled != len(rows):
             self._is_behind = True
@@ -434,10 +438,10 @@ class Journal:
         with self.transaction() as connection:
             return reading.counts(connection)
 
-    def unwritten_outcomes(self, limit: int) -> list[Mapping[str, Any]]:
-        """Settled actions whose outcome is in no file yet, oldest action first, with the columns of the journal."""
+    def unwritten_outcomes(self, columns: Sequence[str], limit: int) -> list[Sequence[Any]]:
+        """These columns of settled actions whose outcome is in no file yet, oldest action first."""
         with self.transaction() as connection:
-            return reading.unwritten_outcomes(connection, limit)
+            return reading.unwritten_outcomes(connection, columns, limit)
 
     def outcomes_written(self, action_ids: Sequence[int]) -> None:
         """Note that the outcomes of these are in a file."""

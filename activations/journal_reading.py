@@ -1,6 +1,6 @@
 """What is asked of the journal's tables, within a transaction."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -44,15 +44,15 @@ def counts(connection: sa.Connection) -> dict[tuple[str, str], int]:
     return {(channel, status): number for channel, status, number in found}
 
 
-def unwritten_outcomes(connection: sa.Connection, limit: int) -> list[Mapping[str, Any]]:
-    """Settled actions whose outcome is in no file yet, oldest action first, with the columns of the journal."""
+def unwritten_outcomes(connection: sa.Connection, columns: Sequence[str], limit: int) -> list[Sequence[Any]]:
+    """These columns of settled actions whose outcome is in no file yet, oldest action first."""
     found = connection.execute(
-        sa.select(JOURNAL)
+        sa.select(*(JOURNAL.c[name] for name in columns))
         .where(sa.not_(JOURNAL.c.outcome_written), JOURNAL.c.status != CLAIMED)
         .order_by(JOURNAL.c.action_id)
         .limit(limit)
     )
-    return [dict(row) for row in found.mappings()]
+    return list(found.tuples())
 
 
 def finished_files(connection: sa.Connection) -> dict[str, tuple[str, int]]:

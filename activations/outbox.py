@@ -105,7 +105,8 @@ def read_actions(file: OutboxFile, batch_size: int) -> Iterator[list[Action]]:
             raise OutboxFileError(f"The outbox file {file.path} lacks the column {', '.join(missing)}. {_MEND}")
         try:
             for batch in parquet.iter_batches(batch_size, columns=SCHEMA.names):
-                actions = [Action(**row) for row in batch.select(SCHEMA.names).cast(SCHEMA).to_pylist()]
+                columns = [column.to_pylist() for column in batch.select(SCHEMA.names).cast(SCHEMA).columns]
+                actions = [Action(*values) for values in zip(*columns, strict=True)]
                 _check(file, actions)
                 yield actions
         except (pa.ArrowException, OSError) as error:

@@ -19,7 +19,7 @@ OUTCOMES = pl.Schema(
         "occurred_at": pl.Datetime("us"),
     }
 )
-_FROM = {"occurred_at": "settled_at"}
+_FROM = [{"occurred_at": "settled_at"}.get(name, name) for name in OUTCOMES]
 
 
 def write_outcomes(journal: Journal, spool: Path) -> int:
@@ -29,9 +29,9 @@ def write_outcomes(journal: Journal, spool: Path) -> int:
     harmless.
     """
     written = 0
-    while rows := journal.unwritten_outcomes(_ROWS_A_FILE):
-        columns = {name: [row[_FROM.get(name, name)] for row in rows] for name in OUTCOMES}
+    while rows := journal.unwritten_outcomes(_FROM, _ROWS_A_FILE):
+        columns = dict(zip(OUTCOMES, zip(*rows, strict=True), strict=True))
         spool_file(spool, "outcomes", pl.DataFrame(columns, OUTCOMES))
-        journal.outcomes_written([row["action_id"] for row in rows])
+        journal.outcomes_written(columns["action_id"])
         written += len(rows)
     return written
