@@ -23,7 +23,7 @@ class Begun:
 def begin_workflow(project: Path, templates: Path, name: str, like: str) -> Begun:
     """Write a workflow's folder (its steps, what it is for, its tests) and its entry in the registry of a dbt project.
 
-    It begins closed: nobody enters before its author says so. Raises HourbellError where the name cannot be used, or there
+    It begins closed: nobody enters yet. Raises HourbellError where the name cannot be used, or there
     is nothing to copy.
     """
     registry = project / "dbt_project.yml"

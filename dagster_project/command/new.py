@@ -24,6 +24,6 @@ def new_workflow(
         console.print(str(file.relative_to(REPOSITORY)))
     console.print(
         f"[bold]{name}[/] is registered with priority {begun.priority}, and closed: nobody enters yet. "
-        f"Change its steps and its tests, look at [bold]hourbell lint[/], then set its status to live in dbt/dbt_project.yml.",
+        f"Change its steps and its tests, look at [bold]hourbell lint[/], then set its status to live.",
         soft_wrap=True,
     )
