@@ -11,6 +11,7 @@ from email.utils import format_datetime, formataddr
 from functools import lru_cache
 
 _LINE_LIMIT = 76
+_LINE_KEPT = 500
 
 
 def email_bytes(headers: Mapping[str, str], *, text: str, html: str, boundary: str) -> bytes:
@@ -63,6 +64,16 @@ def _header(name: str, value: str) -> str:
 
 
 def _part(subtype: str, content: str) -> bytes:
-    lines = content.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n").replace("\n", "\r\n") + "\r\n"
+    lines = content.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n").split("\n")
     head = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
-    return head.encode() + b2a_qp(lines.encode(), istext=True)
+    return head.encode() + b"".join(
+        # what is kept must not grow with the messages
+        _line(line) if len(line) <= _LINE_KEPT else _line.__wrapped__(line)
+        for line in lines
+    )
+
+
+@lru_cache(maxsize=2_000)
+def _line(line: str) -> bytes:
+    """A line in quoted-printable, which goes by the line; most lines of a template are the same in every message."""
+    return b2a_qp(f"{line}\r\n".encode(), istext=True)

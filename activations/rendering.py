@@ -15,6 +15,7 @@ from typing import Any
 
 from babel.numbers import format_currency
 from liquid import BoundTemplate, Environment
+from liquid.builtin.content import ContentNode
 from liquid.exceptions import FilterArgumentError, LiquidError, UndefinedError
 from liquid.undefined import FalsyStrictUndefined, is_undefined
 from markupsafe import escape
@@ -54,6 +55,15 @@ class _Parts:
     preheader: BoundTemplate | None
     html: BoundTemplate
     text: BoundTemplate
+
+    @cached_property
+    def same_subject(self) -> str | None:
+        """The subject, where it is the same in every message."""
+        return _same(self.subject)
+
+    @cached_property
+    def same_preheader(self) -> str | None:
+        return _same(self.preheader) if self.preheader else ""
 
     def all(self) -> list[BoundTemplate]:
         return [part for part in (self.subject, self.preheader, self.html, self.text) if part is not None]
@@ -111,8 +121,12 @@ class Templates:
             "shop": self._shop_fields,
         }
         try:
-            subject = one_line(parts.subject.render(**fields))
-            preheader = one_line(parts.preheader.render(**fields)) if parts.preheader else ""
+            subject = parts.same_subject
+            if subject is None:
+                subject = one_line(parts.subject.render(**fields))
+            preheader = parts.same_preheader
+            if preheader is None:
+                preheader = one_line(parts.preheader.render(**fields)) if parts.preheader else ""
             html = parts.html.render(**fields, subject=subject, preheader=preheader)
             text = parts.text.render(**fields, subject=subject)
         except UndefinedError as error:
@@ -247,6 +261,11 @@ def _strict(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(*arguments, **named)
 
     return checked
+
+
+def _same(part: BoundTemplate) -> str | None:
+    """What a part says to everybody, on one line; None where it says different things."""
+    return one_line(str(part)) if all(isinstance(node, ContentNode) for node in part.nodes) else None
 
 
 def _present(fields: Mapping[str, Any]) -> dict[str, Any]:

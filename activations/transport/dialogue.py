@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 _REPLY_LIMIT = 64 * 1024
-_LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)
+_BEGINNING_OF_REPLY = re.compile(r"[2-5]\d\d(?:[ -]|$)")
 
 Verdict = Literal["accepted", "rejected", "retry", "sender refused", "not sent", "in doubt"]
 
@@ -71,8 +71,10 @@ class Dialogue(asyncio.Protocol):
         """Send one message (lines end with CRLF) to one recipient."""
         if not (sender + recipient).isprintable() or ">" in sender + recipient:
             return Handover("rejected", "the address would end the command that it stands in")
-        if content.startswith(b".") or b"\n." in content:
-            content = _LEADING_DOT.sub(b"..", content)
+        # a dot at the beginning of a line is written twice
+        content = content.replace(b"\n.", b"\n..")
+        if content.startswith(b"."):
+            content = b"." + content
         try:
             refused = await self._announce(sender, recipient)
             if refused is None:
@@ -163,7 +165,7 @@ class Dialogue(asyncio.Protocol):
         while (end := self._buffer.find(b"\n")) >= 0:
             line = self._buffer[:end].rstrip(b"\r").decode("utf-8", "replace")
             del self._buffer[: end + 1]
-            if not re.match(r"[2-5]\d\d(?:[ -]|$)", line):
+            if not _BEGINNING_OF_REPLY.match(line):
                 self._fail(ConnectionLostError(f"the server answered with something else than SMTP: {line[:80]!r}"))
                 return
             self._lines.append(line[4:])

@@ -42,6 +42,12 @@ def test_an_action_is_claimed_once(url: str, actions: list[Action]) -> None:
         assert two.counts() == {("email", "accepted"): 3, ("email", "claimed"): 3}
 
 
+def test_what_a_deliverer_holds_it_is_not_given_again(url: str, actions: list[Action]) -> None:
+    with open_journal(url) as journal:
+        assert claim(journal, actions[:2]) == (2, 0, 0)
+        assert claim(journal, actions) == (4, 0, 2)
+
+
 def test_what_a_dead_deliverer_claimed_is_in_doubt_and_taken_over_once(url: str, actions: list[Action]) -> None:
     with open_journal(url) as dead:
         claim(dead, actions)
