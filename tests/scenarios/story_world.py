@@ -1,0 +1,186 @@
+"""The one shop in which all scenarios are played together; nobody of one scenario knows of another."""
+
+import shutil
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import pytest
+import yaml
+from story import DAY_1, FOLDER, Scenario, moment, read_all, told
+
+from dagster_project import transform
+from dagster_project.home import Home
+from dagster_project.landing.load import load
+from dagster_project.registry import PROJECT_FILE
+from dagster_project.replay import Statement, compile_tick, replay
+from dagster_project.tick import KNOWLEDGE, WORKFLOWS, land
+from dagster_project.warehouse import open_warehouse
+from dagster_project.windows import Window
+
+DECIDED = ("path:models/decisions", "workflow_positions")
+WORLD: Mapping[str, Any] = yaml.safe_load((FOLDER / "world.yml").read_text())
+CHANGED_AT = moment(WORLD["changes at"])
+PRODUCT = yaml.safe_load(PROJECT_FILE.read_text())
+
+
+def scenarios() -> list[Scenario]:
+    return read_all([*PRODUCT["vars"]["workflows"], *WORLD["workflows"]], dict.fromkeys(WORLD["changes"], CHANGED_AT))
+
+
+@dataclass(frozen=True)
+class Played:
+    """What became of everybody: the sentences that are true, by contact."""
+
+    sentences: Mapping[int, Sequence[str]]
+
+    def of(self, scenario: Scenario) -> list[str]:
+        """What a scenario has to expect: all decisions, and all else of the kinds of which it tells any."""
+        kinds = {_kind(line) for line in scenario.expected} | {"decided"}
+        found = []
+        for person in scenario.people.values():
+            for sentence in self.sentences.get(person.contact_id, ()):
+                workflow = sentence.split("|")[1]
+                text = sentence.split("|")[0].format(name=person.name)
+                if _kind(text) in kinds and (not scenario.watching or workflow in scenario.watching):
+                    found.append(text)
+        return sorted(found)
+
+
+def _kind(sentence: str) -> str:
+    for verb in ("enters", "reaches", "leaves", "at the end"):
+        if verb in sentence:
+            return verb
+    return "decided"
+
+
+def windows(start: datetime, end: datetime) -> list[Window]:
+    """The ticks of the calendar between two times."""
+    clocks = [time.fromisoformat(text) for text in WORLD["ticks at"]]
+    moments = [
+        datetime.combine(DAY_1 + timedelta(days=day), clock) for day in range(WORLD["days"] + 1) for clock in clocks
+    ]
+    return [Window(one, other) for one, other in pairwise(moments) if start <= one < end]
+
+
+def play(stories: Sequence[Scenario], root: Path) -> Played:
+    """Land everything, and run all ticks; the workflows change once in between."""
+    home = Home(root / "home").prepare()
+    end = DAY_1 + timedelta(days=WORLD["days"])
+    outcomes = _write(stories, root / "shop", home)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transform, "DBT", _project(root / "before", later=False))
+        statements = compile_tick(home, (*KNOWLEDGE, WORKFLOWS, *DECIDED))
+        land(home, windows(DAY_1, CHANGED_AT)[0])
+        _replay(home, windows(DAY_1, CHANGED_AT), statements, outcomes)
+        patch.setattr(transform, "DBT", _project(root / "after", later=True))
+        known = [statement for statement in statements if statement.scope == "contacts"]
+        later = compile_tick(home, (WORKFLOWS, *DECIDED))
+        _replay(home, windows(CHANGED_AT, end), [*known, *later], outcomes)
+    with open_warehouse(home) as connection:
+        return Played(_sentences(connection))
+
+
+def _project(folder: Path, *, later: bool) -> Path:
+    """The dbt project with the scenarios' workflows, topics and caps in it."""
+    shutil.copytree(transform.REPOSITORY / "dbt", folder, ignore=shutil.ignore_patterns("target", "logs"))
+    project = yaml.safe_load((folder / "dbt_project.yml").read_text())
+    workflows = project["vars"]["workflows"]
+    workflows |= {name: dict(settings) for name, settings in WORLD["workflows"].items()}
+    models = folder / "models" / "workflows"
+    shutil.copytree(FOLDER / "workflows", models, dirs_exist_ok=True)
+    if later:
+        shutil.copytree(FOLDER / "workflows_later", models, dirs_exist_ok=True)
+        for name, settings in (pair for change in WORLD["changes"].values() for pair in change.items()):
+            if settings is None:
+                del workflows[name]
+                shutil.rmtree(models / name)
+            else:
+                workflows[name] |= settings
+    (folder / "dbt_project.yml").write_text(yaml.safe_dump(project, sort_keys=False))
+    for seed, lines in (("topics", WORLD["topics"]), ("frequency_caps", WORLD["caps"])):
+        file = folder / "seeds" / f"{seed}.csv"
+        file.write_text(file.read_text().rstrip("\n") + "\n" + "\n".join(lines) + "\n")
+    return folder
+
+
+def _write(stories: Sequence[Scenario], folder: Path, home: Home) -> list[tuple[datetime, int, str]]:
+    """Land what happens; returns what becomes of messages: when, whose last one, and its status."""
+    tables: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    outcomes = []
+    for happening in (one for story in stories for one in story.happenings):
+        if happening.table == "outcomes":
+            outcomes.append((happening.at, happening.row["contact_id"], happening.row["status"]))
+            continue
+        tables[happening.table].append({"occurred_at": happening.at, "loaded_at": happening.at, **happening.row})
+    for table, rows in tables.items():
+        (folder / table).mkdir(parents=True)
+        pl.DataFrame(rows, infer_schema_length=None).write_csv(folder / table / "story.csv")
+        load(folder / table, home.landing, DAY_1)
+    return sorted(outcomes)
+
+
+def _replay(
+    home: Home, ticks: Sequence[Window], statements: Sequence[Statement], outcomes: list[tuple[datetime, int, str]]
+) -> None:
+    following = {one.end: other.end for one, other in pairwise(ticks)}
+
+    def tell_outcomes(connection: duckdb.DuckDBPyConnection, window: Window) -> None:
+        """What happens to a message becomes known in the tick after the one that decided about it."""
+        while outcomes and outcomes[0][0] < following.get(window.end, window.end):
+            at, contact, status = outcomes.pop(0)
+            connection.execute(
+                "insert into raw.outcomes by name select action_id, channel, ? as status, 'test' as provider, "
+                "cast(? as timestamp) as occurred_at, cast(? as timestamp) as loaded_at, "
+                "cast(? as timestamp) as effective_at from decisions.decisions "
+                "where contact_id = ? and outcome = 'send' order by tick_end desc limit 1",
+                [status, at, at, at, contact],
+            )
+
+    replay(home, ticks, statements=statements, after_tick=tell_outcomes, with_outbox=False)
+
+
+def _sentences(connection: duckdb.DuckDBPyConnection) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = defaultdict(list)
+
+    def add(contact: int, workflow: str, text: str) -> None:
+        found[contact].append(f"{text}|{workflow}")
+
+    for contact, workflow, step, outcome, channel, gate, end, until in connection.execute(
+        "select contact_id, workflow, step, outcome, channel, gate, tick_end, held_until from decisions.decisions"
+    ).fetchall():
+        about = f"{told(end)}: {workflow} {step}"
+        if outcome == "send":
+            add(contact, workflow, f"{about} is sent to {{name}} by {channel}")
+        elif outcome == "deferred":
+            add(contact, workflow, f"{about} to {{name}} is put off until {told(until)}: {gate}")
+        else:
+            add(contact, workflow, f"{about} to {{name}} is stopped: {gate}")
+    entrants = {}
+    for contact, enrollment, workflow, step, reached_at, assignment, branch in connection.execute(
+        "select contact_id, enrollment_id, workflow, step, reached_at, assignment, branch from decisions.arrivals"
+    ).fetchall():
+        if step == "entered":
+            entrants[enrollment] = contact
+            held_out = ", held out" if assignment == "holdout" else ""
+            add(contact, workflow, f"{told(reached_at)}: {{name}} enters {workflow}{held_out}")
+        else:
+            goes = f", goes {branch}" if branch else ""
+            add(contact, workflow, f"{told(reached_at)}: {{name}} reaches {workflow} {step}{goes}")
+    for enrollment, workflow, exited_at, reason in connection.execute(
+        "select distinct enrollment_id, workflow, exited_at, reason from decisions.exits"
+    ).fetchall():
+        add(entrants[enrollment], workflow, f"{told(exited_at)}: {{name}} leaves {workflow}: {reason}")
+    words = {"finished": "has finished", "left": "has left", "in progress": "is in", "held out": "is held out of"}
+    for contact, workflow, step, status in connection.execute(
+        "select contact_id, workflow, step, status from marts.workflow_positions"
+    ).fetchall():
+        after = f" after {step}" if status == "in progress" else ""
+        add(contact, workflow, f"at the end {{name}} {words[status]} {workflow}{after}")
+    return found

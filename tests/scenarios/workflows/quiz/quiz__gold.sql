@@ -1,0 +1,4 @@
+select
+    arrivals.*,
+    {{ send(template='welcome_hello', channels=['email'], topic='service') }}
+from {{ arrivals(ref('quiz__by_points'), branch='gold', exits=ref('quiz__exited')) }}

@@ -1,0 +1,4 @@
+select
+    arrivals.*,
+    {{ send(template='welcome_story', channels=['email'], topic='service') }}
+from {{ arrivals(ref('reworked__first'), wait='6 days', exits=ref('reworked__exited')) }}
