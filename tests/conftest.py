@@ -30,12 +30,22 @@ SMALL_SHOP = Shop(seed=7, contacts=300, start=datetime(2026, 3, 2), days=6)
 # files that take longest, in that order: begun first, so that no worker is left waiting for one of them at the end
 LONGEST = (
     "test_real_orders.py",
-    "test_quality_of_code.py",
+    "test_closed_loop.py",
+    "test_scenarios.py",
     "test_whole_runs.py",
+    "test_quality_of_code.py",
+    "test_leaving.py",
+    "test_idempotence.py",
+    "test_workflow_invariance.py",
+    "test_broken_workflow.py",
+    "test_steps.py",
+    "test_overlap.py",
     "test_gate.py",
     "test_simulated_shop.py",
     "test_profile_versions.py",
-    "test_idempotence.py",
+    "test_triggers.py",
+    "test_waiting.py",
+    "test_explain.py",
 )
 
 
