@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 
 from activations.errors import HourbellError
-from dagster_project.registry import steps_by_workflow
+from dagster_project.registry import steps_by_workflow, workflow_statuses
 
 ROLES = {"treated": "", "holdout": ", held out: followed, and gets nothing"}
 
@@ -235,15 +235,19 @@ def _eligibility(connection: duckdb.DuckDBPyConnection, contact: int) -> list[tu
 
 def _not_reached(arrivals: Sequence[Arrival], exits: dict[int, tuple[datetime, str]]) -> list[NotReached]:
     missed = []
+    statuses = workflow_statuses()
     for workflow, steps in steps_by_workflow().items():
         theirs = [arrival for arrival in arrivals if arrival[1] == workflow]
         if not theirs:
-            missed.append(NotReached(workflow, "entered", "nothing has made this contact qualify since it went live"))
+            status = statuses[workflow]
+            live = "has not qualified since it went live, or not again as its rule of re-entry asks"
+            why = live if status == "live" else f"takes nobody in: it is {status}"
+            missed.append(NotReached(workflow, "entered", why))
             continue
         # of several enrollments the last one tells how matters stand
         enrollment, assignment = theirs[-1][0], theirs[-1][4]
         reached = [step for number, _, step, *_ in theirs if number == enrollment]
-        furthest = max(steps.index(step) for step in reached if step in steps)
+        furthest = max((steps.index(step) for step in reached if step in steps), default=0)
         for place, step in enumerate(steps):
             if step in reached:
                 continue

@@ -38,6 +38,11 @@ def steps_by_workflow(project_file: Path = PROJECT_FILE) -> dict[str, list[str]]
     return {name: list(settings["steps"]) for name, settings in sorted(workflows.items())}
 
 
+def workflow_statuses() -> dict[str, str]:
+    """Whether each workflow takes people in: live, closed, draft."""
+    return {name: str(settings["status"]) for name, settings in _variables()["workflows"].items()}
+
+
 def registered_steps() -> list[str]:
     """Every step of every workflow, as workflow.step."""
     return sorted(f"{name}.{step}" for name, steps in steps_by_workflow().items() for step in steps)

@@ -1,13 +1,14 @@
 """The checks, one function each; a new one is a function in CHECKS."""
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from dagster_project.lint.finding import Finding
-from dagster_project.lint.reading import Reference, Step, Workflow, read_workflows
+from dagster_project.lint.reading import Call, Project, Reference, Step, Workflow, read_project
 
 _UNITS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400, "week": 604_800}
 # every workflow has one beside its steps
@@ -16,78 +17,57 @@ EXITED = "exited"
 
 def lint(project: Path, templates: Path) -> list[Finding]:
     """Everything that is wrong with the workflows of a dbt project, errors and mere remarks, in the order of files."""
-    workflows = read_workflows(project)
-    found = {finding for check in CHECKS for workflow in workflows for finding in check(workflow, project)}
-    found |= {finding for workflow in workflows for finding in _unknown_contents(workflow, project, templates)}
-    found |= set(_fighting(workflows, project)) | set(_closed_caps(project))
-    return sorted(found)
+    read = read_project(project, templates)
+    return sorted({finding for check in CHECKS for finding in check(read)})
 
 
-def _unregistered(workflow: Workflow, project: Path) -> Iterator[Finding]:
-    registry = project / "dbt_project.yml"
-    if workflow.settings is None:
-        first = next(iter(workflow.steps.values()))
-        yield Finding(
-            first.path,
-            1,
-            f"the workflow {workflow.name} is not registered",
-            f"add it under vars.workflows in {registry.name}",
-        )
-        return
-    for name, step in workflow.steps.items():
-        if name not in (*workflow.registered, EXITED):
-            yield Finding(
-                step.path,
-                1,
-                f"nobody registers the step {name}",
-                f"add it to the steps of {workflow.name} in {registry.name}",
-            )
-    for name in (*workflow.registered, EXITED):
-        if name not in workflow.steps:
-            model = f"{workflow.name}__{name}.sql"
-            yield Finding(
-                registry,
-                _line(registry, f"{workflow.name}:"),
-                f"{workflow.name} has no {model}",
-                f"write it in {workflow.folder.name}/, or take {name} off the steps",
-            )
+def _unregistered(project: Project) -> Iterator[Finding]:
+    for workflow in project.workflows:
+        if workflow.settings is None:
+            mend = f"add it under vars.workflows in {project.registry.name}"
+            first = next(iter(workflow.steps.values()))
+            yield Finding(first.path, 1, f"the workflow {workflow.name} is not registered", mend)
+            continue
+        expected = (*workflow.registered, EXITED)
+        for name in workflow.steps.keys() - set(expected):
+            mend = f"add it to the steps of {workflow.name} in {project.registry.name}"
+            yield Finding(workflow.steps[name].path, 1, f"nobody registers the step {name}", mend)
+        for name in set(expected) - workflow.steps.keys():
+            mend = f"write it in {workflow.folder.name}/, or take {name} off the steps"
+            line = _line(project.registry, f"{workflow.name}:")
+            yield Finding(project.registry, line, f"{workflow.name} has no {workflow.name}__{name}.sql", mend)
 
 
-def _unreachable(workflow: Workflow, project: Path) -> Iterator[Finding]:
-    reached, waiting = set(), ["entered"]
-    while waiting:
-        place = waiting.pop()
-        reached.add(place)
-        waiting += [name for name, step in workflow.steps.items() if place in step.previous and name not in reached]
-    for name, step in workflow.steps.items():
-        if name not in (*reached, EXITED):
-            yield Finding(
-                step.path,
-                1,
-                f"nobody can reach {name}",
-                "let it follow a step that leads back to the entry: arrivals(ref(…))",
-            )
+def _unreachable(project: Project) -> Iterator[Finding]:
+    for workflow in project.workflows:
+        reached, waiting = set(), ["entered"]
+        while waiting:
+            place = waiting.pop()
+            reached.add(place)
+            waiting += [name for name, step in workflow.steps.items() if place in step.previous and name not in reached]
+        for name in workflow.steps.keys() - reached - {EXITED}:
+            mend = "let it follow a step that leads back to the entry: arrivals(ref(…))"
+            yield Finding(workflow.steps[name].path, 1, f"nobody can reach {name}", mend)
 
 
-def _branches(workflow: Workflow, project: Path) -> Iterator[Finding]:
-    for step in workflow.steps.values():
+def _branches_without_an_else(project: Project) -> Iterator[Finding]:
+    for _, step in project.steps:
         for call in step.called("branch"):
             if "otherwise" not in call.arguments:
-                yield Finding(
-                    step.path, call.line, "a branch without an else", "say otherwise='…': where everybody else goes"
-                )
+                mend = "say otherwise='…': where everybody else goes"
+                yield Finding(step.path, call.line, "a branch without an else", mend)
+
+
+def _ways_that_nobody_goes(project: Project) -> Iterator[Finding]:
+    for workflow, step in project.steps:
         for call in step.arrives:
             way, previous = call.arguments.get("branch"), call.arguments.get("previous")
             if way is None or not isinstance(previous, Reference):
                 continue
             known = _ways(workflow.steps.get(previous.name.removeprefix(f"{workflow.name}__")))
             if known is not None and way not in known:
-                yield Finding(
-                    step.path,
-                    call.line,
-                    f"nobody leaves {previous.name} by {way}",
-                    f"its ways are {', '.join(sorted(known))}" if known else "it has no branches: leave branch= out",
-                )
+                mend = f"its ways are {', '.join(sorted(known))}" if known else "it has no branches: leave branch= out"
+                yield Finding(step.path, call.line, f"nobody leaves {previous.name} by {way}", mend)
 
 
 def _ways(step: Step | None) -> set[str] | None:
@@ -104,93 +84,72 @@ def _ways(step: Step | None) -> set[str] | None:
     return ways
 
 
-def _exits_asked(workflow: Workflow, project: Path) -> Iterator[Finding]:
-    for step in workflow.steps.values():
+def _exits_asked(project: Project) -> Iterator[Finding]:
+    for workflow, step in project.steps:
         for call in step.arrives:
             if "exits" not in call.arguments:
-                yield Finding(
-                    step.path,
-                    call.line,
-                    "who has left the workflow arrives all the same",
-                    f"add exits=ref('{workflow.name}__{EXITED}')",
-                )
+                mend = f"add exits=ref('{workflow.name}__{EXITED}')"
+                yield Finding(step.path, call.line, "who has left the workflow arrives all the same", mend)
 
 
-def _waits_that_end(workflow: Workflow, project: Path) -> Iterator[Finding]:
-    longest = _period((workflow.settings or {}).get("longest_path"))
-    if longest is None:
-        return
-    for name, step in workflow.steps.items():
-        way = _slowest_way(workflow, name, ())
-        if way is None or way <= longest:
+def _waits_that_never_end(project: Project) -> Iterator[Finding]:
+    for workflow, step in project.steps:
+        longest = _period((workflow.settings or {}).get("longest_path"))
+        way = _slowest_way(workflow, step.name)
+        if longest is None or way <= longest:
             continue
-        before = max(
-            (_slowest_way(workflow, previous, ()) or timedelta() for previous in step.previous), default=timedelta()
-        )
-        if before <= longest:
-            yield Finding(
-                step.path,
-                step.arrives[0].line if step.arrives else 1,
-                f"the wait for {name} never ends: it takes {_told(way)}, and nobody stays longer than {_told(longest)}",
-                f"wait less, or raise longest_path of {workflow.name} in dbt_project.yml",
-            )
+        # only where it first gets too long, and not at each step behind
+        if max((_slowest_way(workflow, before) for before in step.previous), default=timedelta()) <= longest:
+            line = step.arrives[0].line if step.arrives else 1
+            took = f"it takes {_told(way)}, and nobody stays longer than {_told(longest)}"
+            mend = f"wait less, or raise longest_path of {workflow.name} in dbt_project.yml"
+            yield Finding(step.path, line, f"the wait for {step.name} never ends: {took}", mend)
 
 
-def _slowest_way(workflow: Workflow, name: str, passed: Sequence[str]) -> timedelta | None:
+def _slowest_way(workflow: Workflow, name: str, passed: frozenset[str] = frozenset()) -> timedelta:
     """How long it takes at least to reach a step by its slowest way, as far as the waits are written out."""
     step = workflow.steps.get(name)
     if step is None or name in passed:
-        return None
-    waits = [
-        _period(call.arguments.get("timeout" if call.macro == "arrivals_after_event" else "wait"))
-        for call in step.arrives
-    ]
-    own = max((wait for wait in waits if wait is not None), default=timedelta())
-    before = [_slowest_way(workflow, previous, (*passed, name)) for previous in step.previous]
-    return own + max((way for way in before if way is not None), default=timedelta())
+        return timedelta()
+    own = max((_wait(call) for call in step.arrives), default=timedelta())
+    before = (_slowest_way(workflow, previous, passed | {name}) for previous in step.previous)
+    return own + max(before, default=timedelta())
 
 
-def _unknown_contents(workflow: Workflow, project: Path, templates: Path) -> Iterator[Finding]:
+def _wait(call: Call) -> timedelta:
+    if "until" in call.arguments:
+        return timedelta()
+    written = call.arguments.get("timeout" if call.macro == "arrivals_after_event" else "wait")
+    return _period(written) or timedelta()
+
+
+def _unknown_contents(project: Project) -> Iterator[Finding]:
+    templates = {path.name for path in project.templates.iterdir() if path.is_dir()}
     known = {
-        "template": ({path.name for path in templates.iterdir() if path.is_dir()}, f"a folder in {templates.name}/"),
+        "template": (templates, f"a folder in {project.templates.name}/"),
         "topic": ({row["topic"] for row in _seed(project, "topics")}, "a row of seeds/topics.csv"),
         "channels": ({row["channel"] for row in _seed(project, "channels")}, "a row of seeds/channels.csv"),
     }
-    for step in workflow.steps.values():
+    for _, step in project.steps:
         for call in step.called("send"):
             for argument, (names, where) in known.items():
-                for name in _as_list(call.arguments.get(argument)):
-                    if name not in names:
-                        yield Finding(
-                            step.path,
-                            call.line,
-                            f"there is no {argument.removesuffix('s')} {name}",
-                            f"add {where}, or take one of {', '.join(sorted(names))}",
-                        )
+                for name in set(_as_list(call.arguments.get(argument))) - names:
+                    mend = f"add {where}, or take one of {', '.join(sorted(names))}"
+                    yield Finding(step.path, call.line, f"there is no {argument.removesuffix('s')} {name}", mend)
 
 
-def _fighting(workflows: Sequence[Workflow], project: Path) -> Iterator[Finding]:
-    registry = project / "dbt_project.yml"
-    live = [workflow for workflow in workflows if (workflow.settings or {}).get("status") == "live"]
-    for place, workflow in enumerate(live):
-        for other in live[place + 1 :]:
-            both = f"{workflow.name} and {other.name}"
-            if (workflow.settings or {}).get("priority") == (other.settings or {}).get("priority"):
-                yield Finding(
-                    registry,
-                    _line(registry, f"{other.name}:"),
-                    f"{both} fight over the same people: they have the same priority",
-                    "give one of them another priority: under a cap the lower number goes first",
-                    is_error=False,
-                )
-            if _trigger(workflow) and _trigger(workflow) == _trigger(other):
-                yield Finding(
-                    other.steps["entered"].path,
-                    1,
-                    f"{both} fight over the same people: the same lets people into both",
-                    "let one start where the other ends (step_reached), or split the people between them",
-                    is_error=False,
-                )
+def _fighting(project: Project) -> Iterator[Finding]:
+    live = [workflow for workflow in project.workflows if (workflow.settings or {}).get("status") == "live"]
+    for one, other in combinations(live, 2):
+        fight = f"{one.name} and {other.name} fight over the same people"
+        if (one.settings or {}).get("priority") == (other.settings or {}).get("priority"):
+            line = _line(project.registry, f"{other.name}:")
+            mend = "give one of them another priority: under a cap the lower number goes first"
+            yield Finding(project.registry, line, f"{fight}: they have the same priority", mend, is_error=False)
+        if _trigger(one) is not None and _trigger(one) == _trigger(other):
+            path = other.steps["entered"].path
+            mend = "let one start where the other ends (step_reached), or split the people between them"
+            yield Finding(path, 1, f"{fight}: the same lets people into both", mend, is_error=False)
 
 
 def _trigger(workflow: Workflow) -> str | None:
@@ -202,30 +161,29 @@ def _trigger(workflow: Workflow) -> str | None:
     return " ".join(line for line in lines if line and "entries(" not in line and "as entry_key" not in line)
 
 
-def _closed_caps(project: Path) -> Iterator[Finding]:
-    path = project / "seeds" / "frequency_caps.csv"
+def _closed_caps(project: Project) -> Iterator[Finding]:
     for number, row in enumerate(_seed(project, "frequency_caps"), start=2):
         if row["max_sends"] == "0":
-            yield Finding(
-                path,
-                number,
-                f"the cap '{row['rule']}' lets nothing through",
-                "leave max_sends empty for no cap",
-                is_error=False,
-            )
+            path = project.seeds / "frequency_caps.csv"
+            problem = f"the cap '{row['rule']}' lets nothing through"
+            yield Finding(path, number, problem, "leave max_sends empty for no cap", is_error=False)
 
 
-CHECKS: tuple[Callable[[Workflow, Path], Iterator[Finding]], ...] = (
+CHECKS: tuple[Callable[[Project], Iterator[Finding]], ...] = (
     _unregistered,
     _unreachable,
-    _branches,
+    _branches_without_an_else,
+    _ways_that_nobody_goes,
     _exits_asked,
-    _waits_that_end,
+    _waits_that_never_end,
+    _unknown_contents,
+    _fighting,
+    _closed_caps,
 )
 
 
-def _seed(project: Path, name: str) -> list[dict[str, str]]:
-    with (project / "seeds" / f"{name}.csv").open() as rows:
+def _seed(project: Project, name: str) -> list[dict[str, str]]:
+    with (project.seeds / f"{name}.csv").open() as rows:
         return list(csv.DictReader(rows))
 
 

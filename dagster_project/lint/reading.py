@@ -1,6 +1,6 @@
 """The workflows as they are written: which macros each step calls, and with what. Nothing is run."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -86,12 +86,29 @@ class Workflow:
         return list((self.settings or {}).get("steps") or [])
 
 
-def read_workflows(project: Path) -> list[Workflow]:
-    """All workflows of a dbt project: those with a folder, and those of the registry."""
-    registry = yaml.safe_load((project / "dbt_project.yml").read_text())["vars"]["workflows"]
-    folders = {path.parent for path in (project / "models" / "workflows").glob("*/*__*.sql")}
-    names = sorted({folder.name for folder in folders} | set(registry))
-    return [_read(project / "models" / "workflows" / name, registry.get(name)) for name in names]
+@dataclass(frozen=True)
+class Project:
+    """A dbt project, as far as workflows are concerned."""
+
+    registry: Path
+    seeds: Path
+    templates: Path
+    workflows: Sequence[Workflow]
+    """Those with a folder, and those of the registry."""
+
+    @property
+    def steps(self) -> Iterator[tuple[Workflow, Step]]:
+        return ((workflow, step) for workflow in self.workflows for step in workflow.steps.values())
+
+
+def read_project(folder: Path, templates: Path) -> Project:
+    """Read the workflows of a dbt project. Their steps are read when they are asked for."""
+    registry = folder / "dbt_project.yml"
+    registered = yaml.safe_load(registry.read_text())["vars"]["workflows"]
+    models = folder / "models" / "workflows"
+    names = sorted({path.parent.name for path in models.glob("*/*__*.sql")} | set(registered))
+    workflows = [_read(models / name, registered.get(name)) for name in names]
+    return Project(registry, folder / "seeds", templates, workflows)
 
 
 def _read(folder: Path, settings: Mapping[str, Any] | None) -> Workflow:
