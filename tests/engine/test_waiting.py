@@ -20,6 +20,7 @@ WORKDAYS = (1, 2, 3, 4, 5)
 Row = dict
 WAITS = {
     "reengagement__offer": "until='renews_at', wait='-3 days'",
+    "abandoned_cart__reassurance": "until='renews_at'",
     "reengagement__reaction": "until='renews_at', local_time='08:30'",
     "reengagement__goodbye": "wait='5 hours', local_window=['09:00', '17:00'], weekdays=[1, 2, 3, 4, 5]",
     "reengagement__sunset": "local_window=['20:00', '02:00'], weekdays=[5, 6]",
@@ -29,6 +30,11 @@ WAITS = {
 
 def until(row: Row, wait: timedelta) -> datetime:
     return max(row["reached_at"], row["renews_at"] + wait) if row["renews_at"] else row["reached_at"]
+
+
+def within(row: Row, arrives_at: datetime, longest: timedelta) -> datetime:
+    """Never, where that would be too long a wait."""
+    return arrives_at if arrives_at < row["reached_at"] + longest else datetime.max
 
 
 def in_window(row: Row, after: datetime, opens: time, closes: time, weekdays: tuple[int, ...]) -> datetime:
@@ -47,6 +53,8 @@ def in_window(row: Row, after: datetime, opens: time, closes: time, weekdays: tu
 
 REFERENCE: dict[str, Callable[[Row], datetime]] = {
     "reengagement__offer": lambda row: until(row, timedelta(days=-3)),
+    # nobody stays in an abandoned cart for longer
+    "abandoned_cart__reassurance": lambda row: within(row, until(row, timedelta()), timedelta(days=14)),
     "reengagement__reaction": lambda row: next_time(until(row, timedelta()), row["timezone"], "08:30", None),
     "reengagement__goodbye": lambda row: in_window(
         row, row["reached_at"] + timedelta(hours=5), time(9), time(17), WORKDAYS

@@ -3,7 +3,8 @@
     previous   the step before, as ref()
     wait       how long after it: '23 hours'
     until      wait for a time that was carried along: a column of the step before (UTC); whoever lies behind it arrives at
-               once. With wait, so long after that time; '-3 days' is three days ahead of it
+               once, and whoever would wait longer than the workflow's longest path never does. With wait, so long after
+               that time; '-3 days' is three days ahead of it
     local_time do not arrive before this time of day in the contact's own zone (column timezone): '10:00'; or 'best hour', the
                hour of the day in the column best_hour, and where that is null in var best_hour
     local_window  do not arrive outside of these hours there: ['09:00', '17:00'], or ['20:00', '02:00'] over midnight
@@ -47,8 +48,10 @@
             where
                 previous.assignment = 'treated'
                 {%- if until %}
-                -- nobody waits longer than the longest path
-                and previous.reached_at >= {{ tick_start() }} - interval '{{ registered_workflow(workflow_name())["longest_path"] }}'
+                {%- set longest_path = registered_workflow(workflow_name())['longest_path'] %}
+                -- nobody waits longer than the longest path, asked of each row: a longer tick looks back further
+                and {{ after_wait }} < previous.reached_at + interval '{{ longest_path }}'
+                and previous.reached_at >= {{ tick_start() }} - interval '{{ longest_path }}' - interval '8 days'
                 and previous.reached_at < {{ tick_end() }}
                 {%- elif local_time or local_window %}
                 -- the next such hour is at most a week and a day away, daylight saving included
