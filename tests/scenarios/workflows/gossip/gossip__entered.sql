@@ -1,13 +1,3 @@
-with asked as (
-    select
-        contact_id,
-        properties ->> '$.key' as entry_key,
-        effective_at as reached_at,
-        occurred_at
-    from {{ ref('events') }}
-    where
-        {{ in_tick('effective_at') }}
-        and event = 'Gossip Heard'
-)
+with asked as (select * from {{ event_happened('Gossip Heard', key='key') }})
 
 select * from {{ entries('asked', reentry='per key', holdout=0) }}

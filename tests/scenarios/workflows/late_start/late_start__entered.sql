@@ -1,13 +1,3 @@
-with asked as (
-    select
-        contact_id,
-        'late_start' as entry_key,
-        effective_at as reached_at,
-        occurred_at
-    from {{ ref('events') }}
-    where
-        {{ in_tick('effective_at') }}
-        and event = 'Late Asked'
-)
+with asked as (select * from {{ event_happened('Late Asked') }})
 
 select * from {{ entries('asked', reentry='once', holdout=0) }}

@@ -1,14 +1,6 @@
 with asked as (
-    select
-        contact_id,
-        properties ->> '$.key' as entry_key,
-        effective_at as reached_at,
-        occurred_at,
-        try_cast(properties ->> '$.points' as integer) as points
-    from {{ ref('events') }}
-    where
-        {{ in_tick('effective_at') }}
-        and event = 'Quiz Done'
+    select *
+    from {{ event_happened('Quiz Done', key='key', carry={'points': "try_cast(properties ->> '$.points' as integer)"}) }}
 )
 
 select * from {{ entries('asked', reentry='per key', holdout=0) }}

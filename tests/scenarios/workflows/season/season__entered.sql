@@ -1,13 +1,3 @@
-with asked as (
-    select
-        contact_id,
-        'season' as entry_key,
-        effective_at as reached_at,
-        occurred_at
-    from {{ ref('events') }}
-    where
-        {{ in_tick('effective_at') }}
-        and event = 'Season Asked'
-)
+with asked as (select * from {{ event_happened('Season Asked') }})
 
 select * from {{ entries('asked', reentry='after 5 days', holdout=0) }}
