@@ -48,6 +48,15 @@ def test_what_a_deliverer_holds_it_is_not_given_again(url: str, actions: list[Ac
         assert claim(journal, actions) == (4, 0, 2)
 
 
+def test_what_is_settled_stays_as_it_was_settled(url: str, actions: list[Action]) -> None:
+    with open_journal(url) as journal:
+        claim(journal, actions[:1])
+        journal.settle([Settlement(actions[0].action_id, "accepted")], now=NOW)
+        with pytest.raises(HourbellError, match="1 of 1 actions were settled"):
+            journal.settle([Settlement(actions[0].action_id, "rejected")], now=NOW)
+        assert journal.counts() == {("email", "accepted"): 1}
+
+
 def test_what_a_dead_deliverer_claimed_is_in_doubt_and_taken_over_once(url: str, actions: list[Action]) -> None:
     with open_journal(url) as dead:
         claim(dead, actions)
