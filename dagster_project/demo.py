@@ -17,8 +17,9 @@ from dagster_project.landing.ingest import land_all
 from dagster_project.lock import tick_lock
 from dagster_project.publish import publish
 from dagster_project.registry import registered_workflows
-from dagster_project.replay import Statement, replay
+from dagster_project.replay import replay
 from dagster_project.shop import AnsweringShop
+from dagster_project.statements import Statement
 from dagster_project.tick import prepare_warehouse
 from dagster_project.warehouse import open_warehouse
 from dagster_project.windows import Window, split

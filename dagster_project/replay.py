@@ -1,29 +1,30 @@
-"""Many ticks in a row, quickly: dbt compiles the models once, and only the window changes from tick to tick."""
+"""Many ticks in a row, quickly: dbt compiles the models once, only the window changes from tick to tick, and what can
+bring no row in a tick does not run in it.
+"""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from itertools import chain, islice
+from typing import Any
 
 import duckdb
 
 from activations.errors import HourbellError
+from dagster_project.emptiness import Reader
 from dagster_project.home import Home
 from dagster_project.outbox import write_outbox
-from dagster_project.tick import KNOWLEDGE, OUTCOME, WORKFLOWS, history_before, prepare_warehouse
+from dagster_project.statements import Memory, RunningTick, Statement
+from dagster_project.tick import CONTACTS, KNOWLEDGE, OUTCOME, WORKFLOWS, history_before, prepare_warehouse
 from dagster_project.transform import run_dbt, run_models, scope_of
 from dagster_project.warehouse import open_warehouse
 from dagster_project.windows import Window, record_completed
 
 # bytes of a warehouse whose ticks take less time than threads take to start
 SMALL = 256 * 2**20
-
-
-@dataclass(frozen=True)
-class Statement:
-    """What one model does in a tick."""
-
-    model: str
-    scope: str
-    sql: tuple[str, ...]
+# ticks by which knowledge may run ahead of decisions, on another core
+KNOWN_AHEAD = 24
 
 
 def _written_by_tick(event_time: str) -> str:
@@ -48,29 +49,59 @@ def compile_tick(home: Home, select: Iterable[str] = (*KNOWLEDGE, WORKFLOWS, *OU
         for result in run_dbt(home, ["compile", "--select", *select]).results
         if result.node.resource_type == "model"
     }
-    statements = []
-    views = []
-    for model in created:
-        node = compiled[model.unique_id]
-        table = f"{node.schema}.{node.alias}"
-        if node.config.materialized == "view":
-            views.append(f"create or replace view {table} as ({node.compiled_code})")
-            continue
-        written_before = "true" if node.config.materialized == "table" else _written_by_tick(node.config.event_time)
-        sql = (
-            f"delete from {table} where {written_before}",
-            f"insert into {table} by name ({node.compiled_code})",
-        )
-        statements.append(Statement(node.name, scope_of(node.fqn), sql))
+    nodes = [compiled[model.unique_id] for model in created]
     with open_warehouse(home) as connection:
-        # those that were just created empty say so for good; these ask the session for their window
-        for view in views:
-            connection.execute(view)
-    return statements
+        reader = Reader(_aggregates(connection), [_table(node) for node in nodes if _is_replaced(node)])
+        for node in nodes:
+            if node.config.materialized == "view":
+                # one that was just created over empty tables says so for good; this one asks the session for its window
+                connection.execute(f"create or replace view {_table(node)} as ({node.compiled_code})")
+                reader.add_view(_table(node), node.compiled_code)
+    return [_statement(node, reader) for node in nodes if node.config.materialized != "view"]
 
 
-def replay_tick(connection: duckdb.DuckDBPyConnection, statements: Iterable[Statement], window: Window) -> None:
-    """Run one tick in one transaction."""
+def _aggregates(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    named = "select distinct function_name from duckdb_functions() where function_type = 'aggregate'"
+    return [name for (name,) in connection.execute(named).fetchall()]
+
+
+def _table(node: Any) -> str:
+    return f"{node.schema}.{node.alias}"
+
+
+def _is_replaced(node: Any) -> bool:
+    return bool(node.config.materialized == "table")
+
+
+def _statement(node: Any, reader: Reader) -> Statement:
+    table, written_at = _table(node), None if _is_replaced(node) else node.config.event_time
+    written_before = _written_by_tick(written_at) if written_at else "true"
+    return Statement(
+        model=node.name,
+        scope=scope_of(node.fqn),
+        sql=(f"delete from {table} where {written_before}", f"insert into {table} by name ({node.compiled_code})"),
+        table=table,
+        written_at=written_at,
+        own_rows=reader.rows(table, written_before),
+        empty_when=reader.ways(node.compiled_code),
+    )
+
+
+def replay_tick(
+    connection: duckdb.DuckDBPyConnection,
+    statements: Iterable[Statement],
+    window: Window,
+    memory: Memory | None = None,
+    before: RunningTick | None = None,
+) -> RunningTick:
+    """Run one tick, or a part of it, in one transaction.
+
+    `memory` is that of the replay which it belongs to, `before` the part of the tick that has run already.
+    """
+    tick = RunningTick(connection, window, memory or Memory())
+    if before is not None:
+        tick.written.update(before.written)
+        tick.own_rows.update(before.own_rows)
     connection.execute(f"set variable tick_start = timestamp '{window.start}'")
     connection.execute(f"set variable tick_end = timestamp '{window.end}'")
     connection.execute("begin")
@@ -78,17 +109,36 @@ def replay_tick(connection: duckdb.DuckDBPyConnection, statements: Iterable[Stat
         scopes = {}
         for statement in statements:
             scopes[statement.scope] = True
-            for sql in statement.sql:
-                try:
-                    connection.execute(sql)
-                except duckdb.Error as error:
-                    raise HourbellError(f"{statement.model} failed in the tick {window}: {error}") from error
+            try:
+                tick.run(statement)
+            except duckdb.Error as error:
+                raise HourbellError(f"{statement.model} failed in the tick {window}: {error}") from error
         for scope in scopes:
             record_completed(connection, scope, window)
     except BaseException:
         connection.execute("rollback")
         raise
     connection.execute("commit")
+    return tick
+
+
+def _known_ahead(
+    windows: Iterable[Window], learn: Callable[[Window], RunningTick], ahead: int
+) -> Iterator[tuple[Window, RunningTick]]:
+    """Windows whose knowledge is there, while that of some later ones is worked out beside."""
+    upcoming = iter(windows)
+    learning: deque[tuple[Window, Future[RunningTick]]] = deque()
+    worker = ThreadPoolExecutor(1)
+    try:
+        while True:
+            for window in islice(upcoming, max(ahead, 1) - len(learning)):
+                learning.append((window, worker.submit(learn, window)))
+            if not learning:
+                return
+            window, known = learning.popleft()
+            yield window, known.result()
+    finally:
+        worker.shutdown(cancel_futures=True)
 
 
 def replay(
@@ -104,16 +154,25 @@ def replay(
     `statements` come from compile_tick; `after_tick` is called behind each tick, with its outbox written.
     """
     statements = statements or compile_tick(home)
-    knowledge = [statement for statement in statements if statement.scope == "contacts"]
-    count = 0
-    with open_warehouse(home) as connection:
+    knowledge = [statement for statement in statements if statement.scope == CONTACTS]
+    the_rest = [statement for statement in statements if statement.scope != CONTACTS]
+    upcoming = iter(windows)
+    first = next(upcoming, None)
+    if first is None:
+        return 0
+    with open_warehouse(home) as connection, connection.cursor() as beside:
         if home.warehouse.stat().st_size < SMALL:
             connection.execute("set threads = 1")
-        for window in windows:
-            history = history_before(connection, window) if count == 0 else None
-            if history is not None:
-                replay_tick(connection, knowledge, history)
-            replay_tick(connection, statements, window)
+        memory = Memory.of(connection, statements)
+        history = history_before(connection, first)
+        if history is not None:
+            replay_tick(connection, knowledge, history, memory)
+        count = 0
+        # what comes back from a tick may be knowledge in the next
+        ahead = KNOWN_AHEAD if after_tick is None else 0
+        learn = partial(replay_tick, beside, knowledge, memory=memory)
+        for window, known in _known_ahead(chain([first], upcoming), learn, ahead):
+            replay_tick(connection, the_rest, window, memory, known)
             if with_outbox:
                 write_outbox(connection, home.outbox, window.end)
             if after_tick is not None:

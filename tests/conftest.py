@@ -17,8 +17,9 @@ from activations.holds.approvals import approve
 from activations.sandbox.server import Sandbox
 from dagster_project.home import Home
 from dagster_project.registry import registered_workflows
-from dagster_project.replay import Statement, compile_tick
+from dagster_project.replay import compile_tick
 from dagster_project.shop import land_shop
+from dagster_project.statements import Statement
 from dagster_project.tick import prepare_warehouse
 from data.simulator import Shop
 

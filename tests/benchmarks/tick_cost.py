@@ -21,7 +21,8 @@ from activations.holds.approvals import approve
 from dagster_project.command.show import console, table
 from dagster_project.home import Home
 from dagster_project.registry import registered_workflows
-from dagster_project.replay import Statement, compile_tick, replay_tick
+from dagster_project.replay import compile_tick, replay_tick
+from dagster_project.statements import Statement
 from dagster_project.tick import decide, prepare_warehouse, publish_marts, send_off
 from dagster_project.warehouse import open_warehouse
 from dagster_project.windows import Window

@@ -8,7 +8,8 @@ import pytest
 from dagster_project import tick as ticks
 from dagster_project import transform
 from dagster_project.home import Home
-from dagster_project.replay import Statement, replay
+from dagster_project.replay import replay
+from dagster_project.statements import Statement
 from dagster_project.tick import run_tick
 from dagster_project.warehouse import open_warehouse
 from dagster_project.windows import Window, split

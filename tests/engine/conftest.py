@@ -8,7 +8,7 @@ from engine_world import SHOP_SPAN, Engine, run_ticks
 from workflow_history import DAYS, START, Life, take_in
 
 from dagster_project.home import Home
-from dagster_project.replay import Statement
+from dagster_project.statements import Statement
 from dagster_project.tick import history_before, land
 from dagster_project.warehouse import open_warehouse
 from dagster_project.windows import Window

@@ -10,7 +10,8 @@ from typing import Any
 import duckdb
 
 from dagster_project.home import Home
-from dagster_project.replay import Statement, replay_tick
+from dagster_project.replay import replay_tick
+from dagster_project.statements import Statement
 from dagster_project.transform import manifest
 from dagster_project.warehouse import open_warehouse
 from dagster_project.windows import Window

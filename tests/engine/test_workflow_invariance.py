@@ -10,7 +10,8 @@ from engine_world import SHOP_SPAN, WORKFLOWS, Engine, changed, run_ticks, steps
 from workflow_history import DAYS, START
 
 from dagster_project.home import Home
-from dagster_project.replay import Statement, replay
+from dagster_project.replay import replay
+from dagster_project.statements import Statement
 from dagster_project.warehouse import open_warehouse
 from dagster_project.windows import HOUR, Window, split
 

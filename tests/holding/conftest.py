@@ -7,8 +7,9 @@ import pytest
 from shop_history import DAY, NEXT, ShopHistory
 
 from dagster_project.home import Home
-from dagster_project.replay import Statement, replay
+from dagster_project.replay import replay
 from dagster_project.shop import land_shop
+from dagster_project.statements import Statement
 from dagster_project.tick import land
 from dagster_project.windows import Window, split
 from data.simulator import Shop

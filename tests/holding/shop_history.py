@@ -17,7 +17,8 @@ from dagster_project.deliver import deliver_outbox
 from dagster_project.gate_out.leave import leave
 from dagster_project.home import Home
 from dagster_project.registry import registered_workflows
-from dagster_project.replay import Statement, replay_tick
+from dagster_project.replay import replay_tick
+from dagster_project.statements import Statement
 from dagster_project.warehouse import open_warehouse
 from dagster_project.windows import Window
 

@@ -9,7 +9,8 @@ from identity_history import DAYS, START, land
 from identity_reference import Resolution, Row
 
 from dagster_project.home import Home
-from dagster_project.replay import Statement, replay_tick
+from dagster_project.replay import replay_tick
+from dagster_project.statements import Statement
 from dagster_project.warehouse import open_warehouse
 from dagster_project.windows import Window, split
 

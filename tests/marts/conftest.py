@@ -11,8 +11,8 @@ from readers import reading, tell
 from dagster_project.demo import run_ticks
 from dagster_project.home import Home
 from dagster_project.publish import publish
-from dagster_project.replay import Statement
 from dagster_project.shop import AnsweringShop
+from dagster_project.statements import Statement
 from dagster_project.windows import Window, split
 
 

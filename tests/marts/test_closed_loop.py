@@ -15,7 +15,8 @@ from readers import reading, tell
 
 from dagster_project.home import Home
 from dagster_project.publish import publish
-from dagster_project.replay import Statement, replay_tick
+from dagster_project.replay import replay_tick
+from dagster_project.statements import Statement
 from dagster_project.transform import DBT, run_dbt
 from dagster_project.true_lift import true_lift
 from dagster_project.warehouse import open_warehouse

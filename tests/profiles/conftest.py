@@ -7,7 +7,8 @@ import pytest
 from profiles import MODELS, Profiles
 
 from dagster_project.home import Home
-from dagster_project.replay import Statement, compile_tick
+from dagster_project.replay import compile_tick
+from dagster_project.statements import Statement
 from dagster_project.tick import prepare_warehouse
 from dagster_project.transform import run_models
 

@@ -9,7 +9,8 @@ import pyarrow as pa
 from profile_history import History
 
 from dagster_project.home import Home
-from dagster_project.replay import Statement, replay_tick
+from dagster_project.replay import replay_tick
+from dagster_project.statements import Statement
 from dagster_project.warehouse import open_warehouse
 from dagster_project.windows import Window
 

@@ -19,7 +19,8 @@ from dagster_project import transform
 from dagster_project.home import Home
 from dagster_project.landing.load import load
 from dagster_project.registry import PROJECT_FILE
-from dagster_project.replay import Statement, compile_tick, replay
+from dagster_project.replay import compile_tick, replay
+from dagster_project.statements import Statement
 from dagster_project.tick import KNOWLEDGE, WORKFLOWS, land
 from dagster_project.warehouse import open_warehouse
 from dagster_project.windows import Window

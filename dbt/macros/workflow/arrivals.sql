@@ -54,8 +54,8 @@
                 and previous.reached_at >= {{ tick_start() }} - interval '{{ longest_path }}' - interval '8 days'
                 and previous.reached_at < {{ tick_end() }}
                 {%- elif local_time or local_window %}
-                -- the next such hour is at most a week and a day away, daylight saving included
-                and previous.reached_at >= {{ tick_start() }} - interval '{{ wait }}' - interval '8 days'
+                and previous.reached_at >= {{ tick_start() }} - interval '{{ wait }}'
+                    - interval '{{ longest_local_wait(weekdays) }} days'
                 and previous.reached_at < {{ tick_end() }} - interval '{{ wait }}'
                 {%- else %}
                 and {{ in_tick('previous.reached_at', after=wait) }}

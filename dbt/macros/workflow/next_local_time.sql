@@ -7,7 +7,7 @@
     {%- set clock = local_time if '(' in local_time else "interval '" ~ local_time ~ ":00'" -%}
     list_min(list_filter(
         list_transform(
-            [{{ range(0, 9) | join(', ') }}],
+            [{{ range(0, longest_local_wait(weekdays) + 1) | join(', ') }}],
             lambda ahead:
                 {%- if weekdays %}
                 case when isodow({{ that_day }}) in ({{ weekdays | join(', ') }}) then
