@@ -123,6 +123,22 @@ def _wait(call: Call) -> timedelta:
     return _period(written) or timedelta()
 
 
+def _waits_left_behind(project: Project) -> Iterator[Finding]:
+    for workflow in project.workflows:
+        entered, exited = workflow.steps.get("entered"), workflow.steps.get(EXITED)
+        longest = _period((workflow.settings or {}).get("longest_path"))
+        if entered is None or exited is None or longest is None or exited.called("entered_again"):
+            continue
+        for call in entered.called("entries"):
+            again = str(call.arguments.get("reentry", "once"))
+            period = timedelta() if again == "always" else _period(again.removeprefix("after "))
+            if period is not None and period < longest:
+                mend = (
+                    f"add select * from {{{{ entered_again(ref('{workflow.name}__entered')) }}}} to {exited.path.name}"
+                )
+                yield Finding(entered.path, call.line, "who enters again goes on waiting where they were before", mend)
+
+
 def _unknown_contents(project: Project) -> Iterator[Finding]:
     templates = {path.name for path in project.templates.iterdir() if path.is_dir()}
     known = {
@@ -176,6 +192,7 @@ CHECKS: tuple[Callable[[Project], Iterator[Finding]], ...] = (
     _ways_that_nobody_goes,
     _exits_asked,
     _waits_that_never_end,
+    _waits_left_behind,
     _unknown_contents,
     _fighting,
     _closed_caps,

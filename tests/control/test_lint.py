@@ -82,6 +82,8 @@ FAULTS = [
         None,
         "fight over the same people: they have the same priority",
     ),
+    (f"{BACK}entered.sql", "'after 180 days'", "'after 59 days'", f"{BACK}entered.sql", None, "goes on waiting"),
+    (f"{BACK}entered.sql", "'after 180 days'", "'always'", f"{BACK}entered.sql", None, "who enters again goes on"),
     ("seeds/frequency_caps.csv", "all,all,1,24", "all,all,0,24", "seeds/frequency_caps.csv", 2, "lets nothing through"),
 ]
 

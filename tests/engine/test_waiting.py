@@ -1,10 +1,11 @@
 """Waits of a step against a slow reference: in ticks of all sizes, where the clocks change."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+import duckdb
 import pytest
 from compiled_macros import compiled, set_window, small_warehouse
 from engine_world import Engine
@@ -26,6 +27,8 @@ WAITS = {
     "reengagement__sunset": "local_window=['20:00', '02:00'], weekdays=[5, 6]",
     "welcome_series__story": "wait='1 day', local_time='best hour'",
 }
+LONG, SHORT = timedelta(days=5), timedelta(hours=30)
+PLAIN_WAITS = {"post_purchase__tips": "wait='5 days'", "post_purchase__review": "wait='30 hours'"}
 
 
 def until(row: Row, wait: timedelta) -> datetime:
@@ -85,6 +88,7 @@ def reached_before(seed: int, rows: int = 400) -> list[Row]:
             "best_hour": draw.choice([None, 0, 7, 21]),
             "timezone": draw.choice([None, "Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Pacific/Auckland"]),
             "branch": "any",
+            "definition_version": "of before",
             "tick_end": FIRST,
         }
         for number in range(rows)
@@ -95,16 +99,41 @@ def reached_before(seed: int, rows: int = 400) -> list[Row]:
 def waits(shop: Engine) -> dict[str, str]:
     return compiled(
         shop.home,
-        {model: f"select arrivals.* from {{{{ arrivals('main.previous', {wait}) }}}}" for model, wait in WAITS.items()},
+        {
+            model: f"select arrivals.* from {{{{ arrivals('main.previous', {wait}) }}}}"
+            for model, wait in (WAITS | PLAIN_WAITS).items()
+        },
+        also=["step_changes"],
     )
+
+
+def prepare(connection: duckdb.DuckDBPyConnection, rows: list[Row]) -> None:
+    put(connection, "previous", rows)
+    connection.execute("create schema workflows")
+    connection.execute(
+        "create table workflows.step_changes (workflow text, step text, known_since timestamp, changed_at timestamp)"
+    )
+    for model in WAITS | PLAIN_WAITS:
+        connection.execute(f"create table workflows.{model} (enrollment_id bigint, reached_at timestamp)")
+
+
+def arrive(connection: duckdb.DuckDBPyConnection, step: str, sql: str, windows: Iterable[Window]) -> None:
+    """Run the ticks of a step."""
+    for window in windows:
+        set_window(connection, window)
+        connection.execute(f"insert into workflows.{step} select enrollment_id, reached_at from ({sql})")
+
+
+def arrived(connection: duckdb.DuckDBPyConnection, step: str) -> list[tuple[int, datetime]]:
+    return connection.execute(f"select enrollment_id, reached_at from workflows.{step}").fetchall()
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_whoever_waits_arrives_when_the_reference_says(waits: dict[str, str], seed: int) -> None:
     rows = reached_before(seed)
     with small_warehouse() as connection:
-        put(connection, "previous", rows)
-        for model, sql in waits.items():
+        prepare(connection, rows)
+        for model in WAITS:
             expected = {
                 (row["enrollment_id"], arrives_at)
                 for row in rows
@@ -112,9 +141,44 @@ def test_whoever_waits_arrives_when_the_reference_says(waits: dict[str, str], se
             }
             assert len(expected) > 200
             for windows in ([Window(FIRST, LAST)], ticks(seed, FIRST, LAST)):
-                found = []
-                for window in windows:
-                    set_window(connection, window)
-                    found += connection.execute(f"select enrollment_id, reached_at from ({sql})").fetchall()
+                connection.execute(f"delete from workflows.{model}")
+                arrive(connection, model, waits[model], windows)
+                found = arrived(connection, model)
                 assert len(found) == len(set(found))
                 assert set(found) == expected, WAITS[model]
+
+
+@pytest.mark.parametrize(("before", "after"), [(LONG, SHORT), (SHORT, LONG)])
+def test_a_changed_wait_applies_to_who_still_waits_and_loses_nobody(
+    waits: dict[str, str], before: timedelta, after: timedelta
+) -> None:
+    rows = reached_before(3)
+    changed_at = datetime(2026, 3, 14, 9)
+    known_since = datetime(2026, 3, 10)
+    expected = set()
+    for row in rows:
+        was_due, is_due = row["reached_at"] + before, row["reached_at"] + after
+        if was_due < changed_at:
+            due = was_due
+        elif is_due < changed_at:
+            # the step was not there yet when they went on: they have gone another way
+            due = changed_at if row["reached_at"] >= known_since else datetime.max
+        else:
+            due = is_due
+        if row["assignment"] == "treated" and due < LAST:
+            expected.add((row["enrollment_id"], due))
+    step = "post_purchase__tips"
+    first, then = (waits[step], waits["post_purchase__review"])[:: 1 if before == LONG else -1]
+    with small_warehouse() as connection:
+        prepare(connection, rows)
+        first, then = (sql.replace("review", "tips") for sql in (first, then))
+        arrive(connection, step, first, ticks(1, FIRST, changed_at))
+        connection.execute(
+            "insert into workflows.step_changes values ('post_purchase', 'tips', ?, ?)", [known_since, changed_at]
+        )
+        following = ticks(2, changed_at, LAST)
+        arrive(connection, step, then, following)
+        found = arrived(connection, step)
+        assert len(found) == len(set(found))
+        assert set(found) == expected
+        assert any(at == changed_at for _, at in found) == (after == SHORT)

@@ -39,6 +39,9 @@
     {%- else -%}
         {%- set due_at = after_wait -%}
     {%- endif -%}
+    {%- if not model.tested_node_unique_id -%}
+        {%- set late = overdue(previous, due_at, branch) -%}
+    {%- endif -%}
     (
         with leaving as (
             select
@@ -63,6 +66,12 @@
                 {%- if branch %}
                 and previous.branch = '{{ branch }}'
                 {%- endif %}
+            {%- if follows_changes() %}
+
+            union all
+
+            {{ late }}
+            {%- endif %}
         )
 
         {{ arriving('leaving', 'arrives_at', exits) }}

@@ -12,6 +12,11 @@
         from {{ arrivals_after_event(ref('reengagement__offer'), 'visits', timeout='7 days', exits=ref('reengagement__exited')) }}
 -#}
 {% macro arrivals_after_event(previous, events, timeout, branch=none, exits=none) -%}
+    {%- if not model.tested_node_unique_id -%}
+        {%- set deadline = "previous.reached_at + interval '" ~ timeout ~ "'" -%}
+        {%- set without_event = columns_except('previous', ['awaited_at']) ~ ", cast(null as timestamp) as awaited_at" -%}
+        {%- set late = overdue(previous, deadline, branch, columns=without_event) -%}
+    {%- endif -%}
     (
         with waiting as (
             select {{ columns_except('previous', ['awaited_at']) }}
@@ -57,6 +62,12 @@
             from waiting
             left join happened
                 on waiting.enrollment_id = happened.enrollment_id and waiting.reached_at = happened.reached_at
+            {%- if follows_changes() %}
+
+            union all
+
+            {{ late }}
+            {%- endif %}
         )
 
         {{ arriving('leaving', 'arrives_at', exits) }}

@@ -20,4 +20,19 @@
                     and exits.exited_at >= {{ tick_start() }} - interval '{{ registered_workflow(workflow_name())["longest_path"] }}'
             )
             {%- endif %}
+            {%- if follows_changes() %}
+            -- whose wait has become longer since may have been here already
+            and {{ leaving }}.enrollment_id not in (
+                select earlier.enrollment_id
+                from {{ this }} as earlier
+                where
+                    earlier.reached_at >= {{ tick_start() }} - interval '{{ registered_workflow(workflow_name())["longest_path"] }}'
+                    and earlier.reached_at < {{ tick_start() }}
+                    and earlier.enrollment_id in (
+                        select enrollment_id
+                        from {{ leaving }}
+                        where definition_version <> {{ definition_version() }}
+                    )
+            )
+            {%- endif %}
 {%- endmacro %}

@@ -2,3 +2,7 @@
 
 select converted.*
 from {{ converted_by_order(ref('wishlist__entered'), ref('orders')) }}
+
+union all
+
+select * from {{ entered_again(ref('wishlist__entered')) }}

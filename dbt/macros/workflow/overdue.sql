@@ -1,0 +1,27 @@
+{#- Who would have reached this step by now, had its wait always been what it is: in the first tick of a changed workflow, whose
+    wait became shorter meanwhile. They arrive at the start of the tick. Whom the step is new to have gone another way, and
+    stay there. `due_at` is the end of the wait, over the columns of `previous`; `columns` are those wanted of it. -#}
+{% macro overdue(previous, due_at, branch, columns='previous.*') -%}
+    {%- set workflow = workflow_name() -%}
+    select
+                late.*,
+                {{ tick_start() }} as arrives_at
+            from (
+                select {{ columns }}
+                from {{ previous }} as previous
+                where
+                    previous.assignment = 'treated'
+                    and previous.reached_at >= {{ tick_start() }} - interval '{{ registered_workflow(workflow)["longest_path"] }}'
+                    and previous.reached_at < {{ tick_start() }}
+                    and {{ due_at }} < {{ tick_start() }}
+                    {%- if branch %}
+                    and previous.branch = '{{ branch }}'
+                    {%- endif %}
+            ) as late
+            inner join {{ ref('step_changes') }} as changes
+                on
+                    {{ in_tick('changes.changed_at') }}
+                    and changes.workflow = '{{ workflow }}'
+                    and changes.step = '{{ step_name() }}'
+                    and late.reached_at >= changes.known_since
+{%- endmacro %}

@@ -1,0 +1,3 @@
+with asked as (select * from {{ event_happened('Doubt Felt') }})
+
+select * from {{ entries('asked', reentry='once', holdout=0) }}

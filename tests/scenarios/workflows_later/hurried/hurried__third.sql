@@ -1,0 +1,4 @@
+select
+    arrivals.*,
+    {{ send(template='welcome_first_order', channels=['email'], topic='service') }}
+from {{ arrivals(ref('hurried__second'), wait='1 day', exits=ref('hurried__exited')) }}
