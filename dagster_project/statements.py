@@ -1,7 +1,7 @@
 """The statements of a tick, and which of them have something to do in it."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import duckdb
@@ -29,6 +29,10 @@ class Statement:
     own_rows: Rows = field(default_factory=lambda: Rows(""))
     """Those that this tick writes."""
     empty_when: Ways = NEVER_EMPTY
+
+    def saying(self, sql: Sequence[str]) -> "Statement":
+        """The same model with other SQL, of which it is not known when it brings no row."""
+        return self if tuple(sql) == self.sql else replace(self, sql=tuple(sql), empty_when=NEVER_EMPTY)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import duckdb
 
 from dagster_project.home import Home
 from dagster_project.replay import replay_tick
-from dagster_project.statements import Statement
+from dagster_project.statements import Memory, Statement
 from dagster_project.transform import manifest
 from dagster_project.warehouse import open_warehouse
 from dagster_project.windows import Window
@@ -49,15 +49,14 @@ def run_ticks(
     connection: duckdb.DuckDBPyConnection, statements: Iterable[Statement], windows: Iterable[Window]
 ) -> None:
     statements = list(statements)
+    memory = Memory.of(connection, statements)
     for window in windows:
-        replay_tick(connection, statements, window)
+        replay_tick(connection, statements, window, memory)
 
 
 def changed(statements: Iterable[Statement], old: str, new: str) -> list[Statement]:
     """The statements with an error put into them. Fails where there is nothing to change."""
-    result = [
-        Statement(known.model, known.scope, tuple(sql.replace(old, new) for sql in known.sql)) for known in statements
-    ]
+    result = [known.saying([sql.replace(old, new) for sql in known.sql]) for known in statements]
     assert [one.sql for one in result] != [one.sql for one in statements], f"no statement says {old!r}"
     return result
 

@@ -61,7 +61,7 @@ class ShopHistory:
             for old, new in changes if known.model == model else ():
                 assert old in sql, f"{model} does not say {old!r}"
                 sql = sql.replace(old, new)
-            statements.append(Statement(known.model, known.scope, tuple(sql.split("\n;\n"))))
+            statements.append(known.saying(sql.split("\n;\n")))
         return ShopHistory(self.home, statements)
 
     def without_its_window(self, *, says_now: bool) -> "ShopHistory":

@@ -36,9 +36,7 @@ class Resolver:
         change: Callable[[str], str] = lambda sql: sql,
     ) -> None:
         """Run the ticks; `change` may rewrite the statements."""
-        statements = [
-            Statement(known.model, known.scope, tuple(change(sql) for sql in known.sql)) for known in self.statements
-        ]
+        statements = [known.saying([change(sql) for sql in known.sql]) for known in self.statements]
         for window in windows:
             replay_tick(connection, statements, window)
 

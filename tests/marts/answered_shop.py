@@ -38,11 +38,7 @@ class AnsweredRun:
 def holding_out(statements: Sequence[Statement], share: float) -> list[Statement]:
     """The statements with another share of every workflow held out."""
     changed = [
-        Statement(
-            known.model,
-            known.scope,
-            tuple(re.sub(r"< 0\.\d+(?=\s+then)", f"< {share}", sql) for sql in known.sql),
-        )
+        known.saying([re.sub(r"< 0\.\d+(?=\s+then)", f"< {share}", sql) for sql in known.sql])
         if known.model.endswith("__entered")
         else known
         for known in statements
