@@ -20,8 +20,8 @@ from dagster_project.registry import registered_workflows
 from dagster_project.replay import replay
 from dagster_project.shop import AnsweringShop
 from dagster_project.statements import Statement
-from dagster_project.tick import prepare_warehouse
 from dagster_project.warehouse import open_warehouse
+from dagster_project.warehouse_setup import prepare_warehouse
 from dagster_project.windows import Window, split
 from data.simulator import Shop
 

@@ -7,84 +7,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from itertools import chain, islice
-from typing import Any
 
 import duckdb
 
 from activations.errors import HourbellError
-from dagster_project.emptiness import Reader
+from dagster_project.compiled import compile_tick
 from dagster_project.home import Home
 from dagster_project.outbox import write_outbox
 from dagster_project.statements import Memory, RunningTick, Statement
-from dagster_project.tick import CONTACTS, KNOWLEDGE, OUTCOME, WORKFLOWS, history_before, prepare_warehouse
-from dagster_project.transform import run_dbt, run_models, scope_of
-from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import Window, record_completed
+from dagster_project.warehouse import open_warehouse, spare_threads
+from dagster_project.windows import CONTACTS, Window, history_before, record_completed
 
-# bytes of a warehouse whose ticks take less time than threads take to start
-SMALL = 256 * 2**20
 # ticks by which knowledge may run ahead of decisions, on another core
 KNOWN_AHEAD = 24
-
-
-def _written_by_tick(event_time: str) -> str:
-    """The macro of the same name, over session variables."""
-    start, end = "cast(getvariable('tick_start') as timestamp)", "cast(getvariable('tick_end') as timestamp)"
-    if event_time == "tick_end":
-        return f"{event_time} > {start} and {event_time} <= {end}"
-    if event_time == "day":
-        return f"{event_time} >= date_trunc('day', {start}) and {event_time} < {end}"
-    return f"{event_time} >= {start} and {event_time} < {end}"
-
-
-def compile_tick(home: Home, select: Iterable[str] = (*KNOWLEDGE, WORKFLOWS, *OUTCOME)) -> list[Statement]:
-    """The statements of a tick, in the order of the graph. Tables that are missing are created, empty."""
-    prepare_warehouse(home)
-    created = run_models(home, list(select), None, empty=True)
-    failed = [model for model in created if not model.succeeded]
-    if failed:
-        raise HourbellError(f"The model {failed[0].name} cannot be built: {failed[0].message}")
-    compiled = {
-        result.node.unique_id: result.node
-        for result in run_dbt(home, ["compile", "--select", *select]).results
-        if result.node.resource_type == "model"
-    }
-    nodes = [compiled[model.unique_id] for model in created]
-    with open_warehouse(home) as connection:
-        reader = Reader(_aggregates(connection), [_table(node) for node in nodes if _is_replaced(node)])
-        for node in nodes:
-            if node.config.materialized == "view":
-                # one that was just created over empty tables says so for good; this one asks the session for its window
-                connection.execute(f"create or replace view {_table(node)} as ({node.compiled_code})")
-                reader.add_view(_table(node), node.compiled_code)
-    return [_statement(node, reader) for node in nodes if node.config.materialized != "view"]
-
-
-def _aggregates(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    named = "select distinct function_name from duckdb_functions() where function_type = 'aggregate'"
-    return [name for (name,) in connection.execute(named).fetchall()]
-
-
-def _table(node: Any) -> str:
-    return f"{node.schema}.{node.alias}"
-
-
-def _is_replaced(node: Any) -> bool:
-    return bool(node.config.materialized == "table")
-
-
-def _statement(node: Any, reader: Reader) -> Statement:
-    table, written_at = _table(node), None if _is_replaced(node) else node.config.event_time
-    written_before = _written_by_tick(written_at) if written_at else "true"
-    return Statement(
-        model=node.name,
-        scope=scope_of(node.fqn),
-        sql=(f"delete from {table} where {written_before}", f"insert into {table} by name ({node.compiled_code})"),
-        table=table,
-        written_at=written_at,
-        own_rows=reader.rows(table, written_before),
-        empty_when=reader.ways(node.compiled_code),
-    )
 
 
 def replay_tick(
@@ -161,8 +96,7 @@ def replay(
     if first is None:
         return 0
     with open_warehouse(home) as connection, connection.cursor() as beside:
-        if home.warehouse.stat().st_size < SMALL:
-            connection.execute("set threads = 1")
+        spare_threads(connection, home)
         memory = Memory.of(connection, statements)
         history = history_before(connection, first)
         if history is not None:

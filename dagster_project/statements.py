@@ -1,5 +1,6 @@
 """The statements of a tick, and which of them have something to do in it."""
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -122,9 +123,11 @@ class RunningTick:
     answers: dict[tuple[Rows, bool], bool] = field(default_factory=dict)
     """By what was asked, and whether the table had been written by then."""
     own_rows: dict[str, Rows] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
 
     def run(self, statement: Statement) -> None:
         """Let a model write its rows, where it can have any."""
+        started = time.monotonic()
         brings_rows = not any(not any(self._are_there(rows) for rows in way) for way in statement.empty_when)
         takes_away, *writes = statement.sql
         if self.memory.may_hold(statement.table, _written(statement.written_at, self.window)):
@@ -137,6 +140,7 @@ class RunningTick:
         if statement.table:
             self.written[statement.table] = count
             self.own_rows[statement.table] = statement.own_rows
+        self.seconds[statement.model] = time.monotonic() - started
 
     def _are_there(self, rows: Rows) -> bool:
         key = rows, rows.table in self.written

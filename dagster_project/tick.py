@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -12,18 +12,18 @@ from dbt_common.events.base_types import EventMsg
 from activations.errors import HourbellError
 from dagster_project.gate_out.leave import leave
 from dagster_project.home import Home
-from dagster_project.interrupted import begin, create_open_ticks, finish, interrupted
-from dagster_project.landing.ingest import Ingested, create_raw_tables, land_all
+from dagster_project.interrupted import begin, finish, interrupted
+from dagster_project.landing.ingest import Ingested, land_all
 from dagster_project.publish import publish
-from dagster_project.transform import ModelRun, manifest, run_dbt, run_models, scope_of
+from dagster_project.quick_tick import run_compiled
+from dagster_project.transform import ModelRun, manifest, run_models, scope_of
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import DECISIONS, Window, last_completed
+from dagster_project.warehouse_setup import prepare_warehouse
+from dagster_project.windows import CONTACTS, DECISIONS, MARTS, Window, history_before, last_completed
 
-CONTACTS = "contacts"
-KNOWLEDGE = ("path:models/staging", "path:models/contacts", "path:models/segments", "path:models/eligibility")
-WORKFLOWS = "path:models/workflows"
-OUTCOME = ("path:models/decisions", "path:models/marts")
-OUTCOME_SCOPES = (DECISIONS, "marts")
+OUTCOME_SCOPES = (DECISIONS, MARTS)
+
+Watcher = Callable[[EventMsg], None]
 
 log = logging.getLogger(__name__)
 
@@ -49,29 +49,6 @@ class Tick:
         return [model for model in self.models if not model.succeeded and model.status != "skipped"]
 
 
-def prepare_warehouse(home: Home) -> None:
-    """Create what the first tick needs to be there; costs next to nothing when it is."""
-    home.prepare()
-    seeds = ",".join(
-        sorted(node.checksum.checksum for node in manifest().nodes.values() if node.resource_type == "seed")
-    )
-    with open_warehouse(home) as connection:
-        create_raw_tables(connection)
-        connection.execute("create schema if not exists engine")
-        create_open_ticks(connection)
-        connection.execute("create table if not exists engine.configuration (seeds varchar)")
-        loaded = connection.execute("select seeds from engine.configuration").fetchall()
-    if loaded == [(seeds,)]:
-        return
-    result = run_dbt(home, ["seed", "--full-refresh"])
-    failed = [seed for seed in result.results if str(seed.status) != "success"]
-    if failed:
-        raise HourbellError(f"The configuration {failed[0].node.name} cannot be loaded: {failed[0].message}")
-    with open_warehouse(home) as connection:
-        connection.execute("delete from engine.configuration")
-        connection.execute("insert into engine.configuration values (?)", [seeds])
-
-
 def land(home: Home, window: Window) -> list[Ingested]:
     """Take in the files that have landed. A window that is run again takes in nothing: it was decided without them."""
     with open_warehouse(home) as connection:
@@ -79,22 +56,6 @@ def land(home: Home, window: Window) -> list[Ingested]:
         if last_end is not None and window.end <= last_end:
             return []
         return land_all(connection, home.landing, known_from=last_end, tick_start=window.start)
-
-
-def history_before(connection: duckdb.DuckDBPyConnection, window: Window) -> Window | None:
-    """What landed before the first tick: it is learnt in one go, and enrolls nobody."""
-    if last_completed(connection, CONTACTS) is not None:
-        return None
-    earliest: list[datetime] = []
-    for (table,) in connection.execute(
-        "select table_name from information_schema.columns where table_schema = 'raw' and column_name = 'effective_at'"
-    ).fetchall():
-        (moment,) = connection.execute(f"select min(effective_at) from raw.{table}").fetchall()[0]
-        if moment is not None and moment < window.start:
-            earliest.append(moment)
-    if not earliest:
-        return None
-    return Window(min(earliest).replace(minute=0, second=0, microsecond=0), window.start)
 
 
 def behind(connection: duckdb.DuckDBPyConnection, window: Window) -> dict[str, datetime]:
@@ -116,7 +77,13 @@ def catching_up_scopes() -> set[str]:
     }
 
 
-def decide(home: Home, window: Window, callbacks: Sequence[Callable[[EventMsg], None]] = ()) -> list[ModelRun]:
+def models_of(scopes: Collection[str]) -> list[str]:
+    """The names of the models that run together in some scopes."""
+    nodes = (node for node in manifest().nodes.values() if node.resource_type == "model")
+    return sorted(node.name for node in nodes if scope_of(node.fqn) in scopes)
+
+
+def decide(home: Home, window: Window, callbacks: Sequence[Watcher] = ()) -> list[ModelRun]:
     """Run the models of a tick; returns how each of them fared. What was decided has to leave then (`send_off`)."""
     with open_warehouse(home) as connection:
         history = history_before(connection, window)
@@ -125,27 +92,35 @@ def decide(home: Home, window: Window, callbacks: Sequence[Callable[[EventMsg], 
 
     if history is not None:
         log.info("Learning from history, %s", history)
-        _must_succeed(run_models(home, KNOWLEDGE, history, callbacks=callbacks), "history")
+        _must_succeed(_run(home, {CONTACTS}, history, callbacks), "history")
 
-    # where nothing is behind and nothing breaks, one run of dbt does it all: starting it costs as much as ten models
-    selected = [*KNOWLEDGE, WORKFLOWS] if late else []
-    catching_up = [f"path:models/workflows/{scope}" for scope in late]
-    runs = run_models(home, selected, window, exclude=catching_up, callbacks=callbacks)
+    # where nothing is behind and nothing breaks, one run does it all: starting dbt costs as much as ten models
+    scopes = {CONTACTS, "workflows", *catching_up_scopes()} - late.keys() if late else None
+    runs = _run(home, scopes, window, callbacks)
     _must_succeed([model for model in runs if model.scope == CONTACTS], "what is known of contacts")
     _must_succeed([model for model in runs if model.scope == "workflows"], "which workflows are live")
     for scope, completed in sorted(late.items(), key=lambda item: (item[0] != "triggers", item[0])):
         log.info("%s catches up from %s", scope, completed)
-        runs += run_models(home, [f"path:models/workflows/{scope}"], Window(completed, window.end), callbacks=callbacks)
+        runs += _run(home, {scope}, Window(completed, window.end), callbacks)
 
     decided = [model for model in runs if model.scope in OUTCOME_SCOPES]
     moved = [model for model in runs if model.scope not in OUTCOME_SCOPES]
     if late or not all(model.succeeded for model in moved):
         # a workflow broke: the others' messages are decided without it
-        decided = run_models(home, OUTCOME, window, callbacks=callbacks)
+        decided = _run(home, set(OUTCOME_SCOPES), window, callbacks)
     _must_succeed([model for model in decided if model.scope == DECISIONS], "the decisions")
     with open_warehouse(home) as connection:
         begin(connection, window, is_decided=True)
     return moved + decided
+
+
+def _run(home: Home, scopes: Collection[str] | None, window: Window, callbacks: Sequence[Watcher]) -> list[ModelRun]:
+    """Run the models of some scopes, by default of all."""
+    runs = run_compiled(home, scopes, window)
+    if runs is not None:
+        return runs
+    select = [] if scopes is None else models_of(scopes)
+    return run_models(home, select, window, callbacks=callbacks)
 
 
 def send_off(home: Home, window: Window) -> dict[str, int]:
@@ -187,7 +162,7 @@ def resume(home: Home) -> Tick | None:
     return run_tick(home, open_tick.window)
 
 
-def run_tick(home: Home, window: Window, callbacks: Sequence[Callable[[EventMsg], None]] = ()) -> Tick:
+def run_tick(home: Home, window: Window, callbacks: Sequence[Watcher] = ()) -> Tick:
     """Land, decide, write the outbox, publish the marts. The caller holds the lock."""
     started = time.monotonic()
     prepare_warehouse(home)

@@ -7,9 +7,8 @@ import dagster as dg
 
 from dagster_project.home import Home
 from dagster_project.interrupted import interrupted
-from dagster_project.tick import CONTACTS
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import Window, last_completed, next_window, parse_time
+from dagster_project.windows import CONTACTS, Window, last_completed, next_window, parse_time
 
 START_TAG, END_TAG = "hourbell/tick_start", "hourbell/tick_end"
 DUE_EVERY_HOUR = 3600.0

@@ -76,14 +76,21 @@ def _environment(home: Home) -> Iterator[None]:
             os.environ["HOURBELL_WAREHOUSE"] = before
 
 
+@contextmanager
+def one_at_a_time(lock: Path) -> Iterator[None]:
+    """Wait for every other process that is at the same."""
+    with lock.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 @cache
 def _parse(target: Path) -> Manifest:
     # parsing needs a profile, but no warehouse: whose it is does not matter
     home = Home(target)
     home.logs.mkdir(parents=True, exist_ok=True)
     # two that parse at once would read what the other is writing
-    with (target / "parsing.lock").open("a") as lock, _environment(home):
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with one_at_a_time(target / "parsing.lock"), _environment(home):
         outcome = dbtRunner().invoke(_arguments(home, ["parse", "--target-path", str(target)], None))
     if not outcome.success or not isinstance(outcome.result, Manifest):
         raise HourbellError(f"The dbt project does not parse: {outcome.exception}")

@@ -10,6 +10,7 @@ from dagster_project.home import Home
 
 # dbt opens the same file with these; two connections of one process must agree
 SETTINGS = {"TimeZone": "UTC"}
+SMALL = 256 * 2**20
 
 
 @contextmanager
@@ -31,6 +32,12 @@ def open_warehouse(home: Home, *, read_only: bool = False) -> Iterator[duckdb.Du
         yield connection
     finally:
         connection.close()
+
+
+def spare_threads(connection: duckdb.DuckDBPyConnection, home: Home) -> None:
+    """One thread is enough for a small warehouse, whose ticks take less time than threads take to start."""
+    if home.warehouse.stat().st_size < SMALL:
+        connection.execute("set threads = 1")
 
 
 def row_counts(home: Home) -> dict[str, int]:

@@ -10,7 +10,8 @@ import duckdb
 from activations.errors import HourbellError
 
 HOUR = timedelta(hours=1)
-DECISIONS = "decisions"
+# what windows belong to: a workflow, or one of these
+CONTACTS, DECISIONS, MARTS = "contacts", "decisions", "marts"
 
 
 @dataclass(frozen=True)
@@ -57,12 +58,15 @@ def split(span: Window, size: timedelta) -> Iterator[Window]:
         start = end
 
 
+def remembers_windows(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether any tick has begun in this warehouse."""
+    known = "select 1 from duckdb_tables() where schema_name = 'engine' and table_name = 'windows'"
+    return bool(connection.execute(known).fetchall())
+
+
 def last_completed(connection: duckdb.DuckDBPyConnection, scope: str = DECISIONS) -> datetime | None:
     """Up to where a scope has been completed."""
-    known = connection.execute(
-        "select 1 from information_schema.tables where table_schema = 'engine' and table_name = 'windows'"
-    ).fetchall()
-    if not known:
+    if not remembers_windows(connection):
         return None
     rows = connection.execute(
         "select max(tick_end) from engine.windows where succeeded and scope = ?", [scope]
@@ -88,3 +92,19 @@ def next_window(last_end: datetime | None, now: datetime, size: timedelta = HOUR
     end = midnight + (now - midnight) // size * size
     start = last_end if last_end is not None else end - size
     return Window(start, end) if start < end else None
+
+
+def history_before(connection: duckdb.DuckDBPyConnection, window: Window) -> Window | None:
+    """What landed before the first tick: it is learnt in one go, and enrolls nobody."""
+    if last_completed(connection, CONTACTS) is not None:
+        return None
+    earliest: list[datetime] = []
+    for (table,) in connection.execute(
+        "select table_name from information_schema.columns where table_schema = 'raw' and column_name = 'effective_at'"
+    ).fetchall():
+        (moment,) = connection.execute(f"select min(effective_at) from raw.{table}").fetchall()[0]
+        if moment is not None and moment < window.start:
+            earliest.append(moment)
+    if not earliest:
+        return None
+    return Window(min(earliest).replace(minute=0, second=0, microsecond=0), window.start)

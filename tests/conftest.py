@@ -15,12 +15,12 @@ from rehearsal import Place
 
 from activations.holds.approvals import approve
 from activations.sandbox.server import Sandbox
+from dagster_project.compiled import compile_tick
 from dagster_project.home import Home
 from dagster_project.registry import registered_workflows
-from dagster_project.replay import compile_tick
 from dagster_project.shop import land_shop
 from dagster_project.statements import Statement
-from dagster_project.tick import prepare_warehouse
+from dagster_project.warehouse_setup import prepare_warehouse
 from data.simulator import Shop
 
 # what is imported here stays to the end: looking for garbage in it at each turn is a tenth of the tests' time

@@ -3,8 +3,8 @@
 from dagster_project.command.holds import tell_holds
 from dagster_project.command.show import console, table
 from dagster_project.home import Home
-from dagster_project.tick import prepare_warehouse
 from dagster_project.warehouse import open_warehouse
+from dagster_project.warehouse_setup import prepare_warehouse
 from dagster_project.windows import last_completed
 
 

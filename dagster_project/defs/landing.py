@@ -9,8 +9,9 @@ from dagster_project.home import Home
 from dagster_project.landing.ingest import Ingested
 from dagster_project.landing.quality import QualityStop
 from dagster_project.lock import tick_lock
-from dagster_project.tick import land, prepare_warehouse
+from dagster_project.tick import land
 from dagster_project.tick_run import window_of
+from dagster_project.warehouse_setup import prepare_warehouse
 from data.contract import tables
 
 CHECK = "quality_gate"

@@ -22,7 +22,8 @@ from dagster_project.home import Home
 from dagster_project.registry import registered_workflows
 from dagster_project.replay import replay
 from dagster_project.shop import land_shop
-from dagster_project.tick import land, prepare_warehouse
+from dagster_project.tick import land
+from dagster_project.warehouse_setup import prepare_warehouse
 from dagster_project.windows import Window, parse_size, split
 from data.simulator import Shop
 

@@ -16,8 +16,8 @@ from typing import Any
 import duckdb
 
 from dagster_project.command.show import console, table
+from dagster_project.compiled import compile_tick
 from dagster_project.home import Home
-from dagster_project.replay import compile_tick
 from dagster_project.statements import Statement
 from dagster_project.warehouse import open_warehouse
 from dagster_project.windows import Window

@@ -13,8 +13,9 @@ import duckdb
 from rich.console import Console
 from rich.table import Table
 
+from dagster_project.compiled import compile_tick
 from dagster_project.home import Home
-from dagster_project.replay import compile_tick, replay_tick
+from dagster_project.replay import replay_tick
 from dagster_project.statements import Statement
 from dagster_project.warehouse import open_warehouse
 from dagster_project.windows import Window

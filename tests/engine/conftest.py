@@ -9,9 +9,9 @@ from workflow_history import DAYS, START, Life, take_in
 
 from dagster_project.home import Home
 from dagster_project.statements import Statement
-from dagster_project.tick import history_before, land
+from dagster_project.tick import land
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import Window
+from dagster_project.windows import Window, history_before
 
 
 @pytest.fixture(scope="session")

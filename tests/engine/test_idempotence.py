@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 from engine_world import SHOP_SPAN, Engine, contents, differences, tables_of_one_tick
 
+from dagster_project import tick as ticks
 from dagster_project.home import Home
 from dagster_project.outbox import write_outbox
+from dagster_project.quick_tick import run_compiled
 from dagster_project.replay import replay, replay_tick
 from dagster_project.tick import run_tick
-from dagster_project.transform import run_dbt, run_models
+from dagster_project.transform import manifest, run_dbt, run_models
 from dagster_project.warehouse import open_warehouse
 from dagster_project.windows import HOUR, Window, split
 
@@ -35,16 +37,56 @@ def ticked(shop_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
     """The same ticks by dbt itself, from no tables at all."""
     home = Home(tmp_path_factory.mktemp("ticked") / "home")
     shutil.copytree(shop_home.root, home.root)
-    for window in TICKS:
-        assert run_tick(home, window).broken == []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ticks, "run_compiled", lambda *_: None)
+        for window in TICKS:
+            assert run_tick(home, window).broken == []
     return home
 
 
-def test_replayed_ticks_are_ordinary_ticks(replayed: Engine, ticked: Home) -> None:
+def test_replayed_ticks_are_ticks_of_dbt(replayed: Engine, ticked: Home) -> None:
     found = contents(replayed.home)
     assert sum(1 for name in found if name.endswith("email.parquet")) == len(TICKS)
     # a replay has no gate out, which remembers what it let through
     assert set(differences(found, contents(ticked))) <= {"engine.outbox_volumes", "engine.contactable_base"}
+
+
+def test_ordinary_ticks_are_ticks_of_dbt(
+    shop_home: Home, ticked: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Compiled before, and run without it, from no tables at all."""
+    home = Home(tmp_path / "home")
+    shutil.copytree(shop_home.root, home.root)
+    monkeypatch.setattr(ticks, "run_models", None)
+    models = []
+    for window in TICKS:
+        tick = run_tick(home, window)
+        assert tick.broken == []
+        models.append({run.name for run in tick.models})
+    assert len(models[0]) == sum(1 for node in manifest().nodes.values() if node.resource_type == "model")
+    assert differences(contents(home), contents(ticked)) == []
+
+
+def test_a_tick_that_is_out_of_the_ordinary_is_left_to_dbt(
+    ticked: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A column that the models do not have yet, a table that is gone, a window that does not fit."""
+    following = Window(SHOP_SPAN.end, SHOP_SPAN.end + HOUR)
+    changes = {
+        "new column": "alter table workflows.welcome_series__hello drop column definition_version",
+        "gone": "drop table workflows.welcome_series__hello",
+        "other type": "alter table segments.segment_changes alter column segment type varchar[] using [segment]",
+        "broke": "insert into engine.windows values ('triggers', ?, ?, false)",
+        "ordinary": "select 1",
+    }
+    for name, change in changes.items():
+        home = Home(tmp_path / name)
+        shutil.copytree(ticked.root, home.root)
+        with open_warehouse(home) as connection:
+            connection.execute(change, [following.start, following.end] if "?" in change else None)
+        assert (run_compiled(home, None, following) is None) == (name != "ordinary"), name
+    assert run_compiled(home, None, Window(following.end, following.end + HOUR)) is not None
+    assert run_compiled(home, None, Window(following.end + 2 * HOUR, following.end + 3 * HOUR)) is None
 
 
 def test_a_tick_run_again_changes_nothing(replayed: Engine, tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ import pytest
 
 from dagster_project import transform
 from dagster_project.home import Home
-from dagster_project.tick import prepare_warehouse
 from dagster_project.transform import ModelRun, run_models
 from dagster_project.warehouse import open_warehouse
+from dagster_project.warehouse_setup import prepare_warehouse
 from dagster_project.windows import HOUR, Window
 
 NINE = datetime(2026, 3, 2, 9)

@@ -8,9 +8,9 @@ from identity_reference import reference
 from resolver import IDENTITY, PERIOD, resolution
 
 from dagster_project.home import Home
-from dagster_project.tick import prepare_warehouse
 from dagster_project.transform import run_dbt, run_models
 from dagster_project.warehouse import open_warehouse
+from dagster_project.warehouse_setup import prepare_warehouse
 from dagster_project.windows import split
 
 

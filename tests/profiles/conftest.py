@@ -6,23 +6,16 @@ from pathlib import Path
 import pytest
 from profiles import MODELS, Profiles
 
+from dagster_project.compiled import compile_tick
 from dagster_project.home import Home
-from dagster_project.replay import compile_tick
 from dagster_project.statements import Statement
-from dagster_project.tick import prepare_warehouse
-from dagster_project.transform import run_models
-
-UPSTREAM = ["path:models/staging", "path:models/contacts/identity", "path:models/contacts/activity"]
 
 
 @pytest.fixture(scope="session")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Statement]]:
     """A warehouse whose tables are all there and empty, and what a tick does to it."""
     home = Home(tmp_path_factory.mktemp("profiles"))
-    prepare_warehouse(home)
-    run_models(home, UPSTREAM, None, empty=True)
-    statements = compile_tick(home, MODELS)
-    return home.warehouse, statements
+    return home.warehouse, compile_tick(home, MODELS)
 
 
 @pytest.fixture(scope="session")

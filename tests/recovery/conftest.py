@@ -51,9 +51,9 @@ def undisturbed(begun: Home, hourbell: Ticking, copied: Callable[[Home], Home]) 
 
 @pytest.fixture(scope="session")
 def killed(begun: Home, hourbell: Ticking, copied: Callable[[Home], Home]) -> Home:
-    """The same where that tick was killed three times, at last when everything was decided and nothing had left."""
+    """The same where that tick was killed four times, at last when everything was decided and nothing had left."""
     home = copied(begun)
-    for point in ("landed", "models", "decided"):
+    for point in ("landed", "statements", "models", "decided"):
         assert hourbell.run(home.root, "tick", now=NOW, point=point) == -signal.SIGKILL, point
     return home
 

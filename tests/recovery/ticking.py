@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-POINTS = ("landed", "models", "decided", "staged", "published", "claimed", "answered", "spooled")
+POINTS = ("landed", "statements", "models", "decided", "staged", "published", "claimed", "answered", "spooled")
 """After the files were taken in, in the middle of the models, after them, when the outbox is written where delivery
 does not look, when it has left and the new copy of the marts is not in place, after a claim, after an answer, and when
 outcomes are in a file that has not landed."""
@@ -132,6 +132,7 @@ def _die_at(point: str) -> None:
     import dagster_project.tick
     from activations.channel_delivery import ChannelDelivery
     from activations.journal import Journal
+    from dagster_project.statements import RunningTick, Statement
 
     def when(module: Any, name: str, after: bool) -> None:
         """Die before or after a function has done its work."""
@@ -151,7 +152,18 @@ def _die_at(point: str) -> None:
     match point:
         case "landed":
             when(dagster_project.tick, "land", after=True)
+        case "statements":
+            statement_run = RunningTick.run
+
+            def die_among_the_statements(tick: RunningTick, statement: Statement) -> None:
+                statement_run(tick, statement)
+                if statement.model == "abandoned_cart__reminder":
+                    _die()
+
+            RunningTick.run = die_among_the_statements  # type: ignore[method-assign]
         case "models":
+            # by dbt itself, which keeps what has run by then
+            dagster_project.tick.run_compiled = lambda *_: None
             run_tick = dagster_project.command.tick.run_tick
             dagster_project.command.tick.run_tick = functools.partial(run_tick, callbacks=[die_among_the_models])
         case "decided":

@@ -16,15 +16,18 @@ import yaml
 from story import DAY_1, FOLDER, Scenario, moment, read_all, told
 
 from dagster_project import transform
+from dagster_project.compiled import asking_session, compile_models
 from dagster_project.home import Home
 from dagster_project.landing.load import load
 from dagster_project.registry import PROJECT_FILE
-from dagster_project.replay import compile_tick, replay
+from dagster_project.replay import replay
 from dagster_project.statements import Statement
-from dagster_project.tick import KNOWLEDGE, WORKFLOWS, land
+from dagster_project.tick import land
 from dagster_project.warehouse import open_warehouse
 from dagster_project.windows import Window
 
+KNOWLEDGE = ("path:models/staging", "path:models/contacts", "path:models/segments", "path:models/eligibility")
+WORKFLOWS = "path:models/workflows"
 DECIDED = ("path:models/decisions", "workflow_positions")
 WORLD: Mapping[str, Any] = yaml.safe_load((FOLDER / "world.yml").read_text())
 CHANGED_AT = moment(WORLD["changes at"])
@@ -77,12 +80,12 @@ def play(stories: Sequence[Scenario], root: Path) -> Played:
     outcomes = _write(stories, root / "shop", home)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(transform, "DBT", _project(root / "before", later=False))
-        statements = compile_tick(home, (*KNOWLEDGE, WORKFLOWS, *DECIDED))
+        statements = asking_session(home, compile_models(home, (*KNOWLEDGE, WORKFLOWS, *DECIDED)))
         land(home, windows(DAY_1, CHANGED_AT)[0])
         _replay(home, windows(DAY_1, CHANGED_AT), statements, outcomes)
         patch.setattr(transform, "DBT", _project(root / "after", later=True))
         known = [statement for statement in statements if statement.scope == "contacts"]
-        later = compile_tick(home, (WORKFLOWS, *DECIDED))
+        later = asking_session(home, compile_models(home, (WORKFLOWS, *DECIDED)))
         _replay(home, windows(CHANGED_AT, end), [*known, *later], outcomes)
     with open_warehouse(home) as connection:
         return Played(_sentences(connection))

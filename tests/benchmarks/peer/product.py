@@ -21,7 +21,8 @@ from dagster_project.deliver import deliver_outbox
 from dagster_project.home import Home
 from dagster_project.landing.load import load
 from dagster_project.registry import registered_workflows
-from dagster_project.tick import prepare_warehouse, run_tick
+from dagster_project.tick import run_tick
+from dagster_project.warehouse_setup import prepare_warehouse
 from dagster_project.windows import HOUR, Window
 
 FIRST = Window(datetime(2026, 3, 2, 9), datetime(2026, 3, 2, 10))
