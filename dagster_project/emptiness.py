@@ -132,7 +132,7 @@ class Reader:
     def _makes_a_row_of_none(self, select: exp.Select) -> bool:
         group = select.args.get("group")
         if group is not None and not group.args.get("all"):
-            return not group.expressions or any(group.args.get(kind) for kind in ("grouping_sets", "cube", "rollup"))
+            return not group.expressions or group.find(exp.Rollup, exp.Cube, exp.GroupingSets) is not None
         columns = select.expressions
         return any(self._aggregates_in(column) for column in columns) and (
             group is None or all(self._aggregates_in(column) for column in columns)

@@ -166,9 +166,11 @@ def run_tick(home: Home, window: Window, callbacks: Sequence[Watcher] = ()) -> T
     """Land, decide, write the outbox, publish the marts. The caller holds the lock."""
     started = time.monotonic()
     prepare_warehouse(home)
-    landed = land(home, window)
-    models = decide(home, window, callbacks)
-    actions = bring_to_its_end(home, window)
+    # each part opens the warehouse for itself, which costs little while it is open anyway
+    with open_warehouse(home):
+        landed = land(home, window)
+        models = decide(home, window, callbacks)
+        actions = bring_to_its_end(home, window)
     return Tick(window, landed, models, actions, time.monotonic() - started)
 
 

@@ -1,12 +1,14 @@
 """A tick that is run again changes no row and no file, however often and however late; nor does a rebuild."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from engine_world import SHOP_SPAN, Engine, contents, differences, tables_of_one_tick
 
 from dagster_project import tick as ticks
+from dagster_project.emptiness import NEVER_EMPTY
 from dagster_project.home import Home
 from dagster_project.outbox import write_outbox
 from dagster_project.quick_tick import run_compiled
@@ -14,7 +16,7 @@ from dagster_project.replay import replay, replay_tick
 from dagster_project.tick import run_tick
 from dagster_project.transform import manifest, run_dbt, run_models
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import HOUR, Window, split
+from dagster_project.windows import CONTACTS, HOUR, Window, history_before, split
 
 TICKS = list(split(SHOP_SPAN, 14 * HOUR))
 
@@ -65,6 +67,22 @@ def test_ordinary_ticks_are_ticks_of_dbt(
         models.append({run.name for run in tick.models})
     assert len(models[0]) == sum(1 for node in manifest().nodes.values() if node.resource_type == "model")
     assert differences(contents(home), contents(ticked)) == []
+
+
+def test_what_is_left_out_of_a_tick_would_have_brought_nothing(shop: Engine, tmp_path: Path) -> None:
+    hours = list(split(Window(SHOP_SPAN.start, SHOP_SPAN.start + 20 * HOUR), HOUR))[-14:]
+    quick, thorough = shop.copy(tmp_path / "quick"), shop.copy(tmp_path / "thorough")
+    replay(quick.home, hours, statements=quick.statements, with_outbox=False)
+    everything = [replace(statement, empty_when=NEVER_EMPTY) for statement in thorough.statements]
+    with open_warehouse(thorough.home) as connection:
+        history = history_before(connection, hours[0])
+        assert history is not None
+        replay_tick(connection, [one for one in everything if one.scope == CONTACTS], history)
+        for window in hours:
+            replay_tick(connection, everything, window)
+    found = contents(quick.home)
+    assert sum(bool(rows) for name, rows in found.items() if name.startswith("workflows.")) > 10
+    assert differences(found, contents(thorough.home)) == []
 
 
 def test_a_tick_that_is_out_of_the_ordinary_is_left_to_dbt(
