@@ -30,6 +30,7 @@ CARRIED = {
     **dict.fromkeys(
         ["reengagement_we_miss_you", "reengagement_offer", "reengagement_goodbye"], ("last_order_at", "days_away")
     ),
+    **dict.fromkeys(["browse_reminder", "browse_help"], ("product_id",)),
 }
 CONTEXT = {
     "cart_id": "c/1 2",
@@ -40,6 +41,7 @@ CONTEXT = {
     "currency": "EUR",
     "last_order_at": "2025-11-03 09:00:00",
     "days_away": 91,
+    "product_id": "p/1 2",
 }
 LINKS = {"unsubscribe_url": "https://shop.example/u?a=1&b=2", "preferences_url": "https://shop.example/p"}
 
