@@ -31,6 +31,8 @@ CARRIED = {
         ["reengagement_we_miss_you", "reengagement_offer", "reengagement_goodbye"], ("last_order_at", "days_away")
     ),
     **dict.fromkeys(["browse_reminder", "browse_help"], ("product_id",)),
+    **dict.fromkeys(["birthday_greeting", "birthday_reminder"], ("offer_until",)),
+    **dict.fromkeys(["anniversary_thanks", "anniversary_treat"], ()),
 }
 CONTEXT = {
     "cart_id": "c/1 2",
@@ -42,6 +44,7 @@ CONTEXT = {
     "last_order_at": "2025-11-03 09:00:00",
     "days_away": 91,
     "product_id": "p/1 2",
+    "offer_until": "2026-03-16",
 }
 LINKS = {"unsubscribe_url": "https://shop.example/u?a=1&b=2", "preferences_url": "https://shop.example/p"}
 
