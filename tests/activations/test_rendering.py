@@ -33,6 +33,7 @@ CARRIED = {
     **dict.fromkeys(["browse_reminder", "browse_help"], ("product_id",)),
     **dict.fromkeys(["birthday_greeting", "birthday_reminder"], ("offer_until",)),
     **dict.fromkeys(["anniversary_thanks", "anniversary_treat"], ()),
+    **dict.fromkeys(["feedback_survey", "feedback_review_request"], ("enrollment_id", "about")),
 }
 CONTEXT = {
     "cart_id": "c/1 2",
@@ -45,6 +46,8 @@ CONTEXT = {
     "days_away": 91,
     "product_id": "p/1 2",
     "offer_until": "2026-03-16",
+    "enrollment_id": 1_000_000_000_000_000_001,
+    "about": "ticket",
 }
 LINKS = {"unsubscribe_url": "https://shop.example/u?a=1&b=2", "preferences_url": "https://shop.example/p"}
 
