@@ -34,6 +34,8 @@ CARRIED = {
     **dict.fromkeys(["birthday_greeting", "birthday_reminder"], ("offer_until",)),
     **dict.fromkeys(["anniversary_thanks", "anniversary_treat"], ()),
     **dict.fromkeys(["feedback_survey", "feedback_review_request"], ("enrollment_id", "about")),
+    **dict.fromkeys(["lead_guide", "lead_proof", "lead_offer", "lead_basics"], ("timezone",)),
+    **dict.fromkeys(["lead_story", "lead_questions", "lead_invitation"], ("timezone", "was_engaged")),
 }
 CONTEXT = {
     "cart_id": "c/1 2",
@@ -48,6 +50,8 @@ CONTEXT = {
     "offer_until": "2026-03-16",
     "enrollment_id": 1_000_000_000_000_000_001,
     "about": "ticket",
+    "timezone": "Europe/Berlin",
+    "was_engaged": True,
 }
 LINKS = {"unsubscribe_url": "https://shop.example/u?a=1&b=2", "preferences_url": "https://shop.example/p"}
 
