@@ -36,6 +36,7 @@ CARRIED = {
     **dict.fromkeys(["feedback_survey", "feedback_review_request"], ("enrollment_id", "about")),
     **dict.fromkeys(["lead_guide", "lead_proof", "lead_offer", "lead_basics"], ("timezone",)),
     **dict.fromkeys(["lead_story", "lead_questions", "lead_invitation"], ("timezone", "was_engaged")),
+    **dict.fromkeys(["subscription_reminder", "subscription_last_call", "subscription_win_back"], ("renews_on",)),
 }
 CONTEXT = {
     "cart_id": "c/1 2",
@@ -52,6 +53,7 @@ CONTEXT = {
     "about": "ticket",
     "timezone": "Europe/Berlin",
     "was_engaged": True,
+    "renews_on": "2026-03-16",
 }
 LINKS = {"unsubscribe_url": "https://shop.example/u?a=1&b=2", "preferences_url": "https://shop.example/p"}
 
