@@ -37,6 +37,7 @@ CARRIED = {
     **dict.fromkeys(["lead_guide", "lead_proof", "lead_offer", "lead_basics"], ("timezone",)),
     **dict.fromkeys(["lead_story", "lead_questions", "lead_invitation"], ("timezone", "was_engaged")),
     **dict.fromkeys(["subscription_reminder", "subscription_last_call", "subscription_win_back"], ("renews_on",)),
+    **dict.fromkeys(["cross_sell_suggestion", "cross_sell_upgrade"], ("order_id", "bought_category", "goes_with")),
 }
 CONTEXT = {
     "cart_id": "c/1 2",
@@ -54,6 +55,8 @@ CONTEXT = {
     "timezone": "Europe/Berlin",
     "was_engaged": True,
     "renews_on": "2026-03-16",
+    "bought_category": "kitchen",
+    "goes_with": "textiles",
 }
 LINKS = {"unsubscribe_url": "https://shop.example/u?a=1&b=2", "preferences_url": "https://shop.example/p"}
 
