@@ -38,6 +38,7 @@ CARRIED = {
     **dict.fromkeys(["lead_story", "lead_questions", "lead_invitation"], ("timezone", "was_engaged")),
     **dict.fromkeys(["subscription_reminder", "subscription_last_call", "subscription_win_back"], ("renews_on",)),
     **dict.fromkeys(["cross_sell_suggestion", "cross_sell_upgrade"], ("order_id", "bought_category", "goes_with")),
+    **dict.fromkeys(["event_thanks", "event_recording", "event_next_step"], ("entry_key", "event_name")),
 }
 CONTEXT = {
     "cart_id": "c/1 2",
@@ -57,6 +58,8 @@ CONTEXT = {
     "renews_on": "2026-03-16",
     "bought_category": "kitchen",
     "goes_with": "textiles",
+    "entry_key": "e/1 2",
+    "event_name": "Willow weaving",
 }
 LINKS = {"unsubscribe_url": "https://shop.example/u?a=1&b=2", "preferences_url": "https://shop.example/p"}
 
