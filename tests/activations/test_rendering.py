@@ -30,6 +30,15 @@ CARRIED = {
     **dict.fromkeys(
         ["reengagement_we_miss_you", "reengagement_offer", "reengagement_goodbye"], ("last_order_at", "days_away")
     ),
+    **dict.fromkeys(["browse_reminder", "browse_help"], ("product_id",)),
+    **dict.fromkeys(["birthday_greeting", "birthday_reminder"], ("offer_until",)),
+    **dict.fromkeys(["anniversary_thanks", "anniversary_treat"], ()),
+    **dict.fromkeys(["feedback_survey", "feedback_review_request"], ("enrollment_id", "about")),
+    **dict.fromkeys(["lead_guide", "lead_proof", "lead_offer", "lead_basics"], ("timezone",)),
+    **dict.fromkeys(["lead_story", "lead_questions", "lead_invitation"], ("timezone", "was_engaged")),
+    **dict.fromkeys(["subscription_reminder", "subscription_last_call", "subscription_win_back"], ("renews_on",)),
+    **dict.fromkeys(["cross_sell_suggestion", "cross_sell_upgrade"], ("order_id", "bought_category", "goes_with")),
+    **dict.fromkeys(["event_thanks", "event_recording", "event_next_step"], ("entry_key", "event_name")),
 }
 CONTEXT = {
     "cart_id": "c/1 2",
@@ -40,6 +49,17 @@ CONTEXT = {
     "currency": "EUR",
     "last_order_at": "2025-11-03 09:00:00",
     "days_away": 91,
+    "product_id": "p/1 2",
+    "offer_until": "2026-03-16",
+    "enrollment_id": 1_000_000_000_000_000_001,
+    "about": "ticket",
+    "timezone": "Europe/Berlin",
+    "was_engaged": True,
+    "renews_on": "2026-03-16",
+    "bought_category": "kitchen",
+    "goes_with": "textiles",
+    "entry_key": "e/1 2",
+    "event_name": "Willow weaving",
 }
 LINKS = {"unsubscribe_url": "https://shop.example/u?a=1&b=2", "preferences_url": "https://shop.example/p"}
 

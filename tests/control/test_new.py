@@ -45,7 +45,7 @@ def test_its_entry_is_closed_and_nothing_else_changes(project: Path) -> None:
     after = (project / "dbt_project.yml").read_text()
     added = yaml.safe_load(after)["vars"]["workflows"].pop("winter_sale")
     assert added["status"] == "closed"
-    assert added["priority"] == 50
+    assert added["priority"] == 90
     kept = [line for line in after.splitlines() if line in before.splitlines()]
     assert [line for line in before.splitlines() if line.startswith("  #")] == [k for k in kept if k.startswith("  #")]
     assert yaml.safe_load(after)["vars"]["segments"] == yaml.safe_load(before)["vars"]["segments"]

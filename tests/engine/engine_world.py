@@ -18,6 +18,7 @@ from dagster_project.windows import Window
 
 Contents = dict[str, Any]
 
+# those into which the simulated shop leads within its span
 WORKFLOWS = ("abandoned_cart", "post_purchase", "reengagement", "welcome_series")
 SHOP_SPAN = Window(datetime(2026, 3, 2), datetime(2026, 3, 3, 18))
 

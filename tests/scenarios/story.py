@@ -183,6 +183,11 @@ def _event(person: Person, at: datetime, message: str, name: str, **properties: 
     return Happening(at, "events", {**known, "email": None, "properties": json.dumps(properties)})
 
 
+def _paid_until(person: Person, at: datetime, day: str) -> Happening:
+    properties = json.dumps({"subscription_renews_on": f"{moment(f'{day} 00:00').date()}"})
+    return Happening(at, "contacts", {"user_id": person.user_id, "source": "shop", "properties": properties})
+
+
 Meaning = Callable[[Person, datetime, str, re.Match[str]], Happening]
 
 
@@ -202,6 +207,11 @@ MEANINGS: Mapping[str, Meaning] = {
     ),
     r"(cancels|sends back) order (\w+)": lambda person, at, _, said: _order(
         person, at, said[2], "cancelled" if said[1] == "cancels" else "refunded"
+    ),
+    r"gets order (\w+) sent": lambda person, at, _, said: _order(person, at, said[1], "fulfilled"),
+    r"pays for a subscription until (day \d+)": lambda person, at, _, said: _paid_until(person, at, said[1]),
+    r"registers for (\w+), which ends on (day \d+ \d\d:\d\d)": lambda person, at, message, said: _event(
+        person, at, message, "Event Registered", event_id=said[1], ends_at=f"{moment(said[2])}"
     ),
     r"agrees to (\w+) by (\w+)": lambda person, at, _, said: _consent(person, at, said[2], said[1], "granted"),
     r"refuses (\w+) by (\w+)": lambda person, at, _, said: _consent(person, at, said[2], said[1], "withdrawn"),

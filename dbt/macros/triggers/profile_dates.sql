@@ -1,18 +1,18 @@
-{#- A date of the contacts' profiles, and while it is known: what date_comes_up asks for. One row per contact and version of its
-    profile. -#}
-{% macro profile_dates(column) -%}
+{#- A date of the contacts' profiles, and while it is known: what date_comes_up asks for. `date` is a column of contact_profiles,
+    or SQL over them. One row per contact and version of its profile. -#}
+{% macro profile_dates(date) -%}
     (
         select
             contact_id,
             timezone,
-            cast({{ column }} as date) as on_date,
+            on_date,
             valid_from as known_from,
             known_until
         from (
             select
                 contact_id,
                 timezone,
-                {{ column }},
+                cast({{ date }} as date) as on_date,
                 is_erased,
                 merged_into_contact_id,
                 valid_from,
@@ -23,7 +23,7 @@
                 and valid_from < {{ tick_end() }}
         ) as versions
         where
-            {{ column }} is not null
+            on_date is not null
             and merged_into_contact_id is null
             and not coalesce(is_erased, false)
     )

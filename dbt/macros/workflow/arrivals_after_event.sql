@@ -3,6 +3,7 @@
     previous   the step before, as ref()
     events     a CTE or relation with contact_id, occurred_at and effective_at: what is waited for
     timeout    how long at most: '7 days'
+    carry      columns of those events that come along: what was answered, say; null for those who came by the deadline
     branch, exits  as in arrivals()
 
     The first event counts that happened after the previous step was reached and was known before the deadline; later ones
@@ -11,15 +12,15 @@
         select arrivals.*, case when awaited_at is null then 'silent' else 'came back' end as branch
         from {{ arrivals_after_event(ref('reengagement__offer'), 'visits', timeout='7 days', exits=ref('reengagement__exited')) }}
 -#}
-{% macro arrivals_after_event(previous, events, timeout, branch=none, exits=none) -%}
+{% macro arrivals_after_event(previous, events, timeout, branch=none, exits=none, carry=[]) -%}
     {%- if not model.tested_node_unique_id -%}
         {%- set deadline = "previous.reached_at + interval '" ~ timeout ~ "'" -%}
-        {%- set without_event = columns_except('previous', ['awaited_at']) ~ ", cast(null as timestamp) as awaited_at" -%}
+        {%- set without_event = columns_except('previous', ['awaited_at'] + carry) ~ ", cast(null as timestamp) as awaited_at" -%}
         {%- set late = overdue(previous, deadline, branch, columns=without_event) -%}
     {%- endif -%}
     (
         with waiting as (
-            select {{ columns_except('previous', ['awaited_at']) }}
+            select {{ columns_except('previous', ['awaited_at'] + carry) }}
             from {{ previous }} as previous
             where
                 previous.assignment = 'treated'
@@ -39,6 +40,10 @@
                 waiting.enrollment_id,
                 waiting.reached_at,
                 min(events.effective_at) as known_at,
+                {%- for column in carry %}
+                -- packed, because an aggregate looks past what is null, to what is known later
+                {{ first_by('struct_pack(carried := events.' ~ column ~ ')', '(events.effective_at, events.occurred_at)') }}.carried as {{ column }},
+                {%- endfor %}
                 {{ first_by('events.occurred_at', '(events.effective_at, events.occurred_at)') }} as awaited_at
             from waiting
             inner join stands_for on waiting.contact_id = stands_for.member_id
@@ -58,13 +63,16 @@
             select
                 waiting.*,
                 happened.awaited_at,
+                {%- for column in carry %}
+                happened.{{ column }},
+                {%- endfor %}
                 coalesce(happened.known_at, waiting.reached_at + interval '{{ timeout }}') as arrives_at
             from waiting
             left join happened
                 on waiting.enrollment_id = happened.enrollment_id and waiting.reached_at = happened.reached_at
             {%- if follows_changes() %}
 
-            union all
+            union all by name
 
             {{ late }}
             {%- endif %}

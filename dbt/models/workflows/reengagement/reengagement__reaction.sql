@@ -1,11 +1,6 @@
 -- Did they look at the shop within a week?
 with visits as (
-    select
-        contact_id,
-        occurred_at,
-        effective_at
-    from {{ ref('events') }}
-    where event in ('Product Viewed', 'Product List Viewed', 'Product Added')
+    select * from {{ visits() }}
 )
 
 select
