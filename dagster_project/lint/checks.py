@@ -138,6 +138,27 @@ def _unknown_contents(project: Project) -> Iterator[Finding]:
                     yield Finding(step.path, call.line, f"there is no {argument.removesuffix('s')} {name}", mend)
 
 
+def _unheard_starts_and_stops(project: Project) -> Iterator[Finding]:
+    known = {workflow.name: workflow for workflow in project.workflows}
+    for _, step in project.steps:
+        for macro, listener, place in (
+            ("start_workflow", "workflow_started", "entered"),
+            ("stop_workflow", "stopped", EXITED),
+        ):
+            for call in step.called(macro):
+                name = call.arguments.get("workflow")
+                if name is None:
+                    continue
+                if name not in known:
+                    mend = f"take one of {', '.join(sorted(known))}"
+                    yield Finding(step.path, call.line, f"there is no workflow {name}", mend)
+                    continue
+                there = known[name].steps.get(place)
+                if there is None or not there.called(listener):
+                    mend = f"call {listener}() in {name}__{place}.sql"
+                    yield Finding(step.path, call.line, f"{name} does not hear {macro}", mend)
+
+
 def _fighting(project: Project) -> Iterator[Finding]:
     live = [workflow for workflow in project.workflows if (workflow.settings or {}).get("status") == "live"]
     for one, other in combinations(live, 2):
@@ -177,6 +198,7 @@ CHECKS: tuple[Callable[[Project], Iterator[Finding]], ...] = (
     _exits_asked,
     _waits_that_never_end,
     _unknown_contents,
+    _unheard_starts_and_stops,
     _fighting,
     _closed_caps,
 )

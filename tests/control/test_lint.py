@@ -82,6 +82,30 @@ FAULTS = [
         None,
         "fight over the same people: they have the same priority",
     ),
+    (
+        f"{BACK}sunset.sql",
+        "add_tag('sunset')",
+        "start_workflow('sunset')",
+        f"{BACK}sunset.sql",
+        4,
+        "no workflow sunset",
+    ),
+    (
+        f"{BACK}sunset.sql",
+        "add_tag('sunset')",
+        "start_workflow('welcome_series')",
+        f"{BACK}sunset.sql",
+        4,
+        "welcome_series does not hear start_workflow",
+    ),
+    (
+        f"{BACK}sunset.sql",
+        "add_tag('sunset')",
+        "stop_workflow('abandoned_cart')",
+        f"{BACK}sunset.sql",
+        4,
+        "abandoned_cart does not hear stop_workflow",
+    ),
     ("seeds/frequency_caps.csv", "all,all,1,24", "all,all,0,24", "seeds/frequency_caps.csv", 2, "lets nothing through"),
 ]
 
@@ -99,6 +123,12 @@ def test_a_fault_is_found_where_it_is(
     assert findings[0].line == (line or findings[0].line)
     assert findings[0].line > 1 or line == 1
     assert findings[0].mend
+
+
+def test_a_workflow_that_hears_is_left_alone(project: Path) -> None:
+    change(project, f"{BACK}sunset.sql", "add_tag('sunset')", "stop_workflow('abandoned_cart')")
+    change(project, f"{CART}exited.sql", "converted_by_order(", "stopped(")
+    assert found(project) == []
 
 
 def test_two_workflows_with_the_same_way_in_are_told(project: Path) -> None:
