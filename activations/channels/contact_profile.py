@@ -1,7 +1,7 @@
 """Act on our own contacts: write a property on a profile, start or stop a workflow.
 
-Each is an event that comes back through landing like any other: a property, tag or list as an identify event, the start or
-the stop of a workflow as a track event.
+Each is an event that comes back through landing like any other: a property, tag or list as an identify event, the
+start or the stop of a workflow as a track event.
 """
 
 import json

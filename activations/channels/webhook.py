@@ -57,7 +57,7 @@ class WebhookChannel:
     keys: Mapping[str, bytes]
     pool: HttpPool
     name: str = "webhook"
-    kinds: frozenset[str] = frozenset({"send"})
+    kinds: frozenset[str] = frozenset({"send", "call_webhook"})
     idempotency: Idempotency = "keyed"
     batch_size: int = 1_000
     push_size: int = 250

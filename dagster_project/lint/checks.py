@@ -7,6 +7,10 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from activations.endpoints import FILE as ENDPOINTS
+from activations.endpoints import read_endpoints
+from activations.people import FILE as PEOPLE
+from activations.people import read_people
 from dagster_project.lint.finding import Finding
 from dagster_project.lint.reading import Call, Project, Reference, Step, Workflow, read_project
 
@@ -130,9 +134,13 @@ def _unknown_contents(project: Project) -> Iterator[Finding]:
         "topic": ({row["topic"] for row in _seed(project, "topics")}, "a row of seeds/topics.csv"),
         "channels": ({row["channel"] for row in _seed(project, "channels")}, "a row of seeds/channels.csv"),
     }
+    uses = [("send", argument) for argument in known] + [("call_webhook", "endpoint"), ("notify", "person")]
+    known["endpoint"] = (set(read_endpoints(project.templates)), f"it to {project.templates.name}/{ENDPOINTS}")
+    known["person"] = (set(read_people(project.templates)), f"them to {project.templates.name}/{PEOPLE}")
     for _, step in project.steps:
-        for call in step.called("send"):
-            for argument, (names, where) in known.items():
+        for macro, argument in uses:
+            for call in step.called(macro):
+                names, where = known[argument]
                 for name in set(_as_list(call.arguments.get(argument))) - names:
                     mend = f"add {where}, or take one of {', '.join(sorted(names))}"
                     yield Finding(step.path, call.line, f"there is no {argument.removesuffix('s')} {name}", mend)

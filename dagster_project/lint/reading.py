@@ -20,7 +20,7 @@ _PARAMETERS = {
     "branch": ("ways", "otherwise"),
     "entries": ("qualified", "reentry", "holdout", "limit"),
     "call_webhook": ("endpoint", "carry", "when", "expires"),
-    "notify": ("person", "text", "subject", "when", "expires"),
+    "notify": ("person", "text", "subject", "carry", "when", "expires"),
     "ref": ("model",),
     "send": ("template", "channels", "topic", "when", "if_held", "expires", "variant"),
     "start_workflow": ("workflow", "carry", "when", "expires"),

@@ -7,12 +7,8 @@
 -#}
 {% macro start_workflow(workflow, carry=[], when='true', expires='24 hours') -%}
     {%- do registered_workflow(workflow) -%}
-    {%- set told = ["'workflow', '" ~ workflow ~ "'"] -%}
-    {%- for column in carry -%}
-        {%- do told.append("'" ~ column ~ "', " ~ column) -%}
-    {%- endfor -%}
     {{ act(
         'start_workflow', ['profile'], 'service', when=when, expires=expires,
-        details='json_object(' ~ told | join(', ') ~ ')'
+        details=action_details({'workflow': "'" ~ workflow ~ "'"}, carry)
     ) }}
 {%- endmacro %}
