@@ -1,6 +1,7 @@
 """Every action, from the macro that a step calls to what comes of it outside."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -184,6 +185,72 @@ def test_a_colleague_is_told_once_and_the_contact_is_not(place: Place, actions: 
     assert message.text.splitlines() == ["Ann's cart: 49.5 <EUR>", "Call!"]
     assert "&lt;EUR&gt;<br>" in message.html
     assert "List-Unsubscribe" not in message.email
+
+
+LEADS = 200
+ROUTED = "abandoned_cart__incentive"
+ROUTE = "select arrivals.*, {{ route_lead(owners=['anna', 'ben', \"d'arc\"], rule={\"country = 'DE'\": 'carla', "
+ROUTE += "\"cart_value > 90\": 'anna'}, when='cart_value > 10') }} from main.arrived as arrivals "
+ROUTE += "where {{ in_tick('arrivals.reached_at') }}"
+
+
+def routed(sql: str, ticks: Sequence[Window]) -> dict[int, tuple[str | None, str | None]]:
+    """The owner of each lead, as the step has it and as the profile gets it; the second tick is run again."""
+    with small_warehouse() as connection:
+        connection.execute(
+            "create schema workflows; create table arrived as "
+            "select hash(number) as enrollment_id, timestamp '2026-03-02' + to_minutes(number // 2 * 3) as reached_at, "
+            "case number % 5 when 0 then 'DE' when 1 then null else 'FR' end as country, number % 100 as cart_value "
+            f"from range({LEADS}) as leads(number)"
+        )
+        set_window(connection, ticks[0])
+        # as the step was before it routed anybody
+        connection.execute(f"create table workflows.{ROUTED} as select * from arrived where false")
+        columns = connection.execute(f"describe ({sql})").fetchall()
+        for name, kind, *_ in columns[4:]:
+            connection.execute(f"alter table workflows.{ROUTED} add column {name} {kind}")
+        for tick in [*ticks[:2], *ticks[1:]]:
+            set_window(connection, tick)
+            connection.execute(f"delete from workflows.{ROUTED} where reached_at >= getvariable('tick_start')")
+            connection.execute(f"insert into workflows.{ROUTED} by name {sql}")
+        rows = connection.execute(
+            f"select enrollment_id, owner, action.details ->> '$.value' from workflows.{ROUTED}"
+        ).fetchall()
+    return {number: (owner, told) for number, owner, told in rows}
+
+
+def in_turn() -> list[str | None]:
+    """The owners of the leads in the order in which they come, the plain way."""
+    owners, turns = [], 0
+    for number in range(LEADS):
+        value = number % 100
+        if value <= 10:
+            owners.append(None)
+        elif number % 5 == 0:
+            owners.append("carla")
+        elif value > 90:
+            owners.append("anna")
+        else:
+            owners.append(["anna", "ben", "d'arc"][turns % 3])
+            turns += 1
+    return owners
+
+
+def test_leads_are_shared_out_by_the_rule_and_then_in_turns(shop: Engine) -> None:
+    (sql,) = compiled(shop.home, {ROUTED: ROUTE}).values()
+    start, end = NOW.replace(hour=0), NOW.replace(hour=0) + 10 * HOUR
+    hours = [Window(start + number * HOUR, start + (number + 1) * HOUR) for number in range(10)]
+    by_the_hour = routed(sql, hours)
+    assert len(by_the_hour) == LEADS
+    assert all(owner == told for owner, told in by_the_hour.values())
+    assert by_the_hour == routed(sql, [Window(start, end)])
+    load = Counter(owner for owner, _ in by_the_hour.values())
+    expected = Counter(in_turn())
+    assert load == expected
+    assert max(load[name] for name in ("ben", "d'arc")) - min(load[name] for name in ("ben", "d'arc")) <= 1
+    forgetful = sql.replace("where earlier.reached_at < cast(getvariable('tick_start') as timestamp)", "where false")
+    assert forgetful != sql
+    assert routed(forgetful, hours) != by_the_hour
 
 
 def test_a_colleague_whom_nobody_knows_is_told_nothing(place: Place, actions: Mapping[str, dict[str, Any]]) -> None:
