@@ -7,6 +7,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from activations.channels import audience, crm
 from activations.endpoints import FILE as ENDPOINTS
 from activations.endpoints import read_endpoints
 from activations.people import FILE as PEOPLE
@@ -134,8 +135,22 @@ def _unknown_contents(project: Project) -> Iterator[Finding]:
         "topic": ({row["topic"] for row in _seed(project, "topics")}, "a row of seeds/topics.csv"),
         "channels": ({row["channel"] for row in _seed(project, "channels")}, "a row of seeds/channels.csv"),
     }
-    uses = [("send", argument) for argument in known] + [("call_webhook", "endpoint"), ("notify", "person")]
+    uses = [("send", argument) for argument in known] + [
+        ("call_webhook", "endpoint"),
+        ("notify", "person"),
+        ("update_crm", "crm"),
+        ("join_audience", "audience"),
+        ("leave_audience", "audience"),
+    ]
     known["endpoint"] = (set(read_endpoints(project.templates)), f"it to {project.templates.name}/{ENDPOINTS}")
+    known["crm"] = (
+        set(read_endpoints(project.templates, crm.FILE, crm.SETTINGS)),
+        f"it to {project.templates.name}/{crm.FILE}",
+    )
+    known["audience"] = (
+        set(read_endpoints(project.templates, audience.FILE, audience.SETTINGS)),
+        f"it to {project.templates.name}/{audience.FILE}",
+    )
     known["person"] = (set(read_people(project.templates)), f"them to {project.templates.name}/{PEOPLE}")
     for _, step in project.steps:
         for macro, argument in uses:

@@ -21,10 +21,13 @@ _PARAMETERS = {
     "entries": ("qualified", "reentry", "holdout", "limit"),
     "call_webhook": ("endpoint", "carry", "when", "expires"),
     "notify": ("person", "text", "subject", "carry", "when", "expires"),
+    "join_audience": ("audience", "when", "expires"),
+    "leave_audience": ("audience", "when", "expires"),
     "ref": ("model",),
     "send": ("template", "channels", "topic", "when", "if_held", "expires", "variant"),
     "start_workflow": ("workflow", "carry", "when", "expires"),
     "stop_workflow": ("workflow", "when", "expires"),
+    "update_crm": ("field", "value", "crm", "when", "expires"),
 }
 
 

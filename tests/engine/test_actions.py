@@ -32,6 +32,10 @@ CALLS = {
     "call_webhook_with_everything": "call_webhook('order_desk')",
     "notify": "notify('sales', \"{{ contact.first_name }}'s cart: {{ context.cart_value }} <EUR>\\nCall!\", "
     "subject='Cart of {{ contact.user_id }}', carry=['cart_value'])",
+    "update_crm": "update_crm('value_of_cart', 'cart_value')",
+    "update_crm_to_nothing": "update_crm('last cart', 'null')",
+    "join_audience": "join_audience('lapsed_buyers')",
+    "leave_audience": "leave_audience('lapsed_buyers')",
     "notify_of_nothing_known": "notify('sales', '{{ context.colour }}')",
     "send": "send(template='cart_reminder', channels=['email'], topic='offers')",
 }
@@ -73,6 +77,7 @@ def _outbox_row(number: int, proposed: Mapping[str, Any]) -> dict[str, Any]:
         topic=proposed["topic"],
         topic_kind="transactional",
         expires_at=proposed["expires_at"],
+        profile=json.dumps({"user_id": f"u{number}", "first_name": "Ann", "email": "ann@shop.example"}),
         **({} if proposed["details"] is None else {"context": proposed["details"]}),
     )
 
@@ -169,6 +174,25 @@ def test_a_call_is_told_what_it_should_know(place: Place, actions: Mapping[str, 
     # the gate puts everything that the step carries where it names nothing
     carried = json.loads(action(int(calls[1]["address"]))["context"])
     assert sorted(contexts, key=len) == [{"cart_value": 49.5}, carried]
+
+
+def test_the_crm_and_the_ad_platform_are_told(place: Place, actions: Mapping[str, dict[str, Any]]) -> None:
+    names = ["update_crm", "update_crm_to_nothing", "join_audience", "leave_audience"]
+    assert [(actions[name]["kind"], actions[name]["topic"]) for name in names] == [
+        ("update_crm", "service"),
+        ("update_crm", "service"),
+        ("join_audience", "service"),
+        ("leave_audience", "service"),
+    ]
+    assert deliver(place, [actions[name] for name in names]).accepted == 4
+    told = {call.endpoint: [] for call in webhooks(place.received)}
+    for call in webhooks(place.received):
+        told[call.endpoint].append(json.loads(call.body))
+    properties = {"value_of_cart": "49.5", "last cart": ""}
+    assert told["crm/crm"] == [
+        {"inputs": [{"idProperty": "email", "id": "ann@shop.example", "properties": properties}]}
+    ]
+    assert [body["operation"] for body in told["audience/lapsed_buyers"]] == ["add", "remove"]
 
 
 def test_a_colleague_is_told_once_and_the_contact_is_not(place: Place, actions: Mapping[str, dict[str, Any]]) -> None:

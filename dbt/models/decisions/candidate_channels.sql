@@ -94,7 +94,7 @@ asked as (
     left join {{ ref('candidate_eligibility') }} as eligibility
         on
             options.contact_id = eligibility.contact_id
-            and options.channel = eligibility.channel
+            and eligibility.channel = case when options.kind = 'send' then options.channel else 'profile' end
             and options.topic = eligibility.topic
     left join quiet
         on

@@ -7,7 +7,8 @@ with asked as (
         contact_id,
         topic,
         topic_kind,
-        unnest(channels) as channel
+        -- what is no message asks only who it is about, which every channel to the contact knows
+        unnest(case when kind = 'send' then channels else ['profile'] end) as channel
     from {{ ref('candidates') }}
     where tick_end = {{ tick_end() }}
 ),
