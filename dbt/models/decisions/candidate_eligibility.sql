@@ -2,15 +2,23 @@
 
 -- How matters stand with the contacts of the candidates, as of this tick. Whoever reads an address may also have objected
 -- under another name: a role address, or one that the identity graph did not join, belongs to more than one contact.
-with asked as (
+with tried as (
     select distinct
         contact_id,
         topic,
         topic_kind,
-        -- what is no message asks only who it is about, which every channel to the contact knows
-        unnest(case when kind = 'send' then channels else ['profile'] end) as channel
+        unnest(channels) as channel
     from {{ ref('candidates') }}
     where tick_end = {{ tick_end() }}
+),
+
+asked as (
+    select distinct
+        contact_id,
+        topic,
+        topic_kind,
+        {{ standing_channel('channel') }} as channel
+    from tried
 ),
 
 standings as (
