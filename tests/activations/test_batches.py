@@ -122,6 +122,15 @@ def test_one_who_is_refused_does_not_spoil_it_for_the_rest(place: Place, refusal
     assert str(refusal) in " ".join(account.reasons)
 
 
+def test_what_a_crm_says_is_kept_without_numbers_and_addresses(place: Place) -> None:
+    said = '{"message": "INVALID_STAGE for a@example.com, +44 7700 900123 and 447700900123"}'
+    account = deliver(place, [update(1)], lambda _: Reply(400, text=said))
+    (reason,) = account.reasons
+    assert "INVALID_STAGE" in reason
+    assert "7700" not in reason
+    assert "@" not in reason
+
+
 @pytest.mark.parametrize(
     ("status", "part", "calls"), [(401, "waiting", 1), (429, "failed", 3), (503, "failed", 3), (500, "unknown", 3)]
 )
