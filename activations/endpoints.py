@@ -1,8 +1,10 @@
-"""Where webhooks go: `webhooks.yml` beside the templates names them, the environment has their secrets."""
+"""Where calls go: files beside the templates name the endpoints, the environment has their secrets."""
 
 import ipaddress
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 import yaml
@@ -14,15 +16,21 @@ FILE = "webhooks.yml"
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A receiver of webhooks."""
+    """A receiver of calls."""
 
     name: str
     url: str
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_endpoints(templates: Path) -> dict[str, Endpoint]:
-    """The endpoints by name; none where there is no webhooks.yml. Raises HourbellError naming what is wrong in it."""
-    path = templates / FILE
+def read_endpoints(
+    templates: Path, file: str = FILE, settings: Mapping[str, Sequence[str]] = MappingProxyType({})
+) -> dict[str, Endpoint]:
+    """The endpoints of a file by name; none where there is no such file. Raises HourbellError naming what is wrong.
+
+    `settings` are those that an endpoint needs beside its url, each with what it may be.
+    """
+    path = templates / file
     try:
         stated = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except FileNotFoundError:
@@ -34,14 +42,18 @@ def read_endpoints(templates: Path) -> dict[str, Endpoint]:
     if not isinstance(stated, dict):
         raise HourbellError(f"{path} holds no endpoints. Give each a name, and under it its `url`.")
     found = {}
-    for name, settings in stated.items():
-        url = settings.get("url") if isinstance(settings, dict) and settings.keys() == {"url"} else None
+    needed = " and ".join(f"`{key}`" for key in ("url", *settings))
+    for name, given in stated.items():
+        url = given.get("url") if isinstance(given, dict) and given.keys() == {"url", *settings} else None
         if not isinstance(name, str) or not name.isidentifier() or not isinstance(url, str):
-            raise HourbellError(f"{path}: {name!r} must be a plain name with `url` and nothing else under it.")
+            raise HourbellError(f"{path}: {name!r} must be a plain name with {needed} and nothing else under it.")
+        for key, values in settings.items():
+            if given[key] not in values:
+                raise HourbellError(f"{path}: the {key} of {name} must be {' or '.join(values)}.")
         fault = _fault(url)
         if fault is not None:
             raise HourbellError(f"{path}: the url of {name} {fault}")
-        found[name] = Endpoint(name, url)
+        found[name] = Endpoint(name, url, {key: given[key] for key in settings})
     return found
 
 

@@ -17,6 +17,7 @@ from activations.sandbox.server import HOST, Sandbox, utc_now
 LIVE = "live"
 SANDBOX = "sandbox"
 _SECRETS = "HOURBELL_WEBHOOK_SECRET"
+_TOKENS = "HOURBELL_TOKEN_"
 _SANDBOX_LINK_KEY = b"links of the sandbox lead nowhere"
 
 Security = Literal["none", "starttls", "tls"]
@@ -56,6 +57,17 @@ class Profile:
 
     dkim: DkimKey | None = None
     """Signs e-mails, where there is one."""
+    tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Of CRMs and ad platforms, by the upper-case name of the endpoint."""
+
+    def token(self, endpoint: str) -> str:
+        """What lets us in at a CRM or an ad platform; raises HourbellError where there is none."""
+        if not self.is_live:
+            return SANDBOX
+        token = self.tokens.get(endpoint.upper(), "").strip()
+        if not token.isprintable() or not token:
+            raise HourbellError(f"There is no token for {endpoint}. Set {_TOKENS}{endpoint.upper()} to it.")
+        return token
 
     def webhook_secret(self, endpoint: str) -> str:
         """What signs the webhooks to an endpoint; raises HourbellError where there is none."""
@@ -101,6 +113,7 @@ def live_profile(environment: Mapping[str, str]) -> Profile:
         webhook_secrets=secrets,
         webhook_rate=_rate(environment, "HOURBELL_WEBHOOK_RATE"),
         dkim=dkim_key(environment),
+        tokens={name.removeprefix(_TOKENS): value for name, value in environment.items() if name.startswith(_TOKENS)},
     )
 
 

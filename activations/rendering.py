@@ -94,6 +94,7 @@ class Templates:
         self._html = _Environment(autoescape=True)
         self._text = _Environment(autoescape=False)
         self._read: dict[str, _Parts] = {}
+        self._texts: dict[str, BoundTemplate] = {}
         self._html_layout = self._read_layout(self._html, HTML)
         self._text_layout = self._read_layout(self._text, TEXT)
 
@@ -138,6 +139,21 @@ class Templates:
         if len(subject) > _SUBJECT_LIMIT:
             raise UnsendableError(f"template {template}: the subject has more than {_SUBJECT_LIMIT} characters")
         return Rendered(subject, html, text)
+
+    def render_text(self, source: str, *, contact: Mapping[str, Any], context: Mapping[str, Any]) -> str:
+        """Render a text that is no template of the folder; raises UnsendableError naming the field or the fault."""
+        if source not in self._texts:
+            try:
+                self._texts[source] = self._text.from_string(source)
+            except LiquidError as error:
+                raise UnsendableError(f"the text is not valid Liquid: {error.message}") from error
+        fields = {"contact": _present(contact), "context": _present(context), "shop": self._shop_fields}
+        try:
+            return self._texts[source].render(**fields)
+        except UndefinedError as error:
+            raise UnsendableError(f"the text needs {_field(error)}, which is not known") from error
+        except LiquidError as error:
+            raise UnsendableError(f"the text cannot be rendered: {error.message}") from error
 
     def needs(self, template: str) -> dict[str, frozenset[str]]:
         """The fields that a template refers to, by what they belong to (`contact`, `context`, …).

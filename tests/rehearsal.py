@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from activations.account import DeliveryAccount
-from activations.channels import contact_profile, email, webhook
+from activations.channels import audience, contact_profile, crm, email, webhook
 from activations.channels.face import Channel, Setting
 from activations.delivery import TEMPLATES, default_receipts, deliver
 from activations.journal_place import sqlite_url
@@ -137,6 +137,8 @@ class Place:
 
 def channels(batch_size: int) -> dict[str, Callable[[Setting], Channel]]:
     return {
+        "audience": lambda setting: replace(audience.open_channel(setting), batch_size=batch_size),
+        "crm": lambda setting: replace(crm.open_channel(setting), batch_size=batch_size),
         "email": lambda setting: replace(email.open_channel(setting), batch_size=batch_size, ask_after=0.2),
         "webhook": lambda setting: replace(webhook.open_channel(setting), batch_size=batch_size),
         "profile": lambda setting: replace(contact_profile.open_channel(setting), batch_size=batch_size),

@@ -1,9 +1,14 @@
-"""Write a property on a contact's profile: as an identify event, which comes back through landing like any other."""
+"""Act on our own contacts: write a property on a profile, start or stop a workflow.
+
+Each is an event that comes back through landing like any other: a property, tag or list as an identify event, the
+start or the stop of a workflow as a track event.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import polars as pl
 
@@ -11,6 +16,8 @@ from activations.channels.face import Answer, Idempotency, Message, Setting, Uns
 from activations.outbox import Action
 from activations.spool import spool_file
 
+_PROPERTY_KINDS = ("set_property", "unset_property", "add_tag", "remove_tag", "join_list", "leave_list")
+_EVENT_NAMES = {"start_workflow": "Workflow Started", "stop_workflow": "Workflow Stopped"}
 _IDENTIFIERS = ("user_id", "email", "phone")
 _EVENTS = pl.Schema(
     {
@@ -42,7 +49,7 @@ class ContactProfileChannel:
     setting: Setting
     name: str = "profile"
     provider: str = "hourbell"
-    kinds: frozenset[str] = frozenset({"set_property", "add_tag", "remove_tag"})
+    kinds: frozenset[str] = frozenset({*_PROPERTY_KINDS, *_EVENT_NAMES})
     idempotency: Idempotency = "keyed"
     batch_size: int = 5_000
     push_size: int = 5_000
@@ -62,14 +69,10 @@ class ContactProfileChannel:
         identifiers = {name: str(profile[name]) for name in _IDENTIFIERS if profile.get(name)}
         if not identifiers:
             raise UnsendableError("the contact has no user_id, e-mail address or telephone number to write to")
-        name = context.get("property")
-        if not isinstance(name, str) or not name.strip() or "value" not in context:
-            raise UnsendableError("the context names no property and value")
         event = {
             "message_id": message_id,
-            "type": "identify",
+            **(_track(action.kind, context) if action.kind in _EVENT_NAMES else _identify(context)),
             **identifiers,
-            "traits": json.dumps({name: context["value"]}),
             "context": json.dumps({"workflow": action.workflow, "step": action.step}),
             "source": self.provider,
         }
@@ -86,3 +89,16 @@ class ContactProfileChannel:
 
     async def close(self) -> None:
         """Nothing is held open."""
+
+
+def _identify(context: Mapping[str, Any]) -> dict[str, str]:
+    name = context.get("property")
+    if not isinstance(name, str) or not name.strip() or "value" not in context:
+        raise UnsendableError("the context names no property and value")
+    return {"type": "identify", "traits": json.dumps({name: context["value"]})}
+
+
+def _track(kind: str, context: Mapping[str, Any]) -> dict[str, str]:
+    if not isinstance(context.get("workflow"), str):
+        raise UnsendableError("the context names no workflow")
+    return {"type": "track", "event": _EVENT_NAMES[kind], "properties": json.dumps(context)}

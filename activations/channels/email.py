@@ -1,13 +1,15 @@
-"""E-mail over SMTP, with a text and an HTML part."""
+"""E-mail over SMTP, with a text and an HTML part: to contacts, and to colleagues about them."""
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
+from markupsafe import escape
 
 from activations import mime
 from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_object
@@ -15,6 +17,7 @@ from activations.dkim import signed
 from activations.errors import HourbellError
 from activations.links import preferences_link, unsubscribe_link
 from activations.outbox import Action
+from activations.people import read_people
 from activations.profile import Profile
 from activations.rendering import Rendered, Templates
 from activations.sandbox.store import find
@@ -37,6 +40,7 @@ def open_channel(setting: Setting) -> "EmailChannel":
         profile,
         templates,
         SmtpPool(profile, templates.shop.sender),
+        read_people(setting.templates),
         # over a server that cannot be asked a batch is what a crash leaves unknown
         batch_size=500 if profile.smtp.kept_in else 100,
         rate=profile.rate,
@@ -50,8 +54,10 @@ class EmailChannel:
     profile: Profile
     templates: Templates
     pool: SmtpPool
+    people: Mapping[str, str] = field(default_factory=dict)
+    """Where colleagues read mail, by name."""
     name: str = "email"
-    kinds: frozenset[str] = frozenset({"send"})
+    kinds: frozenset[str] = frozenset({"send", "notify"})
     batch_size: int = 500
     push_size: int = 100
     window: timedelta | None = None
@@ -80,26 +86,25 @@ class EmailChannel:
         return f"<{action_id}.hourbell@{self.templates.shop.sender.rpartition('@')[2]}>"
 
     def render(self, action: Action, message_id: str) -> Message:
-        recipient = self.validate(action.address)
-        if action.template is None:
-            raise UnsendableError("no template is named")
-        links = self._links(action)
-        rendered = self.templates.render(
-            action.template,
-            contact={
-                "locale": action.locale,
-                "timezone": action.timezone,
-                **json_object("profile", action.profile),
-            },
-            context=json_object("context", action.context, parse_float=Decimal),
-            message={"topic": action.topic, "variant": action.variant, **links},
-        )
-        content = mime.email_bytes(
-            self._headers(action, message_id, recipient, rendered, links),
-            text=rendered.text,
-            html=rendered.html,
-            boundary=f"=_hourbell_{action.action_id}",
-        )
+        contact = {
+            "locale": action.locale,
+            "timezone": action.timezone,
+            **json_object("profile", action.profile),
+        }
+        context = json_object("context", action.context, parse_float=Decimal)
+        if action.kind == "notify":
+            recipient, rendered = self._notice(contact, context)
+            headers = self._headers(action, message_id, recipient, rendered)
+        else:
+            recipient = self.validate(action.address)
+            if action.template is None:
+                raise UnsendableError("no template is named")
+            links = self._links(action)
+            message = {"topic": action.topic, "variant": action.variant, **links}
+            rendered = self.templates.render(action.template, contact=contact, context=context, message=message)
+            headers = self._headers(action, message_id, recipient, rendered, links.get("unsubscribe_url"))
+        boundary = f"=_hourbell_{action.action_id}"
+        content = mime.email_bytes(headers, text=rendered.text, html=rendered.html, boundary=boundary)
         if self.profile.dkim is not None:
             domain = self.templates.shop.sender.rpartition("@")[2]
             content = signed(content, self.profile.dkim, domain=domain, signed_at=_dated(action))
@@ -117,6 +122,20 @@ class EmailChannel:
     async def close(self) -> None:
         await self.pool.close()
 
+    def _notice(self, contact: Mapping[str, Any], details: Mapping[str, Any]) -> tuple[str, Rendered]:
+        """A colleague's address, and what they are told of a contact."""
+        person, subject, text = (details.get(name) for name in ("person", "subject", "text"))
+        if not isinstance(person, str) or person not in self.people:
+            raise UnsendableError(f"people.yml names nobody {person!r}")
+        if not isinstance(subject, str) or not isinstance(text, str):
+            raise UnsendableError("the context has no subject and text")
+        context = details.get("context") or {}
+        subject, text = (
+            self.templates.render_text(source, contact=contact, context=context) for source in (subject, text)
+        )
+        html = "<p>" + "<br>\n".join(str(escape(line)) for line in text.splitlines()) + "</p>"
+        return self.validate(self.people[person]), Rendered(mime.one_line(subject), html, text)
+
     def _links(self, action: Action) -> dict[str, str]:
         """Who gets a promotional message can leave its topic; what belongs to an order is sent regardless."""
         shop, key = self.templates.shop, self.profile.link_key
@@ -126,7 +145,7 @@ class EmailChannel:
         return links
 
     def _headers(
-        self, action: Action, message_id: str, recipient: str, rendered: Rendered, links: Mapping[str, str]
+        self, action: Action, message_id: str, recipient: str, rendered: Rendered, unsubscribe: str | None = None
     ) -> dict[str, str]:
         shop = self.templates.shop
         headers = {
@@ -135,9 +154,9 @@ class EmailChannel:
             "Subject": rendered.subject,
             "Date": mime.date(_dated(action)),
             "Message-ID": message_id,
-            "Feedback-ID": ":".join((action.template or "", action.workflow, action.topic or "", "hourbell")),
+            "Feedback-ID": ":".join((action.template or action.kind, action.workflow, action.topic or "", "hourbell")),
         }
-        if unsubscribe := links.get("unsubscribe_url"):
+        if unsubscribe is not None:
             headers["List-Unsubscribe"] = f"<{unsubscribe}>"
             headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
         return headers

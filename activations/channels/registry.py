@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping
 
-from activations.channels import contact_profile, email, webhook
+from activations.channels import audience, contact_profile, crm, email, webhook
 from activations.channels.face import Channel, Setting
 
 CHANNELS: Mapping[str, Callable[[Setting], Channel]] = {
+    "audience": audience.open_channel,
+    "crm": crm.open_channel,
     "email": email.open_channel,
     "profile": contact_profile.open_channel,
     "webhook": webhook.open_channel,

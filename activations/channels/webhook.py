@@ -2,27 +2,20 @@
 
 import asyncio
 import json
-import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from dataclasses import dataclass
+from datetime import UTC, timedelta
+from functools import cached_property
 
 from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_object
+from activations.channels.receivers import Receivers
 from activations.endpoints import Endpoint, read_endpoints
 from activations.errors import HourbellError
 from activations.outbox import Action
 from activations.profile import Profile
 from activations.signing import signed_headers, signing_key
-from activations.transport.http import CONNECTIONS, AnswerLostError, HttpAnswer, HttpPool
-
-_LATER = frozenset({408, 425, 429, 503})
-_OF_THE_ENDPOINT = frozenset({401, 403, 404, 405, 407, 410})
-"""What says something of the endpoint or the secret, not of the one message."""
-_REASON_LENGTH = 200
-_RESTS = 10
-"""How often in a row an endpoint may ask to be left alone before it is left to the next delivery."""
+from activations.transport.http import CONNECTIONS, HttpPool
 
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
@@ -40,14 +33,6 @@ def open_channel(setting: Setting) -> "WebhookChannel":
     return WebhookChannel(setting, endpoints, keys, HttpPool(profile), rate=profile.webhook_rate)
 
 
-@dataclass
-class _Rest:
-    """How long an endpoint is left alone: until a moment of the monotonic clock, or for the rest of this delivery."""
-
-    until: float
-    answer: Answer
-
-
 @dataclass(frozen=True)
 class WebhookChannel:
     """Keyed: a receiver takes the same `webhook-id` once, as the scheme asks of it."""
@@ -57,15 +42,17 @@ class WebhookChannel:
     keys: Mapping[str, bytes]
     pool: HttpPool
     name: str = "webhook"
-    kinds: frozenset[str] = frozenset({"send"})
+    kinds: frozenset[str] = frozenset({"send", "call_webhook"})
     idempotency: Idempotency = "keyed"
     batch_size: int = 1_000
     push_size: int = 250
     window: timedelta | None = timedelta(hours=24)
     rate: float | None = None
     ask_after: float = 0.0
-    _resting: dict[str, _Rest] = field(default_factory=dict)
-    _rests: Counter[str] = field(default_factory=Counter)
+
+    @cached_property
+    def _receivers(self) -> Receivers:
+        return Receivers(self.pool, self.setting.now, "mend webhooks.yml or the secret")
 
     @property
     def _profile(self) -> Profile:
@@ -115,7 +102,7 @@ class WebhookChannel:
         async def work() -> None:
             while waiting:
                 message = waiting.popleft()
-                answers.append(self._rested(message) or await self._call(message))
+                answers.append(await self._call(message))
 
         await asyncio.gather(*(work() for _ in range(min(CONNECTIONS, len(batch)))))
         return answers
@@ -126,19 +113,9 @@ class WebhookChannel:
     async def close(self) -> None:
         await self.pool.close()
 
-    def _rested(self, message: Message) -> Answer | None:
-        """The answer to a message whose endpoint is to be left alone."""
-        rest = self._resting.get(message.address)
-        if rest is None:
-            return None
-        left = rest.until - time.monotonic()
-        if left <= 0:
-            del self._resting[message.address]
-            return None
-        again = replace(rest.answer, action_id=message.action_id, is_called=False)
-        return replace(again, retry_after=left) if again.status == "retry" else again
-
     async def _call(self, message: Message) -> Answer:
+        if rested := self._receivers.rested(message.address, [message]):
+            return rested[0]
         timestamp = int(self.setting.now().replace(tzinfo=UTC).timestamp())
         headers = {
             "content-type": "application/json",
@@ -146,64 +123,10 @@ class WebhookChannel:
             "idempotency-key": str(message.action_id),
             **signed_headers(self.keys[message.address], message.message_id, timestamp, message.content),
         }
-        try:
-            said = await self.pool.post(self._url(message.address), headers, message.content)
-        except AnswerLostError as error:
-            return Answer(message.action_id, "in doubt", str(error))
-        except HourbellError as error:
-            return self._leave_alone(
-                message, Answer(message.action_id, "postponed", f"{message.address}: {error}"), float("inf")
-            )
-        answer = _answer(message, said, self.setting.now())
-        if answer.status == "postponed":
-            return self._leave_alone(message, answer, float("inf"))
-        if answer.status == "retry" and answer.retry_after is not None:
-            return self._leave_alone(message, answer, answer.retry_after)
-        if answer.status == "accepted":
-            self._rests[message.address] = 0
-        return answer
-
-    def _leave_alone(self, message: Message, answer: Answer, seconds: float) -> Answer:
-        """Note it, once for all whose calls were under way at the same time."""
-        if message.address not in self._resting:
-            self._rests[message.address] += 1
-        if self._rests[message.address] > _RESTS:
-            seconds, answer = float("inf"), replace(answer, status="postponed")
-        self._resting[message.address] = _Rest(time.monotonic() + seconds, answer)
-        return answer
+        answers = await self._receivers.post(
+            message.address, self._url(message.address), headers, message.content, [message]
+        )
+        return answers[0]
 
     def _url(self, endpoint: str) -> str:
         return self.endpoints[endpoint].url if self._profile.is_live else f"{self._profile.http_sandbox}/{endpoint}"
-
-
-def _answer(message: Message, said: HttpAnswer, now: datetime) -> Answer:
-    reason = " ".join(f"{said.status} {said.reason} {said.text}".split())[:_REASON_LENGTH]
-    number, status = message.action_id, said.status
-    if 200 <= status < 300:
-        return Answer(number, "accepted", provider_message_id=message.message_id)
-    if status in _LATER:
-        return Answer(number, "retry", reason, retry_after=retry_after(said.headers.get("Retry-After"), now))
-    if 300 <= status < 400:
-        return Answer(number, "postponed", f"{message.address}: {reason}: redirects are not followed")
-    if status in _OF_THE_ENDPOINT:
-        return Answer(number, "postponed", f"{message.address}: {reason}: mend webhooks.yml or the secret")
-    if 400 <= status < 500:
-        return Answer(number, "rejected", reason)
-    # it broke while it was at it, or something between us did
-    return Answer(number, "in doubt", reason)
-
-
-def retry_after(stated: str | None, now: datetime) -> float | None:
-    """Seconds to wait, as Retry-After states them or a date; None where it states neither."""
-    if not stated:
-        return None
-    stated = stated.strip()
-    if stated.isascii() and stated.isdigit():
-        return float(stated[:9])
-    try:
-        moment = parsedate_to_datetime(stated)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - now.replace(tzinfo=UTC)).total_seconds())

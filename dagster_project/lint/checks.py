@@ -7,6 +7,11 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from activations.channels import audience, crm
+from activations.endpoints import FILE as ENDPOINTS
+from activations.endpoints import read_endpoints
+from activations.people import FILE as PEOPLE
+from activations.people import read_people
 from dagster_project.lint.finding import Finding
 from dagster_project.lint.reading import Call, Project, Reference, Step, Workflow, read_project
 
@@ -146,12 +151,51 @@ def _unknown_contents(project: Project) -> Iterator[Finding]:
         "topic": ({row["topic"] for row in _seed(project, "topics")}, "a row of seeds/topics.csv"),
         "channels": ({row["channel"] for row in _seed(project, "channels")}, "a row of seeds/channels.csv"),
     }
+    uses = [("send", argument) for argument in known] + [
+        ("call_webhook", "endpoint"),
+        ("notify", "person"),
+        ("update_crm", "crm"),
+        ("join_audience", "audience"),
+        ("leave_audience", "audience"),
+    ]
+    known["endpoint"] = (set(read_endpoints(project.templates)), f"it to {project.templates.name}/{ENDPOINTS}")
+    known["crm"] = (
+        set(read_endpoints(project.templates, crm.FILE, crm.SETTINGS)),
+        f"it to {project.templates.name}/{crm.FILE}",
+    )
+    known["audience"] = (
+        set(read_endpoints(project.templates, audience.FILE, audience.SETTINGS)),
+        f"it to {project.templates.name}/{audience.FILE}",
+    )
+    known["person"] = (set(read_people(project.templates)), f"them to {project.templates.name}/{PEOPLE}")
     for _, step in project.steps:
-        for call in step.called("send"):
-            for argument, (names, where) in known.items():
+        for macro, argument in uses:
+            for call in step.called(macro):
+                names, where = known[argument]
                 for name in set(_as_list(call.arguments.get(argument))) - names:
                     mend = f"add {where}, or take one of {', '.join(sorted(names))}"
                     yield Finding(step.path, call.line, f"there is no {argument.removesuffix('s')} {name}", mend)
+
+
+def _unheard_starts_and_stops(project: Project) -> Iterator[Finding]:
+    known = {workflow.name: workflow for workflow in project.workflows}
+    for _, step in project.steps:
+        for macro, listener, place in (
+            ("start_workflow", "workflow_started", "entered"),
+            ("stop_workflow", "stopped", EXITED),
+        ):
+            for call in step.called(macro):
+                name = call.arguments.get("workflow")
+                if name is None:
+                    continue
+                if name not in known:
+                    mend = f"take one of {', '.join(sorted(known))}"
+                    yield Finding(step.path, call.line, f"there is no workflow {name}", mend)
+                    continue
+                there = known[name].steps.get(place)
+                if there is None or not there.called(listener):
+                    mend = f"call {listener}() in {name}__{place}.sql"
+                    yield Finding(step.path, call.line, f"{name} does not hear {macro}", mend)
 
 
 def _fighting(project: Project) -> Iterator[Finding]:
@@ -194,6 +238,7 @@ CHECKS: tuple[Callable[[Project], Iterator[Finding]], ...] = (
     _waits_that_never_end,
     _waits_left_behind,
     _unknown_contents,
+    _unheard_starts_and_stops,
     _fighting,
     _closed_caps,
 )

@@ -18,9 +18,16 @@ _PARAMETERS = {
     "arrivals": ("previous", "wait", "until", "local_time", "local_window", "weekdays", "branch", "exits"),
     "arrivals_after_event": ("previous", "events", "timeout", "branch", "exits", "carry"),
     "branch": ("ways", "otherwise"),
-    "entries": ("qualified", "reentry", "holdout"),
+    "entries": ("qualified", "reentry", "holdout", "limit"),
+    "call_webhook": ("endpoint", "carry", "when", "expires"),
+    "notify": ("person", "text", "subject", "carry", "when", "expires"),
+    "join_audience": ("audience", "when", "expires"),
+    "leave_audience": ("audience", "when", "expires"),
     "ref": ("model",),
     "send": ("template", "channels", "topic", "when", "if_held", "expires", "variant"),
+    "start_workflow": ("workflow", "carry", "when", "expires"),
+    "stop_workflow": ("workflow", "when", "expires"),
+    "update_crm": ("field", "value", "crm", "when", "expires"),
 }
 
 

@@ -49,9 +49,28 @@ def test_a_property_becomes_an_identify_event(place: Place) -> None:
     assert events(place).height == 2
 
 
+def test_starting_and_stopping_a_workflow_become_events_of_it(place: Place) -> None:
+    told = {"workflow": "winback", "cart_value": 49.9}
+    rows = [
+        property_action(1, kind="start_workflow", context=json.dumps(told)),
+        property_action(2, kind="stop_workflow", context=json.dumps({"workflow": "winback"})),
+    ]
+    write_outbox(place.outbox, rows, channel="profile")
+    assert place.deliver(1).accepted == 2
+    found = events(place)
+    assert found["type"].to_list() == ["track"] * 2
+    assert found["event"].to_list() == ["Workflow Started", "Workflow Stopped"]
+    assert [json.loads(properties) for properties in found["properties"]] == [told, {"workflow": "winback"}]
+    assert found["user_id"].to_list() == ["u1", "u2"]
+    assert found["traits"].to_list() == [None, None]
+    assert found["source"].to_list() == ["hourbell"] * 2
+
+
 @pytest.mark.parametrize(
     "changes",
     [
+        {"kind": "start_workflow", "context": "{}"},
+        {"kind": "stop_workflow", "context": '{"workflow": 7}'},
         {"context": "{}"},
         {"context": '{"property": "", "value": 1}'},
         {"context": '{"property": "x"}'},

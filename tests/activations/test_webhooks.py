@@ -25,6 +25,7 @@ from rich.console import Console
 from activations.account import DeliveryAccount
 from activations.channels import webhook
 from activations.channels.face import Setting
+from activations.channels.receivers import retry_after
 from activations.delivery import TEMPLATES
 from activations.endpoints import read_endpoints
 from activations.errors import HourbellError
@@ -263,7 +264,7 @@ def test_pauses_spread_and_do_not_depend_on_chance() -> None:
 
 @given(st.text(max_size=40))
 def test_retry_after_reads_anything(stated: str) -> None:
-    found = webhook.retry_after(stated, NOW)
+    found = retry_after(stated, NOW)
     assert found is None or found >= 0
 
 

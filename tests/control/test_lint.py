@@ -84,6 +84,30 @@ FAULTS = [
     ),
     (f"{BACK}entered.sql", "'after 180 days'", "'after 59 days'", f"{BACK}entered.sql", None, "goes on waiting"),
     (f"{BACK}entered.sql", "'after 180 days'", "'always'", f"{BACK}entered.sql", None, "who enters again goes on"),
+    (
+        f"{BACK}sunset.sql",
+        "add_tag('sunset')",
+        "start_workflow('sunset')",
+        f"{BACK}sunset.sql",
+        4,
+        "no workflow sunset",
+    ),
+    (
+        f"{BACK}sunset.sql",
+        "add_tag('sunset')",
+        "start_workflow('welcome_series')",
+        f"{BACK}sunset.sql",
+        4,
+        "welcome_series does not hear start_workflow",
+    ),
+    (
+        f"{BACK}sunset.sql",
+        "add_tag('sunset')",
+        "stop_workflow('abandoned_cart')",
+        f"{BACK}sunset.sql",
+        4,
+        "abandoned_cart does not hear stop_workflow",
+    ),
     ("seeds/frequency_caps.csv", "all,all,1,24", "all,all,0,24", "seeds/frequency_caps.csv", 2, "lets nothing through"),
 ]
 
@@ -101,6 +125,12 @@ def test_a_fault_is_found_where_it_is(
     assert findings[0].line == (line or findings[0].line)
     assert findings[0].line > 1 or line == 1
     assert findings[0].mend
+
+
+def test_a_workflow_that_hears_is_left_alone(project: Path) -> None:
+    change(project, f"{BACK}sunset.sql", "add_tag('sunset')", "stop_workflow('abandoned_cart')")
+    change(project, f"{CART}exited.sql", "converted_by_order(", "stopped(")
+    assert found(project) == []
 
 
 def test_two_workflows_with_the_same_way_in_are_told(project: Path) -> None:

@@ -10,6 +10,21 @@ START = datetime(2026, 3, 2)
 DAYS = 4
 LATEST_ENTRY = timedelta(days=3)
 HOUR = timedelta(hours=1)
+LONGEST_PATH = 50 * HOUR
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How often somebody may enter: by a re-entry rule, and at most so many times in so many hours."""
+
+    workflow: str
+    reentry: str
+    limit: tuple[int, int] | None = None
+
+    def identify(self, row: "Qualified") -> int:
+        """The enrollment that a row would make."""
+        is_once_a_time = self.reentry in ("once", "per key")
+        return stable_hash(self.workflow, row.contact_id, row.entry_key, *([] if is_once_a_time else [row.reached_at]))
 
 
 @dataclass(frozen=True)
@@ -90,13 +105,19 @@ def stable_hash(*parts: object) -> int:
     return int(hashlib.md5("|".join(str(part) for part in parts).encode()).hexdigest()[:15], 16)
 
 
-def enter(history: History, workflow: str, rule: str, holdout: Callable[[datetime], float]) -> set[Entry]:
-    """Everyone who enters by a re-entry rule; `holdout` is the share in force at a time."""
-    is_once_a_time = rule in ("once", "per key")
-    entered: list[Entry] = []
+def left_at(enrollment_id: int, reached_at: datetime) -> dict[str, datetime]:
+    """When somebody leaves, or reaches the last step; many do neither, some both."""
+    draw = random.Random(enrollment_id)
+    exited, last = (draw.choice([None, None, draw.randrange(1, 60)]) for _ in range(2))
+    hours = {"exited": exited, "last": last}
+    return {way: reached_at + number * HOUR for way, number in hours.items() if number is not None}
 
-    def identify(row: Qualified) -> int:
-        return stable_hash(workflow, row.contact_id, row.entry_key, *([] if is_once_a_time else [row.reached_at]))
+
+def enter(
+    history: History, rule: Rule, holdout: Callable[[datetime], float], ticks: Sequence[datetime] = (START,)
+) -> set[Entry]:
+    """Everyone who enters by a rule; `holdout` is the share in force at a time, `ticks` are the starts of the ticks."""
+    entered: list[Entry] = []
 
     def is_same_person(earlier: Entry, row: Qualified) -> bool:
         return earlier.contact_id == row.contact_id or any(
@@ -107,29 +128,39 @@ def enter(history: History, workflow: str, rule: str, holdout: Callable[[datetim
         )
 
     def is_in_the_way(earlier: Entry, row: Qualified) -> bool:
-        if rule == "once":
+        if rule.reentry == "once":
             return True
-        if rule == "per key":
+        if rule.reentry == "per key":
             return earlier.entry_key == row.entry_key
-        if rule == "always":
-            return earlier.enrollment_id == identify(row)
-        hours = int(rule.removeprefix("after ").removesuffix(" hours"))
+        if rule.reentry == "always":
+            return earlier.enrollment_id == rule.identify(row)
+        if rule.reentry == "after exit":
+            known_before = max(start for start in ticks if start <= row.reached_at)
+            left = [at for at in left_at(earlier.enrollment_id, earlier.reached_at).values() if at < known_before]
+            return row.reached_at < min([*left, earlier.reached_at + LONGEST_PATH])
+        hours = int(rule.reentry.removeprefix("after ").removesuffix(" hours"))
         return row.reached_at < earlier.reached_at + hours * HOUR
+
+    def is_over_the_limit(theirs: Sequence[Entry], row: Qualified) -> bool:
+        if rule.limit is None:
+            return False
+        times, hours = rule.limit
+        return sum(row.reached_at < earlier.reached_at + hours * HOUR for earlier in theirs) >= times
 
     for row in sorted(
         (row for row in history.qualified if may_enter(row, history.statuses)),
-        key=lambda row: (row.reached_at, identify(row)),
+        key=lambda row: (row.reached_at, rule.identify(row)),
     ):
         assert row.contact_id is not None
         theirs = [earlier for earlier in entered if is_same_person(earlier, row)]
-        if any(is_in_the_way(earlier, row) for earlier in theirs):
+        if any(is_in_the_way(earlier, row) for earlier in theirs) or is_over_the_limit(theirs, row):
             continue
         if theirs:
             assignment = theirs[0].assignment
         else:
-            share = stable_hash("holdout", workflow, row.contact_id) % 1_000_000 / 1_000_000
+            share = stable_hash("holdout", rule.workflow, row.contact_id) % 1_000_000 / 1_000_000
             assignment = "holdout" if share < holdout(row.reached_at) else "treated"
-        entered.append(Entry(identify(row), row.contact_id, row.entry_key, row.reached_at, assignment))
+        entered.append(Entry(rule.identify(row), row.contact_id, row.entry_key, row.reached_at, assignment))
     return set(entered)
 
 

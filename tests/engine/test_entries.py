@@ -2,36 +2,63 @@
 
 import random
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import duckdb
 import pyarrow as pa
 import pytest
 from compiled_macros import compiled, set_window, small_warehouse
 from engine_world import Engine
-from entries_reference import DAYS, START, Entry, History, enter, random_history
+from entries_reference import DAYS, LONGEST_PATH, START, Entry, History, Rule, enter, left_at, random_history
 
 from dagster_project.windows import HOUR, Window
 
 HOLDOUT = 0.3
 RULES = {
-    "welcome_series": "once",
-    "abandoned_cart": "per key",
-    "post_purchase": "always",
-    "reengagement": "after 30 hours",
+    f"{rule.reentry}{f', at most {rule.limit[0]} in {rule.limit[1]} hours' if rule.limit else ''}": rule
+    for rule in (
+        Rule("welcome_series", "once"),
+        Rule("abandoned_cart", "per key"),
+        Rule("post_purchase", "always"),
+        Rule("reengagement", "after 30 hours"),
+        Rule("welcome_series", "after exit"),
+        Rule("abandoned_cart", "after 10 hours", (2, 45)),
+        Rule("post_purchase", "always", (3, 40)),
+        Rule("reengagement", "after exit", (2, 45)),
+    )
 }
+LAST_STEPS = {
+    "welcome_series": "first_order",
+    "abandoned_cart": "incentive",
+    "post_purchase": "review",
+    "reengagement": "sunset",
+}
+TICK_START = "cast(getvariable('tick_start') as timestamp)"
 COLUMNS = "enrollment_id, contact_id, entry_key, reached_at, assignment"
 
 
 @pytest.fixture(scope="module")
 def entries(shop: Engine) -> dict[str, str]:
-    """SQL of entries(), by the workflow that it is compiled for."""
-    contents = {
-        f"{workflow}__entered": "with qualified as (select * from main.qualified) "
-        f"select * from {{{{ entries('qualified', reentry='{rule}', holdout={HOLDOUT}) }}}}"
-        for workflow, rule in RULES.items()
-    }
-    return {name.split("__")[0]: sql for name, sql in compiled(shop.home, contents).items()}
+    """SQL of entries(), by the name of the rule that it is compiled for."""
+    waiting, found = dict(RULES), {}
+    while waiting:
+        # one rule of each workflow at a time
+        batch = {rule.workflow: name for name, rule in reversed(waiting.items())}
+        for model, sql in compiled(
+            shop.home, {f"{RULES[name].workflow}__entered": _calling(RULES[name]) for name in batch.values()}
+        ).items():
+            name = batch[model.split("__")[0]]
+            found[name] = sql
+            del waiting[name]
+    return found
+
+
+def _calling(rule: Rule) -> str:
+    limit = f", limit={{'times': {rule.limit[0]}, 'period': '{rule.limit[1]} hours'}}" if rule.limit else ""
+    return (
+        "with qualified as (select * from main.qualified) "
+        f"select * from {{{{ entries('qualified', reentry='{rule.reentry}', holdout={HOLDOUT}{limit}) }}}}"
+    )
 
 
 def put(connection: duckdb.DuckDBPyConnection, table: str, rows: list[dict]) -> None:
@@ -40,7 +67,7 @@ def put(connection: duckdb.DuckDBPyConnection, table: str, rows: list[dict]) -> 
     connection.unregister("given")
 
 
-def entered(history: History, workflow: str, sql: Callable[[Window], str], windows: list[Window]) -> set[Entry]:
+def entered(history: History, rule: Rule, sql: Callable[[Window], str], windows: list[Window]) -> set[Entry]:
     """Who enters in these ticks; every third is run again."""
     with small_warehouse() as connection:
         for schema in ("contacts", "workflows"):
@@ -50,9 +77,12 @@ def entered(history: History, workflow: str, sql: Callable[[Window], str], windo
         put(
             connection,
             "workflows.workflow_status_changes",
-            [{"workflow": workflow, **vars(status)} for status in history.statuses],
+            [{"workflow": rule.workflow, **vars(status)} for status in history.statuses],
         )
-        table = f"workflows.{workflow}__entered"
+        for table, column, rows in ways_out(history, rule):
+            connection.execute(f"create table workflows.{table} (enrollment_id bigint, {column} timestamp)")
+            connection.executemany(f"insert into workflows.{table} values (?, ?)", rows)
+        table = f"workflows.{rule.workflow}__entered"
         connection.execute(
             f"create table {table} (enrollment_id bigint, contact_id bigint, entry_key varchar, reached_at timestamp, "
             "occurred_at timestamp, assignment varchar, definition_version varchar, tick_end timestamp)"
@@ -67,6 +97,19 @@ def entered(history: History, workflow: str, sql: Callable[[Window], str], windo
     return {Entry(*row) for row in rows}
 
 
+def ways_out(history: History, rule: Rule) -> list[tuple[str, str, list[tuple[int, datetime]]]]:
+    """The exits and last steps of everybody who might enter, those to come included."""
+    might = {(rule.identify(row), row.reached_at) for row in history.qualified if row.contact_id is not None}
+    return [
+        (
+            f"{rule.workflow}__{step}",
+            column,
+            sorted((number, at[way]) for number, start in might if way in (at := left_at(number, start))),
+        )
+        for way, step, column in (("exited", "exited", "exited_at"), ("last", LAST_STEPS[rule.workflow], "reached_at"))
+    ]
+
+
 def ticks(seed: int) -> list[Window]:
     draw, windows, start, end = random.Random(seed), [], START, START + timedelta(days=DAYS)
     while start < end:
@@ -79,49 +122,67 @@ def ticks(seed: int) -> list[Window]:
 WHOLE = [Window(START, START + timedelta(days=DAYS))]
 
 
-@pytest.mark.parametrize("workflow", RULES)
+@pytest.mark.parametrize("name", RULES)
 @pytest.mark.parametrize("seed", [1, 2])
-def test_entries_are_those_of_the_reference(entries: dict[str, str], workflow: str, seed: int) -> None:
-    history = random_history(seed)
-    expected = enter(history, workflow, RULES[workflow], lambda _: HOLDOUT)
-    assert {"treated", "holdout"} == {entry.assignment for entry in expected}
+def test_entries_are_those_of_the_reference(entries: dict[str, str], name: str, seed: int) -> None:
+    history, rule = random_history(seed), RULES[name]
     for windows in (WHOLE, ticks(seed)):
-        assert entered(history, workflow, lambda _: entries[workflow], windows) == expected
+        expected = enter(history, rule, lambda _: HOLDOUT, [window.start for window in windows])
+        assert {"treated", "holdout"} == {entry.assignment for entry in expected}
+        assert entered(history, rule, lambda _: within_the_path(entries[name]), windows) == expected
 
 
-@pytest.mark.parametrize("workflow", ["abandoned_cart", "reengagement"])
-def test_another_holdout_moves_only_those_not_yet_assigned(entries: dict[str, str], workflow: str) -> None:
-    history, changes_at = random_history(3), START + timedelta(days=2)
-    assert f"< {HOLDOUT}" in entries[workflow]
+def within_the_path(sql: str) -> str:
+    """The longest path, shortened to what a history of some days can show."""
+    for days in ("14 days", "30 days", "60 days"):
+        sql = sql.replace(f"interval '{days}'", f"interval '{LONGEST_PATH // timedelta(hours=1)} hours'")
+    return sql
+
+
+@pytest.mark.parametrize("name", ["per key", "after 30 hours"])
+def test_another_holdout_moves_only_those_not_yet_assigned(entries: dict[str, str], name: str) -> None:
+    history, changes_at, rule = random_history(3), START + timedelta(days=2), RULES[name]
+    assert f"< {HOLDOUT}" in entries[name]
     found = entered(
         history,
-        workflow,
-        lambda window: entries[workflow].replace(f"< {HOLDOUT}", f"< {HOLDOUT if window.start < changes_at else 0.9}"),
+        rule,
+        lambda window: entries[name].replace(f"< {HOLDOUT}", f"< {HOLDOUT if window.start < changes_at else 0.9}"),
         [Window(START, changes_at), Window(changes_at, START + timedelta(days=DAYS))],
     )
-    expected = enter(history, workflow, RULES[workflow], lambda at: HOLDOUT if at < changes_at else 0.9)
-    assert found == expected
+    assert found == enter(history, rule, lambda at: HOLDOUT if at < changes_at else 0.9)
 
 
 @pytest.mark.parametrize(
-    ("workflow", "rule", "broken"),
+    ("name", "part", "broken"),
     [
-        ("welcome_series", "and members.since <= due.reached_at", ""),
-        ("welcome_series", "on due.contact_id = absorbed.into_contact_id", "on false"),
-        ("abandoned_cart", "where same_key", ""),
-        ("abandoned_cart", "coalesce(first_assignments.contact_id, due.contact_id)", "due.contact_id"),
-        ("post_purchase", "and qualified.reached_at < live.live_until", ""),
-        ("reengagement", "where due.reached_at < preceded", "where due.reached_at <= preceded"),
-        ("reengagement", "having not coalesce(bool_or(too_near.earlier_is_settled), false)", ""),
-        ("reengagement", "not list_has_any(turns.too_near, steps.allowed_before) as is_allowed", "true as is_allowed"),
+        ("once", "and members.since <= due.reached_at", ""),
+        ("once", "on due.contact_id = absorbed.into_contact_id", "on false"),
+        ("per key", "where same_key", ""),
+        ("per key", "coalesce(first_assignments.contact_id, due.contact_id)", "due.contact_id"),
+        ("always", "and qualified.reached_at < live.live_until", ""),
+        ("after 30 hours", "where due.reached_at < preceded", "where due.reached_at <= preceded"),
+        ("after 30 hours", "having not coalesce(bool_or(near.is_in_the_way and near.earlier_is_settled), false)", ""),
+        ("after 30 hours", "not list_has_any(turns.in_the_way, steps.allowed_before)", "true"),
+        ("after exit", f"and exited_at < {TICK_START}", ""),
+        ("after exit", f"and reached_at < {TICK_START}", ""),
+        ("after exit", "where left_before.left_at <= due.reached_at", ""),
+        ("after exit", "earlier_at + interval '50 hours' as left_at", "earlier_at + interval '99 days' as left_at"),
+        ("always, at most 3 in 40 hours", "< 3", "<= 3"),
+        ("always, at most 3 in 40 hours", "turns.settled_entries + ", ""),
+        ("always, at most 3 in 40 hours", "+ len(list_intersect(turns.counted, steps.allowed_before))", ""),
+        ("always, at most 3 in 40 hours", "+ interval '40 hours'", "+ interval '99 days'"),
     ],
 )
-def test_an_error_in_a_rule_would_be_seen(entries: dict[str, str], workflow: str, rule: str, broken: str) -> None:
-    history = random_history(1)
-    sql = entries[workflow].replace(rule, broken)
-    assert sql != entries[workflow]
-    expected = enter(history, workflow, RULES[workflow], lambda _: HOLDOUT)
-    assert any(entered(history, workflow, lambda _: sql, windows) != expected for windows in (WHOLE, ticks(1)))
+def test_an_error_in_a_rule_would_be_seen(entries: dict[str, str], name: str, part: str, broken: str) -> None:
+    history, rule = random_history(1), RULES[name]
+    right = within_the_path(entries[name])
+    sql = right.replace(part, broken)
+    assert sql != right
+    assert any(
+        entered(history, rule, lambda _: sql, windows)
+        != enter(history, rule, lambda _: HOLDOUT, [window.start for window in windows])
+        for windows in (WHOLE, ticks(1))
+    )
 
 
 CONTACTS, FEW = 2_000_000, 50_000
@@ -158,16 +219,18 @@ def entries_after_going_live(workflow: str, sql: str, contacts: int = CONTACTS) 
             "reached_at timestamp, occurred_at timestamp, assignment varchar, definition_version varchar, "
             "tick_end timestamp)"
         )
+        for step, column in (("exited", "exited_at"), (LAST_STEPS[workflow], "reached_at")):
+            connection.execute(f"create table workflows.{workflow}__{step} (enrollment_id bigint, {column} timestamp)")
         set_window(connection, Window(START, START + HOUR))
         return connection.execute(f"select count(*) from ({sql})").fetchall()[0][0]
 
 
-@pytest.mark.parametrize("workflow", RULES)
-def test_going_live_is_not_a_blast(entries: dict[str, str], workflow: str) -> None:
-    assert entries_after_going_live(workflow, entries[workflow]) == NEW
+@pytest.mark.parametrize("name", [name for name, rule in RULES.items() if rule.limit is None])
+def test_going_live_is_not_a_blast(entries: dict[str, str], name: str) -> None:
+    assert entries_after_going_live(RULES[name].workflow, entries[name]) == NEW
 
 
 def test_the_mutant_that_takes_in_who_qualified_before_is_caught(entries: dict[str, str]) -> None:
-    assert GONE_LIVE in entries["welcome_series"]
-    mutant = entries["welcome_series"].replace(GONE_LIVE, "")
+    assert GONE_LIVE in entries["once"]
+    mutant = entries["once"].replace(GONE_LIVE, "")
     assert entries_after_going_live("welcome_series", mutant, FEW) == FEW

@@ -147,7 +147,20 @@ def _replay(
                 [status, at, at, at, contact],
             )
 
-    replay(home, ticks, statements=statements, after_tick=tell_outcomes, with_outbox=False)
+    def bring_back(connection: duckdb.DuckDBPyConnection, window: Window) -> None:
+        """What a tick started or stopped lands when it is over, as the channel writes it."""
+        connection.execute(
+            "insert into raw.events by name select concat('hourbell-', action_id) as message_id, 'track' as type, "
+            "case kind when 'start_workflow' then 'Workflow Started' else 'Workflow Stopped' end as event, "
+            "profiles.user_id, context as properties, 'hourbell' as source, "
+            "tick_end as occurred_at, tick_end as loaded_at, tick_end as effective_at "
+            "from decisions.decisions inner join contacts.contact_profiles as profiles using (contact_id) "
+            "where tick_end = ? and outcome = 'send' and kind in ('start_workflow', 'stop_workflow')",
+            [window.end],
+        )
+        tell_outcomes(connection, window)
+
+    replay(home, ticks, statements=statements, after_tick=bring_back, with_outbox=False)
 
 
 def _sentences(connection: duckdb.DuckDBPyConnection) -> dict[int, list[str]]:

@@ -2,12 +2,13 @@
 
     name   the name of the event
     key    the property that tells one reason to enter from another (a cart, a ticket); of none, each event is one of its own
+    when   a condition over the columns of the event
     carry  what the steps should carry along: names, and SQL over the columns of the event
 
         with answered as (select * from {{ event_happened('Survey Answered', carry={'score': "properties ->> '$.score'"}) }})
         select * from {{ entries('answered', reentry='after 90 days') }}
 -#}
-{% macro event_happened(name, key=none, carry={}) -%}
+{% macro event_happened(name, key=none, carry={}, when=none) -%}
     (
         select
             contact_id,
@@ -21,5 +22,8 @@
         where
             {{ in_tick('effective_at') }}
             and event = '{{ name }}'
+            {%- if when %}
+            and ({{ when }})
+            {%- endif %}
     )
 {%- endmacro %}

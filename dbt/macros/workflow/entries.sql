@@ -7,6 +7,10 @@
                'per key'         once for each entry key
                'always'          each time
                'after 30 days'   again when that long has passed since the last entry
+               'after exit'      again when they have left, or are at the end of it. What lets them go counts from the tick after
+                                 the one that knows it, because who enters comes first
+    limit      with all but the first two rules, at most so many entries of a person in any such period:
+               {'times': 3, 'period': '30 days'}. It bounds a loop of workflows that start each other
     holdout    share of contacts who are followed but get nothing, so that the workflow's effect can be measured
 
     Who qualified before the workflow went live does not enter, nor does who qualified too long ago when we learn of it
@@ -15,17 +19,24 @@
 
         select * from {{ entries('left_alone', reentry='per key', holdout=0.05) }}
 -#}
-{% macro entries(qualified, reentry='once', holdout=0) -%}
+{% macro entries(qualified, reentry='once', holdout=0, limit=none) -%}
     {%- set workflow = workflow_name() -%}
     {%- do registered_workflow(workflow) -%}
     {%- do refuse_lost_entries() -%}
-    {%- set rule = 'after' if reentry.startswith('after ') else reentry -%}
-    {%- if rule not in ['once', 'per key', 'always', 'after'] -%}
+    {%- set rule = 'after' if reentry.startswith('after ') and reentry != 'after exit' else reentry -%}
+    {%- if rule not in ['once', 'per key', 'always', 'after', 'after exit'] -%}
         {%- do exceptions.raise_compiler_error(
-            model.name ~ ": there is no re-entry rule '" ~ reentry ~ "'. Use once, per key, always, or after a period ('after 30 days')."
+            model.name ~ ": there is no re-entry rule '" ~ reentry
+            ~ "'. Use once, per key, always, after exit, or after a period ('after 30 days')."
         ) -%}
     {%- endif -%}
-    {%- set key_parts = ["'" ~ workflow ~ "'", 'contact_id', 'entry_key'] + (['reached_at'] if rule in ['always', 'after'] else []) -%}
+    {%- set is_once_a_time = rule in ['once', 'per key'] -%}
+    {%- if limit is not none and (is_once_a_time or limit.keys() | sort != ['period', 'times'] or limit.times | int < 1) -%}
+        {%- do exceptions.raise_compiler_error(
+            model.name ~ ": a limit is written {'times': 3, 'period': '30 days'}, and goes with always, after exit and after a period."
+        ) -%}
+    {%- endif -%}
+    {%- set key_parts = ["'" ~ workflow ~ "'", 'contact_id', 'entry_key'] + ([] if is_once_a_time else ['reached_at']) -%}
     (
         with live as (
             select
@@ -112,8 +123,23 @@
                     )
         ),
 
-        {% if rule == 'after' -%}
-        {{ allowed_after_period('due', 'preceded', reentry[6:]) }},
+        {% if rule == 'after exit' -%}
+        {{ left_before_tick('preceded') }},
+
+        {% set in_the_way -%}
+            preceded.earlier_enrollment_id not in (
+                select left_before.enrollment_id
+                from left_before
+                where left_before.left_at <= due.reached_at
+            )
+        {%- endset -%}
+        {%- elif rule == 'after' -%}
+        {%- set in_the_way = "due.reached_at < preceded.earlier_at + interval '" ~ reentry[6:] ~ "'" -%}
+        {%- else -%}
+        {%- set in_the_way = 'false' -%}
+        {%- endif -%}
+        {%- if rule in ['after', 'after exit'] or limit is not none -%}
+        {{ allowed_in_turn('due', 'preceded', in_the_way, limit) }},
         {%- else -%}
         allowed as (
             select enrollment_id

@@ -21,6 +21,13 @@ with options as (
     where tick_end = {{ tick_end() }}
 ),
 
+standing as (
+    select
+        channel,
+        {{ standing_channel('channel') }} as standing_channel
+    from (select distinct channel from options) as tried
+),
+
 exited as (
     select
         enrollment_id,
@@ -91,10 +98,11 @@ asked as (
         quiet.quiet_begins_at,
         quiet.next_quiet_until
     from options
+    inner join standing on options.channel = standing.channel
     left join {{ ref('candidate_eligibility') }} as eligibility
         on
             options.contact_id = eligibility.contact_id
-            and options.channel = eligibility.channel
+            and standing.standing_channel = eligibility.channel
             and options.topic = eligibility.topic
     left join quiet
         on

@@ -2,7 +2,7 @@
 
 -- How matters stand with the contacts of the candidates, as of this tick. Whoever reads an address may also have objected
 -- under another name: a role address, or one that the identity graph did not join, belongs to more than one contact.
-with asked as (
+with tried as (
     select distinct
         contact_id,
         topic,
@@ -10,6 +10,15 @@ with asked as (
         unnest(channels) as channel
     from {{ ref('candidates') }}
     where tick_end = {{ tick_end() }}
+),
+
+asked as (
+    select distinct
+        contact_id,
+        topic,
+        topic_kind,
+        {{ standing_channel('channel') }} as channel
+    from tried
 ),
 
 standings as (

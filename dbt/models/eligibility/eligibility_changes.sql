@@ -52,6 +52,8 @@ asked as (
     from changed
     cross join {{ ref('channels') }} as channels
     cross join {{ ref('topics') }} as topics
+    -- nobody is written to by a channel without addresses
+    where channels.address_type is distinct from 'none'
 ),
 
 answered as (

@@ -1,0 +1,133 @@
+"""Hosts that take posts: what their answers mean, and who is left alone for a while."""
+
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from activations.channels.face import Answer, Message
+from activations.errors import HourbellError
+from activations.transport.http import AnswerLostError, HttpAnswer, HttpPool
+
+_LATER = frozenset({408, 425, 429, 503})
+_OF_THE_ENDPOINT = frozenset({401, 403, 404, 405, 407, 410})
+"""What says something of the endpoint or the secret, not of the one message."""
+_PARTLY = 207
+_REASON_LENGTH = 200
+_NUMBER = re.compile(r"\+?\d[\d ()./-]{5,}\d")
+_RESTS = 10
+"""How often in a row an endpoint may ask to be left alone before it is left to the next delivery."""
+
+
+@dataclass
+class _Rest:
+    """How long a receiver is left alone: until a moment of the monotonic clock, or for the rest of this delivery."""
+
+    until: float
+    answer: Answer
+
+
+class Receivers:
+    """The receivers of a channel, by name. `mend` is what to do where one refuses us altogether.
+
+    With `in_batches` several messages share a post; one that was done in part counts as rejected, so that it can be
+    taken apart.
+    """
+
+    def __init__(self, pool: HttpPool, now: Callable[[], datetime], mend: str, *, in_batches: bool = False) -> None:
+        self._pool = pool
+        self._now = now
+        self._mend = mend
+        self._in_batches = in_batches
+        self._resting: dict[str, _Rest] = {}
+        self._rests: Counter[str] = Counter()
+
+    def rested(self, name: str, messages: Sequence[Message]) -> list[Answer]:
+        """The answers to messages whose receiver is to be left alone; none where it may be called."""
+        rest = self._resting.get(name)
+        if rest is None:
+            return []
+        left = rest.until - time.monotonic()
+        if left <= 0:
+            del self._resting[name]
+            return []
+        again = replace(rest.answer, is_called=False)
+        if again.status == "retry":
+            again = replace(again, retry_after=left)
+        return [replace(again, action_id=message.action_id) for message in messages]
+
+    async def post(
+        self, name: str, url: str, headers: Mapping[str, str], body: bytes, messages: Sequence[Message]
+    ) -> list[Answer]:
+        """Post one body, and give each of its messages the answer."""
+        answer = await self._post(name, url, headers, body)
+        return [
+            replace(
+                answer,
+                action_id=message.action_id,
+                provider_message_id=message.message_id if answer.status == "accepted" else None,
+            )
+            for message in messages
+        ]
+
+    async def _post(self, name: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        try:
+            said = await self._pool.post(url, headers, body)
+        except AnswerLostError as error:
+            return Answer(0, "in doubt", str(error))
+        except HourbellError as error:
+            return self._leave_alone(name, Answer(0, "postponed", f"{name}: {error}"), float("inf"))
+        answer = self._meaning(name, said)
+        if answer.status == "postponed":
+            return self._leave_alone(name, answer, float("inf"))
+        if answer.status == "retry" and answer.retry_after is not None:
+            return self._leave_alone(name, answer, answer.retry_after)
+        if answer.status == "accepted":
+            self._rests[name] = 0
+        return answer
+
+    def _leave_alone(self, name: str, answer: Answer, seconds: float) -> Answer:
+        """Note it, once for all whose calls were under way at the same time."""
+        if name not in self._resting:
+            self._rests[name] += 1
+        if self._rests[name] > _RESTS:
+            seconds, answer = float("inf"), replace(answer, status="postponed")
+        self._resting[name] = _Rest(time.monotonic() + seconds, answer)
+        return answer
+
+    def _meaning(self, name: str, said: HttpAnswer) -> Answer:
+        # an answer to many quotes their numbers, which nothing else would take out
+        text = _NUMBER.sub("…", said.text) if self._in_batches else said.text
+        reason = " ".join(f"{said.status} {said.reason} {text}".split())[:_REASON_LENGTH]
+        status = said.status
+        if 200 <= status < 300 and not (self._in_batches and status == _PARTLY):
+            return Answer(0, "accepted")
+        if status in _LATER:
+            return Answer(0, "retry", reason, retry_after=retry_after(said.headers.get("Retry-After"), self._now()))
+        if 300 <= status < 400:
+            return Answer(0, "postponed", f"{name}: {reason}: redirects are not followed")
+        if status in _OF_THE_ENDPOINT:
+            return Answer(0, "postponed", f"{name}: {reason}: {self._mend}")
+        if 200 <= status < 500:
+            return Answer(0, "rejected", reason)
+        # it broke while it was at it, or something between us did
+        return Answer(0, "in doubt", reason)
+
+
+def retry_after(stated: str | None, now: datetime) -> float | None:
+    """Seconds to wait, as Retry-After states them or a date; None where it states neither."""
+    if not stated:
+        return None
+    stated = stated.strip()
+    if stated.isascii() and stated.isdigit():
+        return float(stated[:9])
+    try:
+        moment = parsedate_to_datetime(stated)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - now.replace(tzinfo=UTC)).total_seconds())

@@ -1,0 +1,7 @@
+{#- A condition on the profile: the contact is on a list of ours, as join_list put it.
+
+        {{ member(when=on_list('wine club')) }}
+-#}
+{% macro on_list(list) -%}
+    coalesce((properties ->> '$."list:{{ list }}"') = 'true', false)
+{%- endmacro %}

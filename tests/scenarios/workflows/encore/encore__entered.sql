@@ -1,0 +1,3 @@
+with started as (select * from {{ workflow_started() }})
+
+select * from {{ entries('started', reentry='after exit', limit={'times': 2, 'period': '5 days'}) }}
