@@ -24,6 +24,8 @@ _REASON_LENGTH = 200
 _RESTS = 10
 """How often in a row an endpoint may ask to be left alone before it is left to the next delivery."""
 
+# all that the client would otherwise look for and add to each call
+_HEADERS = {"content-type": "application/json", "user-agent": "Hourbell", "accept": "*/*", "accept-encoding": "identity"}
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
@@ -141,8 +143,7 @@ class WebhookChannel:
     async def _call(self, message: Message) -> Answer:
         timestamp = int(self.setting.now().replace(tzinfo=UTC).timestamp())
         headers = {
-            "content-type": "application/json",
-            "user-agent": "Hourbell",
+            **_HEADERS,
             "idempotency-key": str(message.action_id),
             **signed_headers(self.keys[message.address], message.message_id, timestamp, message.content),
         }
