@@ -25,7 +25,12 @@ _RESTS = 10
 """How often in a row an endpoint may ask to be left alone before it is left to the next delivery."""
 
 # all that the client would otherwise look for and add to each call
-_HEADERS = {"content-type": "application/json", "user-agent": "Hourbell", "accept": "*/*", "accept-encoding": "identity"}
+_HEADERS = {
+    "content-type": "application/json",
+    "user-agent": "Hourbell",
+    "accept": "*/*",
+    "accept-encoding": "identity",
+}
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 

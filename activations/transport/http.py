@@ -62,8 +62,11 @@ class HttpPool:
         self._session: aiohttp.ClientSession | None = None
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
-        """Post once, with these headers and what HTTP itself needs. Raises HostRefusedError, HostUnavailableError or CertificateRefusedError where nothing was sent,
-        and AnswerLostError where nobody knows."""
+        """Post once, with these headers and what HTTP itself needs.
+
+        Raises HostRefusedError, HostUnavailableError or CertificateRefusedError where nothing was sent, and
+        AnswerLostError where nobody knows.
+        """
         attempt = 0
         while True:
             try:
@@ -81,9 +84,7 @@ class HttpPool:
 
     async def _post(self, url: str, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
         try:
-            async with self._open().post(
-                _address(url), data=body, headers=headers, allow_redirects=False
-            ) as response:
+            async with self._open().post(_address(url), data=body, headers=headers, allow_redirects=False) as response:
                 text = ""
                 if response.status >= 300:
                     text = (await response.content.read(_ANSWER_BYTES)).decode("utf-8", "replace")
