@@ -8,14 +8,14 @@ about what is in doubt as every delivery does.
 import asyncio
 import gc
 import logging
-import multiprocessing
-import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -96,6 +96,7 @@ def deliver_with_processes(
     told = _let_deliver(processes, waiting, errand, left_behind, fresh)
     dead = [last for last in told if last is None or last.ending is None]
     if dead:
+        log.warning("%d of %d processes died; what they left is delivered now.", len(dead), processes)
         _wait_for_their_absence(journal, [last.deliverer for last in dead if last is not None])
         problems = deliver_alone(files)
         for last in told:
@@ -129,20 +130,19 @@ def _let_deliver(
     processes: int, waiting: Waiting, errand: Errand, left_behind: frozenset[int], fresh: Tally
 ) -> list[_Told | None]:
     """Let processes deliver their shares, and return what each said last; None for one that never spoke."""
-    context = multiprocessing.get_context("forkserver")
-    # what all of them need is read once; nothing of ours is open where they are born
-    context.set_forkserver_preload(["__main__", "activations.delivery"])
-    children: dict[Connection, Any] = {}
-    last: dict[Connection, _Told | None] = {}
+    pipes = [Pipe() for _ in range(processes)]
+    last: dict[Connection, _Told | None] = {ours: None for ours, _ in pipes}
+    theirs = [there.fileno() for _, there in pipes]
+    # a clean beginning, out of reach of the keyboard: multiprocessing's would first read all that the command has read
+    command = [sys.executable, "-m", "activations.share", *map(str, theirs)]
+    nursery = subprocess.Popen(command, pass_fds=theirs, start_new_session=True)
     try:
-        for number in range(processes):
-            ours, theirs = context.Pipe()
-            work = (theirs, errand, waiting, left_behind, Share(number, processes))
-            child = context.Process(target=_deliver_share, args=work, name=f"delivery {number + 1} of {processes}")
-            child.start()
-            theirs.close()
-            children[ours], last[ours] = child, None
-        speaking = set(children)
+        for number, (ours, there) in enumerate(pipes):
+            there.close()
+            with suppress(BrokenPipeError, ConnectionResetError):
+                ours.send(sys.path)
+                ours.send((errand, waiting, left_behind, Share(number, processes)))
+        speaking = set(last)
         while speaking:
             for ready in wait(list(speaking)):
                 assert isinstance(ready, Connection)
@@ -150,32 +150,19 @@ def _let_deliver(
                     last[ready] = ready.recv()
                 except (EOFError, OSError):
                     speaking.remove(ready)
-            done = sum(
-                number
-                for told in last.values()
-                if told is not None
-                for parts in told.counts.values()
-                for number in parts.values()
-            )
-            fresh.show(done)
+            fresh.show(sum(sum(parts.values()) for told in last.values() if told for parts in told.counts.values()))
     finally:
         # whoever still delivers takes this for the sign to stop after its batch
-        for ours, child in children.items():
+        for ours in last:
             ours.close()
-            child.join()
-    for ours, child in children.items():
-        told = last[ours]
-        if told is None or told.ending is None:
-            log.warning("%s ended with %s; what it left is delivered now.", child.name, child.exitcode)
+        nursery.wait()
     return list(last.values())
 
 
-def _deliver_share(
+def deliver_share(
     parent: Connection, errand: Errand, waiting: Waiting, left_behind: frozenset[int], share: Share
 ) -> None:
-    """What a process does."""
-    # an interruption from the keyboard reaches all of them; the parent's end of the pipe says when to stop
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Deliver a share and tell the parent how it goes; ends early when the parent has gone."""
     try:
         with open_journal(errand.journal_url, errand.receipts, recover=False) as journal:
 
