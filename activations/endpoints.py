@@ -10,6 +10,8 @@ import yaml
 from activations.errors import HourbellError
 
 FILE = "webhooks.yml"
+LARGEST_BATCH = 250
+"""As many as go out between two looks at the kill switch."""
 
 
 @dataclass(frozen=True)
@@ -18,30 +20,39 @@ class Endpoint:
 
     name: str
     url: str
+    batch: int = 1
+    """How many webhooks a call carries at most; more than one go as a JSON array, and each has its `id` in it."""
 
 
 def read_endpoints(templates: Path) -> dict[str, Endpoint]:
     """The endpoints by name; none where there is no webhooks.yml. Raises HourbellError naming what is wrong in it."""
     path = templates / FILE
     try:
-        stated = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        endpoints = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise HourbellError(f"{path} cannot be read: {error.strerror}. Give yourself rights to it.") from error
     except yaml.YAMLError as error:
         raise HourbellError(f"{path} is not valid YAML: {error}") from error
-    if not isinstance(stated, dict):
+    if not isinstance(endpoints, dict):
         raise HourbellError(f"{path} holds no endpoints. Give each a name, and under it its `url`.")
     found = {}
-    for name, settings in stated.items():
-        url = settings.get("url") if isinstance(settings, dict) and settings.keys() == {"url"} else None
-        if not isinstance(name, str) or not name.isidentifier() or not isinstance(url, str):
-            raise HourbellError(f"{path}: {name!r} must be a plain name with `url` and nothing else under it.")
+    for name, settings in endpoints.items():
+        stated = settings if isinstance(settings, dict) else {}
+        url = stated.get("url")
+        is_known = stated.keys() <= {"url", "batch"}
+        if not isinstance(name, str) or not name.isidentifier() or not isinstance(url, str) or not is_known:
+            raise HourbellError(
+                f"{path}: {name!r} must be a plain name with `url`, perhaps `batch`, and nothing else under it."
+            )
+        batch = stated.get("batch", 1)
+        if type(batch) is not int or not 1 <= batch <= LARGEST_BATCH:
+            raise HourbellError(f"{path}: `batch` of {name} must be a whole number from 1 to {LARGEST_BATCH}.")
         fault = _fault(url)
         if fault is not None:
             raise HourbellError(f"{path}: the url of {name} {fault}")
-        found[name] = Endpoint(name, url)
+        found[name] = Endpoint(name, url, batch)
     return found
 
 

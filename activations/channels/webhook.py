@@ -1,4 +1,4 @@
-"""Webhooks: one signed POST an action, to an endpoint that the step names."""
+"""Webhooks: signed POSTs to an endpoint that the step names, one an action or, where it takes them, one a batch."""
 
 import asyncio
 import json
@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_object
+from activations.channels.webhook_batch import ANSWERS_BYTES, LATER, answers_of_each, batched
 from activations.endpoints import Endpoint, read_endpoints
 from activations.errors import HourbellError
 from activations.outbox import Action
@@ -17,7 +18,6 @@ from activations.profile import Profile
 from activations.signing import signed_headers, signing_key
 from activations.transport.http import CONNECTIONS, AnswerLostError, HttpAnswer, HttpPool
 
-_LATER = frozenset({408, 425, 429, 503})
 _OF_THE_ENDPOINT = frozenset({401, 403, 404, 405, 407, 410})
 """What says something of the endpoint or the secret, not of the one message."""
 _REASON_LENGTH = 200
@@ -95,6 +95,8 @@ class WebhookChannel:
         # not the clock, so that what is sent anew after a crash is the same
         moment = max(action.tick_end, action.send_after or action.tick_end)
         payload = {
+            # of several in a call each needs its own key; one that is alone has it in the header
+            **({"id": message_id} if self.endpoints[action.template].batch > 1 else {}),
             "type": f"{action.workflow}.{action.step}",
             "timestamp": f"{moment.isoformat()}Z",
             "data": {
@@ -116,15 +118,14 @@ class WebhookChannel:
         return Message(action.action_id, message_id, action.template, body)
 
     async def push(self, batch: Sequence[Message]) -> list[Answer]:
-        waiting = deque(batch)
+        waiting = deque(self._calls(batch))
         answers: list[Answer] = []
 
         async def work() -> None:
             while waiting:
-                message = waiting.popleft()
-                answers.append(self._rested(message) or await self._call(message))
+                answers.extend(await self._answers(waiting.popleft()))
 
-        await asyncio.gather(*(work() for _ in range(min(CONNECTIONS, len(batch)))))
+        await asyncio.gather(*(work() for _ in range(min(CONNECTIONS, len(waiting)))))
         return answers
 
     async def ask(self, message_ids: Sequence[str]) -> Mapping[str, str]:
@@ -132,6 +133,31 @@ class WebhookChannel:
 
     async def close(self) -> None:
         await self.pool.close()
+
+    def _calls(self, batch: Sequence[Message]) -> list[Sequence[Message]]:
+        """The messages of each call, as many as its endpoint takes."""
+        by_endpoint: dict[str, list[Message]] = {}
+        for message in batch:
+            by_endpoint.setdefault(message.address, []).append(message)
+        return [
+            messages[start : start + size]
+            for name, messages in by_endpoint.items()
+            for size in (self.endpoints[name].batch,)
+            for start in range(0, len(messages), size)
+        ]
+
+    async def _answers(self, messages: Sequence[Message]) -> list[Answer]:
+        """Call for messages of one endpoint, and say what became of each."""
+        first = messages[0]
+        if self.endpoints[first.address].batch == 1:
+            return [self._rested(first) or await self._call(first)]
+        together = batched(messages)
+        answer = self._rested(together) or await self._call(together, read=ANSWERS_BYTES)
+        if answer.status == "rejected" and len(messages) > 1:
+            # nothing of it was taken: what is wrong with one is not to be the end of the others
+            middle = len(messages) // 2
+            return [*await self._answers(messages[:middle]), *await self._answers(messages[middle:])]
+        return answers_of_each(messages, answer)
 
     def _rested(self, message: Message) -> Answer | None:
         """The answer to a message whose endpoint is to be left alone."""
@@ -145,15 +171,15 @@ class WebhookChannel:
         again = replace(rest.answer, action_id=message.action_id, is_called=False)
         return replace(again, retry_after=left) if again.status == "retry" else again
 
-    async def _call(self, message: Message) -> Answer:
+    async def _call(self, message: Message, read: int = 0) -> Answer:
         timestamp = int(self.setting.now().replace(tzinfo=UTC).timestamp())
         headers = {
             **_HEADERS,
-            "idempotency-key": str(message.action_id),
+            "idempotency-key": message.message_id if read else str(message.action_id),
             **signed_headers(self.keys[message.address], message.message_id, timestamp, message.content),
         }
         try:
-            said = await self.pool.post(self._url(message.address), headers, message.content)
+            said = await self.pool.post(self._url(message.address), headers, message.content, read)
         except AnswerLostError as error:
             return Answer(message.action_id, "in doubt", str(error))
         except HourbellError as error:
@@ -186,8 +212,8 @@ def _answer(message: Message, said: HttpAnswer, now: datetime) -> Answer:
     reason = " ".join(f"{said.status} {said.reason} {said.text}".split())[:_REASON_LENGTH]
     number, status = message.action_id, said.status
     if 200 <= status < 300:
-        return Answer(number, "accepted", provider_message_id=message.message_id)
-    if status in _LATER:
+        return Answer(number, "accepted", said.text or None, provider_message_id=message.message_id)
+    if status in LATER:
         return Answer(number, "retry", reason, retry_after=retry_after(said.headers.get("Retry-After"), now))
     if 300 <= status < 400:
         return Answer(number, "postponed", f"{message.address}: {reason}: redirects are not followed")
