@@ -9,6 +9,8 @@ Part = Literal["accepted", "rejected", "failed", "expired", "unknown", "already_
 PARTS: tuple[Part, ...] = (
     "accepted", "rejected", "failed", "expired", "unknown", "already_settled", "waiting", "held", "paused"
 )  # fmt: skip
+FINAL: tuple[Part, ...] = ("accepted", "rejected", "failed", "expired", "unknown")
+"""What this delivery has settled for good."""
 _REASONS_KEPT = 1_000
 _REASONS_SHOWN = 20
 
@@ -78,9 +80,38 @@ class Tally:
         counts = self._of(channel)
         counts["waiting"] += counts["actions"] - sum(counts[part] for part in PARTS)
 
-    def show(self) -> None:
+    @property
+    def counts(self) -> Mapping[str, Mapping[str, int]]:
+        """Parts and `actions` by channel, as they are now."""
+        return {channel: dict(counts) for channel, counts in self._counts.items()}
+
+    @property
+    def reasons(self) -> Mapping[str, int]:
+        """Why, as `part: reason`."""
+        return dict(self._reasons)
+
+    def take(self, counts: Mapping[str, Mapping[str, int]], reasons: Mapping[str, int]) -> None:
+        """Add what another has counted."""
+        for channel, parts in counts.items():
+            self._of(channel).update(parts)
+        self._reasons.update(reasons)
+
+    def take_settled(self, counts: Mapping[str, Mapping[str, int]], reasons: Mapping[str, int]) -> None:
+        """Add what another has settled, and was met here once more as settled already."""
+        for channel, parts in counts.items():
+            for part in FINAL:
+                self._of(channel)[part] += parts.get(part, 0)
+                self._of(channel)["already_settled"] -= parts.get(part, 0)
+        self._reasons.update({why: number for why, number in reasons.items() if why.partition(":")[0] in FINAL})
+
+    def another(self) -> "Tally":
+        """An empty one that tells the same how far it is."""
+        return Tally(self._progress)
+
+    def show(self, elsewhere: int = 0) -> None:
+        """Tell how far it is; `elsewhere` are those that others have dealt with meanwhile."""
         if self._progress is not None:
-            done = sum(counts[part] for counts in self._counts.values() for part in PARTS)
+            done = elsewhere + sum(counts[part] for counts in self._counts.values() for part in PARTS)
             expected = sum(counts["actions"] for counts in self._counts.values())
             self._progress(done - self._earlier, expected - self._earlier)
 

@@ -14,7 +14,7 @@ from activations.channels.face import Answer, Channel, Message, UnsendableError
 from activations.errors import HourbellError
 from activations.journal import Journal
 from activations.journal_rows import Claim, Settled, Settlement
-from activations.outbox import Action, OutboxFile, OutboxFileError, read_actions
+from activations.outbox import WHOLE, Action, OutboxFile, OutboxFileError, Share, read_actions
 from activations.patience import Patience
 from activations.pauses import pause_of
 
@@ -54,6 +54,7 @@ class ChannelDelivery:
         patience: Patience,
         tally: Tally,
         giving_way: Collection[int] = (),
+        share: Share = WHOLE,
     ) -> None:
         self._channel = channel
         self._journal = journal
@@ -61,35 +62,42 @@ class ChannelDelivery:
         self._patience = patience
         self._tally = tally
         self._giving_way = giving_way
+        self._share = share
+        self._rate = None if channel.rate is None else channel.rate / share.of
         self._put_off: list[_Due] = []
-        self._unfinished: set[str] = set()
+        self.unfinished: set[str] = set()
+        """Files in which not everything of this share is settled."""
         self._free_at = 0.0
 
     async def deliver(self, files: Mapping[OutboxFile, int]) -> list[str]:
         """Deliver files, each with its number of actions; returns what was wrong with files.
 
-        Raises HourbellError where the channel cannot go on; what it did not come to waits for the next delivery.
+        Only the whole outbox settles what dead deliverers left elsewhere and finishes files: of a share nobody knows
+        what the others came to. Raises HourbellError where the channel cannot go on; what it did not come to waits for
+        the next delivery.
         """
         problems = []
         size = self._channel.batch_size
-        if self._channel.rate is not None:
-            size = max(1, min(size, int(self._channel.rate)))
-        for file in files:
+        if self._rate is not None:
+            size = max(1, min(size, int(self._rate)))
+        for number, file in enumerate(files):
             try:
-                for actions in read_actions(file, size):
+                for actions in read_actions(file, size, self._share, number):
                     await self._whole([_Due(action, file.name) for action in actions])
                     if len(self._put_off) >= size:
                         await self._try_again(size)
             except OutboxFileError as error:
-                self._unfinished.add(file.name)
+                self.unfinished.add(file.name)
                 problems.append(str(error))
         await self._try_again(size)
+        if self._share != WHOLE:
+            return problems
         if not problems:
             # a file that cannot be read may hold what a dead deliverer left
             await self._settle_orphans()
-        for file, number in files.items():
-            if file.name not in self._unfinished:
-                self._journal.file_finished(file, number)
+        for file, count in files.items():
+            if file.name not in self.unfinished:
+                self._journal.file_finished(file, count)
         return problems
 
     async def _try_again(self, size: int) -> None:
@@ -118,7 +126,7 @@ class ChannelDelivery:
         later = [due for due in batch if due.action.send_after is not None and due.action.send_after > now]
         ready = [due for due in batch if due.action.send_after is None or due.action.send_after <= now]
         self._tally.count(self._channel.name, "waiting", len(later))
-        self._unfinished |= {due.file for due in later}
+        self.unfinished |= {due.file for due in later}
         fresh = [due for due in ready if due.claim is None]
         claims = self._journal.claim(
             [due.action for due in fresh],
@@ -132,7 +140,7 @@ class ChannelDelivery:
             self._tally.count(self._channel.name, "paused", number, pause)
         if claims.held or claims.paused:
             self._tally.count(self._channel.name, "held", claims.held)
-            self._unfinished |= {due.file for due in ready}
+            self.unfinished |= {due.file for due in ready}
         files = {due.action.action_id: due.file for due in ready}
 
         kept = [replace(due.claim, attempts=due.attempts + 1) for due in ready if due.claim is not None]
@@ -179,7 +187,7 @@ class ChannelDelivery:
             else:
                 stopped.append(claim)
                 self._tally.count(self._channel.name, "paused", reason=str(pause))
-                self._unfinished.add(files[number])
+                self.unfinished.add(files[number])
         self._release(stopped)
         return go_on
 
@@ -243,7 +251,7 @@ class ChannelDelivery:
         # a claim is given back as soon as it is certain that nothing was taken, so that a crash leaves no doubt
         self._release([claim for claim, _ in (*put_off, *postponed, *untried)])
         for claim, answer in postponed:
-            self._unfinished.add(files[claim.action.action_id])
+            self.unfinished.add(files[claim.action.action_id])
             self._tally.count(self._channel.name, "waiting", reason=_plain(answer.reason, claim))
         for claim, answer in put_off:
             pause = self._patience.pause(claim.action.action_id, claim.attempts, answer.retry_after)
@@ -345,11 +353,11 @@ class ChannelDelivery:
         return not self._is_late(claim.action) and claim.attempts <= self._patience.attempts
 
     async def _keep_to_rate(self, messages: int) -> None:
-        if self._channel.rate is not None:
+        if self._rate is not None:
             now = time.monotonic()
             self._free_at = max(self._free_at, now)
             await asyncio.sleep(self._free_at - now)
-            self._free_at += messages / self._channel.rate
+            self._free_at += messages / self._rate
 
 
 def _settlement(answer: Answer, claim: Claim) -> Settlement:

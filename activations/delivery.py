@@ -4,29 +4,26 @@ Whatever happens in between, an action is sent once at most and none is forgotte
 found out about by the next delivery.
 """
 
-import asyncio
 import gc
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 
-import uvloop
-
 from activations.account import DeliveryAccount, Progress, Tally
-from activations.backlog import giving_way
-from activations.channel_delivery import ChannelDelivery
 from activations.channels.face import Channel, Setting
 from activations.channels.registry import CHANNELS
 from activations.errors import HourbellError
 from activations.holds.hold import Hold, holds_of
 from activations.holds.settle import note_settled, settle_holds
-from activations.journal import Journal, open_journal
-from activations.outbox import OutboxFile, OutboxFileError, count_actions, outbox_files
+from activations.journal import open_journal
+from activations.outbox import OutboxFile, outbox_files
 from activations.outcomes import write_outcomes
 from activations.patience import Patience
+from activations.processes import Errand, deliver_with_processes, run
 from activations.profile import Profile
 from activations.receipts import receipts_folder
+from activations.side_by_side import deliver_files
 from activations.spool import land_spool
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -54,28 +51,34 @@ def deliver(
     patience: Patience = PATIENCE,
     progress: Progress | None = None,
     receipts: Path | None = None,
+    processes: int = 1,
 ) -> DeliveryAccount:
     """Deliver what is due in the outbox, and say what became of every action in it.
 
     `now` is naive UTC. Outcomes go to the spool as files for landing; `land` is then called with the spool, and what it
     has landed is removed from there. Several deliveries may run at once. `receipts` is the folder of receipts where the
-    journal is on a server; else they are beside its file.
+    journal is on a server; else they are beside its file. With several `processes`, `profile`, `now`, `channels` and
+    `patience` are handed to each, so that they must be such as can be.
 
     Raises HourbellError where the journal or the spool cannot be used, and DeliveryStoppedError, after all that could
     be done was done, where a channel or a file could not.
     """
     started = time.monotonic()
-    setting = Setting(profile, now if callable(now) else lambda: now, spool, templates)
+    noted = receipts_folder(journal_url, receipts or default_receipts(spool))
+    errand = Errand(journal_url, noted, profile, now, spool, templates, channels, patience)
+    setting = errand.setting
     tally = Tally(progress)
-    with open_journal(journal_url, receipts_folder(journal_url, receipts or default_receipts(spool))) as journal:
+    with open_journal(journal_url, noted) as journal:
         holds = holds_of(outbox, templates)
         files = deliverable(outbox, holds)
         problems = settle_holds(holds, journal, now=setting.now(), tally=tally)
         # whatever is there already need not be looked through for each few hundred messages
         gc.freeze()
         try:
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                problems += runner.run(deliver_files(files, journal, setting, channels, patience, tally))
+            if processes > 1:
+                problems += deliver_with_processes(processes, files, journal, errand, tally)
+            else:
+                problems += run(deliver_files(files, journal, setting, channels, patience, tally))
         finally:
             gc.unfreeze()
         note_settled(holds, journal)
@@ -96,70 +99,3 @@ def default_receipts(spool: Path) -> Path:
 def deliverable(outbox: Path, holds: Iterable[Hold]) -> list[OutboxFile]:
     """The files that may be sent: those of the outbox, and of what was held and is released."""
     return [*outbox_files(outbox), *(file for hold in holds if hold.standing == "released" for file in hold.files)]
-
-
-async def deliver_files(
-    files: list[OutboxFile],
-    journal: Journal,
-    setting: Setting,
-    channels: Mapping[str, Callable[[Setting], Channel]],
-    patience: Patience,
-    tally: Tally,
-) -> list[str]:
-    """Deliver what has something to do, the channels side by side; returns what was wrong."""
-    waiting, problems = _waiting(files, journal, tally)
-    left_behind = giving_way([file for found in waiting.values() for file in found], journal, setting.now())
-    # what a dead deliverer left may belong to a channel that has nothing else to do
-    for row in journal.in_doubt():
-        waiting.setdefault(row.channel, {})
-
-    async def one(name: str) -> list[str]:
-        try:
-            if name not in channels:
-                raise HourbellError(
-                    f"There is no channel {name!r} for the outbox file {next(iter(waiting[name]), None)}. Name one of "
-                    f"{', '.join(channels)} in the step, or add it to activations/channels/registry.py."
-                )
-            channel = channels[name](setting)
-            try:
-                problems = await ChannelDelivery(channel, journal, setting.now, patience, tally, left_behind).deliver(
-                    waiting[name]
-                )
-            finally:
-                await channel.close()
-            if problems:
-                tally.leave_the_rest(name)
-            return problems
-        except HourbellError as error:
-            tally.leave_the_rest(name)
-            return [str(error)]
-
-    tally.show()
-    results = await asyncio.gather(*(one(name) for name in sorted(waiting)), return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-        problems += result
-    return problems
-
-
-def _waiting(
-    files: list[OutboxFile], journal: Journal, tally: Tally
-) -> tuple[dict[str, dict[OutboxFile, int]], list[str]]:
-    """Files with something to do and how many actions each has, by channel; and what is wrong with others."""
-    finished = journal.finished_files()
-    waiting: dict[str, dict[OutboxFile, int]] = {}
-    problems = []
-    for file in files:
-        fingerprint, actions = finished.get(file.name, ("", 0))
-        if fingerprint == file.fingerprint:
-            tally.finished_earlier(file.channel, actions)
-            continue
-        try:
-            actions = count_actions(file)
-        except OutboxFileError as error:
-            problems.append(str(error))
-        else:
-            tally.expect(file.channel, actions)
-            waiting.setdefault(file.channel, {})[file] = actions
-    return waiting, problems

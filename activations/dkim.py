@@ -7,12 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from activations.errors import HourbellError
 
@@ -34,6 +40,17 @@ class DkimKey:
 
     selector: str
     key: RSAPrivateKey = field(repr=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How it is handed to another process of the same delivery."""
+        pem = self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        return _handed_over, (self.selector, pem)
+
+
+def _handed_over(selector: str, pem: bytes) -> DkimKey:
+    key = load_pem_private_key(pem, password=None)
+    assert isinstance(key, RSAPrivateKey)
+    return DkimKey(selector, key)
 
 
 def dkim_key(environment: Mapping[str, str]) -> DkimKey | None:

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from activations.account import DeliveryAccount, Tally
 from activations.channels.face import Answer, Channel, Message, Setting
 from activations.channels.registry import CHANNELS
-from activations.delivery import PATIENCE, TEMPLATES, default_receipts, deliver_files, deliverable
+from activations.delivery import PATIENCE, TEMPLATES, default_receipts, deliverable
 from activations.holds.hold import holds_of
 from activations.holds.settle import settle_holds
 from activations.journal import Journal, open_journal
@@ -26,6 +26,7 @@ from activations.journal_tables import METADATA
 from activations.outbox import Action, OutboxFile
 from activations.profile import Profile
 from activations.receipts import Receipt, receipts_folder
+from activations.side_by_side import deliver_files
 
 T = TypeVar("T")
 

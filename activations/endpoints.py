@@ -12,6 +12,8 @@ import yaml
 from activations.errors import HourbellError
 
 FILE = "webhooks.yml"
+LARGEST_BATCH = 250
+"""As many as go out between two looks at the kill switch."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,8 @@ class Endpoint:
 
     name: str
     url: str
+    batch: int = 1
+    """How many webhooks a call carries at most; more than one go as a JSON array, and each has its `id` in it."""
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -32,28 +36,39 @@ def read_endpoints(
     """
     path = templates / file
     try:
-        stated = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        endpoints = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise HourbellError(f"{path} cannot be read: {error.strerror}. Give yourself rights to it.") from error
     except yaml.YAMLError as error:
         raise HourbellError(f"{path} is not valid YAML: {error}") from error
-    if not isinstance(stated, dict):
+    if not isinstance(endpoints, dict):
         raise HourbellError(f"{path} holds no endpoints. Give each a name, and under it its `url`.")
     found = {}
-    needed = " and ".join(f"`{key}`" for key in ("url", *settings))
-    for name, given in stated.items():
-        url = given.get("url") if isinstance(given, dict) and given.keys() == {"url", *settings} else None
-        if not isinstance(name, str) or not name.isidentifier() or not isinstance(url, str):
-            raise HourbellError(f"{path}: {name!r} must be a plain name with {needed} and nothing else under it.")
+    needed = {"url", *settings}
+    told = " and ".join(f"`{key}`" for key in ("url", *settings))
+    # only webhooks say how many of them may share a call
+    may_have = set() if settings else {"batch"}
+    for name, given in endpoints.items():
+        stated = given if isinstance(given, dict) else {}
+        url = stated.get("url")
+        is_known = needed <= stated.keys() <= needed | may_have
+        if not isinstance(name, str) or not name.isidentifier() or not isinstance(url, str) or not is_known:
+            perhaps = "".join(f", perhaps `{key}`," for key in may_have)
+            raise HourbellError(
+                f"{path}: {name!r} must be a plain name with {told}{perhaps} and nothing else under it."
+            )
         for key, values in settings.items():
-            if given[key] not in values:
+            if stated[key] not in values:
                 raise HourbellError(f"{path}: the {key} of {name} must be {' or '.join(values)}.")
+        batch = stated.get("batch", 1)
+        if type(batch) is not int or not 1 <= batch <= LARGEST_BATCH:
+            raise HourbellError(f"{path}: `batch` of {name} must be a whole number from 1 to {LARGEST_BATCH}.")
         fault = _fault(url)
         if fault is not None:
             raise HourbellError(f"{path}: the url of {name} {fault}")
-        found[name] = Endpoint(name, url, {key: given[key] for key in settings})
+        found[name] = Endpoint(name, url, batch, {key: stated[key] for key in settings})
     return found
 
 

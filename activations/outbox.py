@@ -67,6 +67,20 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """The part of the outbox that one process takes: every so-manieth batch. Number 0 of 1 is the whole."""
+
+    number: int
+    of: int
+
+    def has(self, batch: int) -> bool:
+        return batch % self.of == self.number
+
+
+WHOLE = Share(0, 1)
+
+
+@dataclass(frozen=True, slots=True)
 class OutboxFile:
     """A file of the outbox. `fingerprint` changes whenever the file is written again."""
 
@@ -94,8 +108,11 @@ def count_actions(file: OutboxFile) -> int:
         return int(parquet.metadata.num_rows)
 
 
-def read_actions(file: OutboxFile, batch_size: int) -> Iterator[list[Action]]:
+def read_actions(file: OutboxFile, batch_size: int, share: Share = WHOLE, first: int = 0) -> Iterator[list[Action]]:
     """The actions of a file, at most `batch_size` at a time and never all in memory.
+
+    Of a `share` only its batches are given; they count from `first`, so that it is not the same process that gets the
+    first batch of every file.
 
     Raises OutboxFileError naming the file where it cannot be read, lacks a column, or holds another channel's actions.
     """
@@ -104,7 +121,9 @@ def read_actions(file: OutboxFile, batch_size: int) -> Iterator[list[Action]]:
         if missing:
             raise OutboxFileError(f"The outbox file {file.path} lacks the column {', '.join(missing)}. {_MEND}")
         try:
-            for batch in parquet.iter_batches(batch_size, columns=SCHEMA.names):
+            for number, batch in enumerate(parquet.iter_batches(batch_size, columns=SCHEMA.names), first):
+                if not share.has(number):
+                    continue
                 columns = [column.to_pylist() for column in batch.select(SCHEMA.names).cast(SCHEMA).columns]
                 actions = [Action(*values) for values in zip(*columns, strict=True)]
                 _check(file, actions)

@@ -22,6 +22,7 @@ def deliver_outbox(
     profile: Profile,
     now: datetime | Callable[[], datetime] = utc_now,
     progress: Progress | None = None,
+    processes: int = 1,
 ) -> DeliveryAccount:
     """Deliver what is due by `now` (naive UTC), and land what became of it. Errors as those of `deliver`."""
     moment = now if callable(now) else lambda: now
@@ -30,7 +31,14 @@ def deliver_outbox(
         load(spool, home.landing, moment())
 
     return deliver(
-        home.outbox, home.journal_url, spool=home.spool, profile=profile, now=now, land=land, progress=progress
+        home.outbox,
+        home.journal_url,
+        spool=home.spool,
+        profile=profile,
+        now=now,
+        land=land,
+        progress=progress,
+        processes=processes,
     )
 
 

@@ -130,5 +130,6 @@ def rehearse(
 class _ForgetfulPool(HttpPool):
     """Each call gets a key of its own."""
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
-        return await super().post(url, {**headers, "webhook-id": f"{headers['webhook-id']}-{uuid.uuid4()}"}, body)
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes, read: int = 0) -> HttpAnswer:
+        key = f"{headers['webhook-id']}-{uuid.uuid4()}"
+        return await super().post(url, {**headers, "webhook-id": key}, body, read)

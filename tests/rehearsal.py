@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -136,13 +137,19 @@ class Place:
 
 
 def channels(batch_size: int) -> dict[str, Callable[[Setting], Channel]]:
+    """Channels with such batches, which can be handed to another process."""
     return {
-        "audience": lambda setting: replace(audience.open_channel(setting), batch_size=batch_size),
-        "crm": lambda setting: replace(crm.open_channel(setting), batch_size=batch_size),
-        "email": lambda setting: replace(email.open_channel(setting), batch_size=batch_size, ask_after=0.2),
-        "webhook": lambda setting: replace(webhook.open_channel(setting), batch_size=batch_size),
-        "profile": lambda setting: replace(contact_profile.open_channel(setting), batch_size=batch_size),
+        "audience": partial(opened, audience.open_channel, batch_size=batch_size),
+        "crm": partial(opened, crm.open_channel, batch_size=batch_size),
+        "email": partial(opened, email.open_channel, batch_size=batch_size, ask_after=0.2),
+        "webhook": partial(opened, webhook.open_channel, batch_size=batch_size),
+        "profile": partial(opened, contact_profile.open_channel, batch_size=batch_size),
     }
+
+
+def opened(open_channel: Callable[[Setting], Any], setting: Setting, **changes: Any) -> Any:
+    """A channel with changes."""
+    return replace(open_channel(setting), **changes)
 
 
 def email_channel(place: Place, *, templates: Path = TEMPLATES, port: int = 1) -> email.EmailChannel:

@@ -12,11 +12,12 @@ from activations.channels.face import Answer, Message
 from activations.errors import HourbellError
 from activations.transport.http import AnswerLostError, HttpAnswer, HttpPool
 
-_LATER = frozenset({408, 425, 429, 503})
+LATER = frozenset({408, 425, 429, 503})
+"""Not now, and perhaps another time."""
 _OF_THE_ENDPOINT = frozenset({401, 403, 404, 405, 407, 410})
 """What says something of the endpoint or the secret, not of the one message."""
 _PARTLY = 207
-_REASON_LENGTH = 200
+REASON_LENGTH = 200
 _NUMBER = re.compile(r"\+?\d[\d ()./-]{5,}\d")
 _RESTS = 10
 """How often in a row an endpoint may ask to be left alone before it is left to the next delivery."""
@@ -60,10 +61,10 @@ class Receivers:
         return [replace(again, action_id=message.action_id) for message in messages]
 
     async def post(
-        self, name: str, url: str, headers: Mapping[str, str], body: bytes, messages: Sequence[Message]
+        self, name: str, url: str, headers: Mapping[str, str], body: bytes, messages: Sequence[Message], read: int = 0
     ) -> list[Answer]:
-        """Post one body, and give each of its messages the answer."""
-        answer = await self._post(name, url, headers, body)
+        """Post one body, and give each of its messages the answer, with so many bytes of what it says as its reason."""
+        answer = await self._post(name, url, headers, body, read)
         return [
             replace(
                 answer,
@@ -73,9 +74,9 @@ class Receivers:
             for message in messages
         ]
 
-    async def _post(self, name: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    async def _post(self, name: str, url: str, headers: Mapping[str, str], body: bytes, read: int) -> Answer:
         try:
-            said = await self._pool.post(url, headers, body)
+            said = await self._pool.post(url, headers, body, read)
         except AnswerLostError as error:
             return Answer(0, "in doubt", str(error))
         except HourbellError as error:
@@ -101,11 +102,11 @@ class Receivers:
     def _meaning(self, name: str, said: HttpAnswer) -> Answer:
         # an answer to many quotes their numbers, which nothing else would take out
         text = _NUMBER.sub("…", said.text) if self._in_batches else said.text
-        reason = " ".join(f"{said.status} {said.reason} {text}".split())[:_REASON_LENGTH]
+        reason = " ".join(f"{said.status} {said.reason} {text}".split())[:REASON_LENGTH]
         status = said.status
         if 200 <= status < 300 and not (self._in_batches and status == _PARTLY):
-            return Answer(0, "accepted")
-        if status in _LATER:
+            return Answer(0, "accepted", said.text or None)
+        if status in LATER:
             return Answer(0, "retry", reason, retry_after=retry_after(said.headers.get("Retry-After"), self._now()))
         if 300 <= status < 400:
             return Answer(0, "postponed", f"{name}: {reason}: redirects are not followed")

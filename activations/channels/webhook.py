@@ -1,4 +1,4 @@
-"""Webhooks: one signed POST an action, to an endpoint that the step names."""
+"""Webhooks: signed POSTs to an endpoint that the step names, one an action or, where it takes them, one a batch."""
 
 import asyncio
 import json
@@ -10,6 +10,7 @@ from functools import cached_property
 
 from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_object
 from activations.channels.receivers import Receivers
+from activations.channels.webhook_batch import ANSWERS_BYTES, answers_of_each, batched
 from activations.endpoints import Endpoint, read_endpoints
 from activations.errors import HourbellError
 from activations.outbox import Action
@@ -17,6 +18,13 @@ from activations.profile import Profile
 from activations.signing import signed_headers, signing_key
 from activations.transport.http import CONNECTIONS, HttpPool
 
+# all that the client would otherwise look for and add to each call
+_HEADERS = {
+    "content-type": "application/json",
+    "user-agent": "Hourbell",
+    "accept": "*/*",
+    "accept-encoding": "identity",
+}
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
@@ -75,6 +83,8 @@ class WebhookChannel:
         # not the clock, so that what is sent anew after a crash is the same
         moment = max(action.tick_end, action.send_after or action.tick_end)
         payload = {
+            # of several in a call each needs its own key; one that is alone has it in the header
+            **({"id": message_id} if self.endpoints[action.template].batch > 1 else {}),
             "type": f"{action.workflow}.{action.step}",
             "timestamp": f"{moment.isoformat()}Z",
             "data": {
@@ -96,15 +106,14 @@ class WebhookChannel:
         return Message(action.action_id, message_id, action.template, body)
 
     async def push(self, batch: Sequence[Message]) -> list[Answer]:
-        waiting = deque(batch)
+        waiting = deque(self._calls(batch))
         answers: list[Answer] = []
 
         async def work() -> None:
             while waiting:
-                message = waiting.popleft()
-                answers.append(await self._call(message))
+                answers.extend(await self._answers(waiting.popleft()))
 
-        await asyncio.gather(*(work() for _ in range(min(CONNECTIONS, len(batch)))))
+        await asyncio.gather(*(work() for _ in range(min(CONNECTIONS, len(waiting)))))
         return answers
 
     async def ask(self, message_ids: Sequence[str]) -> Mapping[str, str]:
@@ -113,20 +122,43 @@ class WebhookChannel:
     async def close(self) -> None:
         await self.pool.close()
 
-    async def _call(self, message: Message) -> Answer:
-        if rested := self._receivers.rested(message.address, [message]):
-            return rested[0]
+    def _calls(self, batch: Sequence[Message]) -> list[Sequence[Message]]:
+        """The messages of each call, as many as its endpoint takes."""
+        by_endpoint: dict[str, list[Message]] = {}
+        for message in batch:
+            by_endpoint.setdefault(message.address, []).append(message)
+        return [
+            messages[start : start + size]
+            for name, messages in by_endpoint.items()
+            for size in (self.endpoints[name].batch,)
+            for start in range(0, len(messages), size)
+        ]
+
+    async def _answers(self, messages: Sequence[Message]) -> list[Answer]:
+        """Call for messages of one endpoint, and say what became of each."""
+        name = messages[0].address
+        if rested := self._receivers.rested(name, messages):
+            return rested
+        if self.endpoints[name].batch == 1:
+            return await self._post(messages[0], str(messages[0].action_id), messages)
+        together = batched(messages)
+        answers = await self._post(together, together.message_id, messages, read=ANSWERS_BYTES)
+        if answers[0].status == "rejected" and len(messages) > 1:
+            # nothing of it was taken: what is wrong with one is not to be the end of the others
+            middle = len(messages) // 2
+            return [*await self._answers(messages[:middle]), *await self._answers(messages[middle:])]
+        return answers_of_each(messages, answers[0])
+
+    async def _post(self, call: Message, key: str, messages: Sequence[Message], read: int = 0) -> list[Answer]:
         timestamp = int(self.setting.now().replace(tzinfo=UTC).timestamp())
         headers = {
-            "content-type": "application/json",
-            "user-agent": "Hourbell",
-            "idempotency-key": str(message.action_id),
-            **signed_headers(self.keys[message.address], message.message_id, timestamp, message.content),
+            **_HEADERS,
+            "idempotency-key": key,
+            **signed_headers(self.keys[call.address], call.message_id, timestamp, call.content),
         }
-        answers = await self._receivers.post(
-            message.address, self._url(message.address), headers, message.content, [message]
+        return await self._receivers.post(
+            call.address, self._url(call.address), headers, call.content, messages, read=read
         )
-        return answers[0]
 
     def _url(self, endpoint: str) -> str:
         return self.endpoints[endpoint].url if self._profile.is_live else f"{self._profile.http_sandbox}/{endpoint}"

@@ -2,11 +2,12 @@
 
 import asyncio
 import base64
+import json
 import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -126,7 +127,7 @@ class HttpSandbox:
                 is_signed=is_signed(self._key, request.headers, body, now=int(now.replace(tzinfo=UTC).timestamp())),
                 received_at=now,
             )
-            await self._keep(call)
+            await asyncio.gather(*(self._keep(each) for each in _each(call)))
             reply = self._after(key) if self._after is not None else None
         if reply is not None and reply.wait and self._stop is not None:
             with suppress(TimeoutError):
@@ -154,3 +155,13 @@ class HttpSandbox:
         for _, future in waiting:
             if not future.done():
                 future.set_result(None)
+
+
+def _each(call: Call) -> list[Call]:
+    """The webhooks of a call, each under its own id where it carries a batch."""
+    if not call.body.startswith(b"["):
+        return [call]
+    return [
+        replace(call, webhook_id=str(item.get("id", "")), body=json.dumps(item, ensure_ascii=False).encode())
+        for item in json.loads(call.body)
+    ]

@@ -1,12 +1,15 @@
 """One SMTP connection: hand over a message in as few round trips as the server allows.
 
 aiosmtplib connects, encrypts and authenticates; the dialogue then takes the connection over, because a mail at a time
-in lock-step is what limits that library (MAIL, RCPT and DATA go out together here, as RFC 2920 has it).
+in lock-step is what limits that library. Where the server pipelines (RFC 2920), MAIL, RCPT and DATA go out together
+here, right behind the end of the message before. A message itself is sent only when that one is answered and its own
+go-ahead is there: so one at most is in doubt when a connection dies.
 """
 
 import asyncio
 import re
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -42,10 +45,17 @@ class Handover:
 
     verdict: Verdict
     text: str
+    announced_ahead: Literal["lost", "unanswered"] | None = None
+    """How the connection ended before a message was sent that had only been announced behind another, which says
+    nothing of it: the server left, or did not say a word to it."""
 
 
 class ConnectionLostError(ConnectionError):
     """The server went away, or stopped making sense."""
+
+
+class NoAnswerError(ConnectionLostError):
+    """The server is there, and does not answer in time."""
 
 
 class Dialogue(asyncio.Protocol):
@@ -61,39 +71,47 @@ class Dialogue(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._lost: Exception | None = None
         self._unfinished = False
+        self._announced: str | None = None
         transport.set_protocol(self)
 
     @property
     def is_usable(self) -> bool:
         return self._lost is None and not self._transport.is_closing()
 
-    async def hand_over(self, sender: str, recipient: str, content: bytes) -> Handover:
-        """Send one message (lines end with CRLF) to one recipient."""
-        if not (sender + recipient).isprintable() or ">" in sender + recipient:
+    async def hand_over(self, sender: str, recipient: str, content: bytes, then: str | None = None) -> Handover:
+        """Send one message (lines end with CRLF) to one recipient.
+
+        `then` is the recipient of the next one, which must be handed over next, from the same sender: it is announced
+        behind this one where the server pipelines, which saves a round trip.
+        """
+        if _ends_command(sender + recipient):
             return Handover("rejected", "the address would end the command that it stands in")
-        # a dot at the beginning of a line is written twice
-        content = content.replace(b"\n.", b"\n..")
-        if content.startswith(b"."):
-            content = b"." + content
+        announced, self._announced = self._announced, None
         try:
-            refused = await self._announce(sender, recipient)
+            refused = await self._announce(sender, recipient, announced)
             if refused is None:
-                self._write(content + b".\r\n")
+                following = b""
+                if then is not None and self._pipelining and not _ends_command(sender + then):
+                    following = b"".join(_envelope(sender, then))
+                    self._unfinished, self._announced = True, then
+                self._write(_ended(content) + following)
         except ConnectionLostError as error:
             self.close()
-            return Handover("not sent", str(error))
+            how: Literal["lost", "unanswered"] = "unanswered" if isinstance(error, NoAnswerError) else "lost"
+            return Handover("not sent", str(error), how if announced is not None else None)
         if refused is not None:
             if refused.text.startswith("421") or not self.is_usable:
                 self.close()
             return refused
         try:
             reply = await self._reply()
+            verdict = _verdict(reply)
         except ConnectionLostError as error:
             self.close()
             return Handover("in doubt", str(error))
         if reply.code == 421:
             self.close()
-        return Handover(_verdict(reply), reply.text if reply.is_success else str(reply))
+        return Handover(verdict, reply.text if reply.is_success else str(reply))
 
     async def quit(self) -> None:
         """Part as the protocol asks for; a server that has gone is no concern any more."""
@@ -109,37 +127,49 @@ class Dialogue(asyncio.Protocol):
         self._lost = self._lost or ConnectionLostError("the connection was closed")
         self._transport.close()
 
-    async def _announce(self, sender: str, recipient: str) -> Handover | None:
+    async def _announce(self, sender: str, recipient: str, announced: str | None) -> Handover | None:
         """Name sender and recipient and ask to send; None where the server waits for the message."""
-        if self._unfinished:
-            self._write(b"RSET\r\n")
-            if not (await self._reply()).is_success:
-                raise ConnectionLostError("the server would not begin anew")
-        self._unfinished = True
-        commands = [f"MAIL FROM:<{sender}>\r\n".encode(), f"RCPT TO:<{recipient}>\r\n".encode(), b"DATA\r\n"]
-        if self._pipelining:
-            self._write(b"".join(commands))
+        commands = _envelope(sender, recipient)
+        if announced == recipient:
             replies = [await self._reply() for _ in commands]
+        elif announced is not None:
+            raise ConnectionLostError("another message was announced")
         else:
-            replies = []
-            for command in commands:
-                self._write(command)
-                replies.append(await self._reply())
-                if not replies[-1].is_success:
-                    break
+            replies = await self._say(commands)
         mail, *rest = replies
         if not mail.is_success:
-            return Handover("sender refused" if mail.is_final else "retry", str(mail))
-        if rest and not rest[0].is_success:
+            return Handover("sender refused" if mail.is_final else _verdict(mail), str(mail))
+        if not rest[0].is_success:
             if len(rest) > 1 and rest[1].code == 354:
                 # the server takes a message for nobody: it gets an empty one
                 self._write(b".\r\n")
                 await self._reply()
             return Handover(_verdict(rest[0]), str(rest[0]))
+        if rest[1].is_success or self._replies:
+            # whoever is out of step would take one answer for another
+            raise ConnectionLostError(f"the server said something else than a go-ahead: {(*self._replies, rest[1])[0]}")
         if rest[1].code != 354:
             return Handover(_verdict(rest[1]), str(rest[1]))
         self._unfinished = False
         return None
+
+    async def _say(self, commands: Sequence[bytes]) -> list[Reply]:
+        """The replies to the commands of an envelope, as far as they were said."""
+        if self._unfinished:
+            self._write(b"RSET\r\n")
+            if not (await self._reply()).is_success:
+                raise ConnectionLostError("the server would not begin anew")
+        self._unfinished = True
+        if self._pipelining:
+            self._write(b"".join(commands))
+            return [await self._reply() for _ in commands]
+        replies: list[Reply] = []
+        for command in commands:
+            self._write(command)
+            replies.append(await self._reply())
+            if not replies[-1].is_success:
+                break
+        return replies
 
     async def _reply(self) -> Reply:
         if not self._replies:
@@ -147,7 +177,7 @@ class Dialogue(asyncio.Protocol):
                 raise self._lost
             loop = asyncio.get_running_loop()
             self._waiter = loop.create_future()
-            late = ConnectionLostError("the server did not answer in time")
+            late = NoAnswerError("the server did not answer in time")
             timer = loop.call_later(self._timeout, self._fail, late)
             try:
                 await self._waiter
@@ -192,7 +222,28 @@ class Dialogue(asyncio.Protocol):
         self._waiter = None
 
 
+def _envelope(sender: str, recipient: str) -> tuple[bytes, ...]:
+    return f"MAIL FROM:<{sender}>\r\n".encode(), f"RCPT TO:<{recipient}>\r\n".encode(), b"DATA\r\n"
+
+
+def _ends_command(addresses: str) -> bool:
+    return not addresses.isprintable() or ">" in addresses
+
+
+def _ended(content: bytes) -> bytes:
+    """A message as it is sent, and its end."""
+    # a dot at the beginning of a line is written twice
+    content = content.replace(b"\n.", b"\n..")
+    if content.startswith(b"."):
+        content = b"." + content
+    # without it the end would not be one, and what follows would be taken for the message
+    return content + (b".\r\n" if content.endswith(b"\r\n") else b"\r\n.\r\n")
+
+
 def _verdict(reply: Reply) -> Verdict:
+    """What a command's reply means; raises ConnectionLostError where it is none that this command can have."""
     if reply.is_success:
         return "accepted"
+    if reply.code < 400:
+        raise ConnectionLostError(f"the server is out of step: {reply}")
     return "rejected" if reply.is_final else "retry"

@@ -4,10 +4,12 @@ import asyncio
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
 from activations.errors import HourbellError
 from activations.profile import Profile
@@ -59,13 +61,16 @@ class HttpPool:
         self._resolve = resolve
         self._session: aiohttp.ClientSession | None = None
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
-        """Post once. Raises HostRefusedError, HostUnavailableError or CertificateRefusedError where nothing was sent,
-        and AnswerLostError where nobody knows."""
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes, read: int = 0) -> HttpAnswer:
+        """Post once, with these headers and what HTTP itself needs; of a success, so many bytes are read.
+
+        Raises HostRefusedError, HostUnavailableError or CertificateRefusedError where nothing was sent, and
+        AnswerLostError where nobody knows.
+        """
         attempt = 0
         while True:
             try:
-                return await self._post(url, headers, body)
+                return await self._post(url, headers, body, read)
             except HostUnavailableError:
                 attempt += 1
                 if attempt == _CONNECT_ATTEMPTS:
@@ -77,12 +82,13 @@ class HttpPool:
         if session is not None:
             await session.close()
 
-    async def _post(self, url: str, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
+    async def _post(self, url: str, headers: Mapping[str, str], body: bytes, read: int) -> HttpAnswer:
         try:
-            async with self._open().post(url, data=body, headers=headers, allow_redirects=False) as response:
+            async with self._open().post(_address(url), data=body, headers=headers, allow_redirects=False) as response:
                 text = ""
-                if response.status >= 300:
-                    text = (await response.content.read(_ANSWER_BYTES)).decode("utf-8", "replace")
+                wanted = _ANSWER_BYTES if response.status >= 300 else read
+                if wanted:
+                    text = (await _beginning(response, wanted)).decode("utf-8", "replace")
                     if not response.content.at_eof():
                         response.close()
                 return HttpAnswer(response.status, response.reason or "", response.headers, text)
@@ -107,7 +113,6 @@ class HttpPool:
                 ),
                 timeout=aiohttp.ClientTimeout(total=self._timeout, sock_connect=_CONNECT_TIMEOUT),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                skip_auto_headers=("User-Agent",),
                 # a proxy of the environment would connect where nobody has looked
                 trust_env=False,
                 auto_decompress=False,
@@ -121,6 +126,23 @@ class HttpPool:
         if not is_allowed:
             raise _AddressRefusedError(f"The profile {self._profile.name!r} does not reach the address {address[0]}.")
         return socket.socket(family, kind, protocol)
+
+
+async def _beginning(response: aiohttp.ClientResponse, wanted: int) -> bytes:
+    """So many bytes of an answer, however they come."""
+    text = b""
+    while len(text) < wanted and (more := await response.content.read(wanted - len(text))):
+        text += more
+    return text
+
+
+@lru_cache(maxsize=1_000)
+def _address(url: str) -> URL:
+    """Read once, as endpoints are few and calls many; raises HostRefusedError."""
+    try:
+        return URL(url)
+    except ValueError as error:
+        raise HostRefusedError(f"{url!r} is no address.") from error
 
 
 class _AddressRefusedError(OSError):

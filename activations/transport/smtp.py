@@ -81,6 +81,7 @@ class SmtpPool:
         self._connections = connections
         self._timeout = timeout
         self._idle: list[Dialogue] = []
+        self._announces_ahead = True
 
     async def send(self, messages: Sequence[Message]) -> list[Answer]:
         """Hand over each message once and return an answer for each, in no particular order.
@@ -115,10 +116,28 @@ class SmtpPool:
             if dialogue is None or not dialogue.is_usable:
                 dialogue, kept = await self._connect(), False
                 continue  # the others may have taken the last message meanwhile
-            message = waiting.popleft()
-            handover = await dialogue.hand_over(self._sender, message.address, message.content)
-            if handover.verdict == "not sent" and kept:
-                # it had been closed while it was idle
+            await self._hand_over_in_turn(dialogue, waiting, answers, kept=kept)
+        if dialogue is not None and dialogue.is_usable:
+            self._idle.append(dialogue)
+
+    async def _hand_over_in_turn(
+        self, dialogue: Dialogue, waiting: deque[Message], answers: list[Answer], *, kept: bool
+    ) -> None:
+        """Hand over messages for as long as the connection lasts; what it did not come to stays in `waiting`."""
+        message: Message | None = waiting.popleft()
+        while message is not None:
+            following = waiting.popleft() if waiting and self._announces_ahead else None
+            handover = await dialogue.hand_over(
+                self._sender, message.address, message.content, following.address if following else None
+            )
+            if following is not None and (handover.verdict == "sender refused" or not dialogue.is_usable):
+                waiting.appendleft(following)
+                following = None
+            if handover.announced_ahead == "unanswered":
+                self._announces_ahead = False
+                log.warning("%s does not answer what is announced ahead: going on without", self._profile.smtp.host)
+            if handover.verdict == "not sent" and (kept or handover.announced_ahead):
+                # it had been closed while it was idle, or after the message before
                 waiting.appendleft(message)
             elif handover.verdict == "sender refused":
                 waiting.appendleft(message)
@@ -130,8 +149,9 @@ class SmtpPool:
             else:
                 answers.append(_answer(message, handover))
             kept = False
-        if dialogue is not None and dialogue.is_usable:
-            self._idle.append(dialogue)
+            message = following
+            if message is None and waiting and dialogue.is_usable:
+                message = waiting.popleft()
 
     async def _connect(self) -> Dialogue:
         attempt = 0

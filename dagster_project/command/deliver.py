@@ -17,6 +17,9 @@ def deliver(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Send nothing: list what would be sent, a line of JSON a message.")
     ] = False,
+    processes: Annotated[
+        int, typer.Option("--processes", min=1, max=64, help="How many processes share what waits, for large backlogs.")
+    ] = 1,
 ) -> None:
     """Deliver what ticks have decided and nobody has delivered yet; go on where a delivery was interrupted.
 
@@ -28,7 +31,7 @@ def deliver(
     if dry_run:
         _list_what_would_be_sent(home)
     else:
-        deliver_with_progress(home)
+        deliver_with_progress(home, processes)
 
 
 def _list_what_would_be_sent(home: Home) -> None:
@@ -44,13 +47,16 @@ def _list_what_would_be_sent(home: Home) -> None:
         raise HourbellError("\n".join(found.problems))
 
 
-def deliver_with_progress(home: Home) -> DeliveryAccount:
+def deliver_with_progress(home: Home, processes: int = 1) -> DeliveryAccount:
     """Deliver, with a bar, and print the account."""
     try:
         with open_profile(home.sandbox) as profile, progress() as bar:
             task = bar.add_task("Delivering", total=None)
             account = deliver_outbox(
-                home, profile, progress=lambda done, total: bar.update(task, completed=done, total=total)
+                home,
+                profile,
+                progress=lambda done, total: bar.update(task, completed=done, total=total),
+                processes=processes,
             )
     except DeliveryStoppedError as stopped:
         show_account(stopped.account)

@@ -1,16 +1,20 @@
 """A million actions through delivery, into a sink on loopback: the rate, the memory, and what signing costs.
 
     python tests/benchmarks/delivery_load.py --channel email --actions 1000000
-    python tests/benchmarks/delivery_load.py --channel webhook --actions 100000
+    python tests/benchmarks/delivery_load.py --channel webhook --actions 100000 --processes 2
 
 Everything is as in production: journal and receipts on disk, templates rendered, one message an action. The sink runs
 in a process of its own on the same machine, so it takes its share.
 """
 
 import argparse
+import multiprocessing
+import os
 import resource
 import threading
 import time
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -36,6 +40,7 @@ GOALS = {"email": 2_000, "webhook": 5_000}
 ACTIONS_A_FILE = 100_000
 MEASURED_EVERY = 0.5
 SIGNED = 2_000
+_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def write_actions(outbox: Path, channel: str, actions: int) -> None:
@@ -69,21 +74,32 @@ def write_actions(outbox: Path, channel: str, actions: int) -> None:
         pq.write_table(rows.to_arrow().cast(SCHEMA), path)
 
 
-class Memory(threading.Thread):
-    """The resident memory of this process, looked at all the while."""
+class Usage(threading.Thread):
+    """Resident memory and CPU of this process and those that deliver with it, looked at all the while."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
         self._enough = threading.Event()
+        self._without = {process.pid for process in multiprocessing.active_children()}
+        self._elsewhere: dict[int, float] = {}
         self.megabytes: list[float] = []
 
     def run(self) -> None:
         while not self._enough.wait(MEASURED_EVERY):
-            self.megabytes.append(resident())
+            self._look()
 
     def stop(self) -> None:
         self._enough.set()
         self.join()
+
+    def _look(self) -> None:
+        others = descendants(os.getpid(), self._without)
+        self._elsewhere.update(others)
+        self.megabytes.append(sum(resident(process) for process in (os.getpid(), *others)))
+
+    @property
+    def cpu_seconds(self) -> float:
+        return time.process_time() + sum(self._elsewhere.values())
 
     def peak(self, start: float, end: float) -> float:
         """The most between two parts of the time, from 0 to 1."""
@@ -91,10 +107,28 @@ class Memory(threading.Thread):
         return max(self.megabytes[int(start * count) : max(int(end * count), 1)], default=0.0)
 
 
-def resident() -> float:
-    """Resident memory of this process in MB."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() / 1e6
+def resident(process: int) -> float:
+    """Memory of a process in MB, without what it shares with those that were born beside it."""
+    try:
+        _, pages, shared, *_ = Path(f"/proc/{process}/statm").read_text().split()
+    except FileNotFoundError:
+        return 0.0
+    own = int(pages) if process == os.getpid() else int(pages) - int(shared)
+    return own * resource.getpagesize() / 1e6
+
+
+def descendants(ancestor: int, without: Collection[int]) -> dict[int, float]:
+    """The processes below one, each with the CPU that it has used, in seconds."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            values = path.read_text().rpartition(")")[2].split()
+            found[int(path.parent.name)] = (int(values[1]), (int(values[11]) + int(values[12])) / _TICKS)
+    below = {ancestor}
+    for process in sorted(found):
+        if found[process][0] in below and process not in without:
+            below.add(process)
+    return {process: found[process][1] for process in below - {ancestor}}
 
 
 def signing_seconds(root: Path, channel: str) -> float:
@@ -125,6 +159,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--channel", choices=sorted(GOALS), default="email")
     parser.add_argument("--actions", type=int, default=1_000_000)
+    parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--dkim", action="store_true", help="sign e-mails, too")
     options = parser.parse_args()
     kind = "smtp" if options.channel == "email" else "http"
@@ -134,9 +169,9 @@ def main() -> None:
         profile = Profile("sandbox", SmtpServer(HOST, port), http_sandbox=f"http://{HOST}:{port}")
         if options.dkim:
             profile = replace(profile, dkim=dkim())
-        memory = Memory()
-        memory.start()
-        used = time.process_time()
+        usage = Usage()
+        usage.start()
+        used = usage.cpu_seconds
         with progress() as bar:
             task = bar.add_task("Delivering", total=options.actions)
             account = deliver(
@@ -146,23 +181,24 @@ def main() -> None:
                 profile=profile,
                 now=NOW,
                 progress=lambda done, total: bar.update(task, completed=done, total=total),
+                processes=options.processes,
             )
-        used = time.process_time() - used
-        memory.stop()
+        used = usage.cpu_seconds - used
+        usage.stop()
         assert account.accepted == received() == options.actions, (account, received())
         signing = signing_seconds(root, options.channel)
     rate = options.actions / account.seconds
     table(
-        f"{options.actions:,} actions by {options.channel}",
+        f"{options.actions:,} actions by {options.channel}, processes: {options.processes}",
         ["what", "figure"],
         [
             ("actions a second", rate),
             ("goal, on 2 cores", GOALS[options.channel]),
             ("CPU of delivery an action, in ms", 1e3 * used / options.actions),
             ("signing one message, in ms", 1e3 * signing),
-            ("peak memory in the first third, MB", memory.peak(0, 1 / 3)),
-            ("peak memory in the second third, MB", memory.peak(1 / 3, 2 / 3)),
-            ("peak memory in the last third, MB", memory.peak(2 / 3, 1)),
+            ("peak memory in the first third, MB", usage.peak(0, 1 / 3)),
+            ("peak memory in the second third, MB", usage.peak(1 / 3, 2 / 3)),
+            ("peak memory in the last third, MB", usage.peak(2 / 3, 1)),
         ],
     )
 

@@ -10,8 +10,8 @@ journal and no receipts.
 import argparse
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,8 +22,7 @@ from delivery_load import NOW, write_actions
 from sinks import HOST, sink
 
 from activations.channels import email, webhook
-from activations.channels.face import Answer, Channel, Message, Setting
-from activations.channels.webhook import WebhookChannel
+from activations.channels.face import Channel, Message, Setting
 from activations.delivery import TEMPLATES, deliver
 from activations.journal_place import sqlite_url
 from activations.outbox import outbox_files, read_actions
@@ -36,21 +35,11 @@ BATCH = 250
 REPEATS = 3
 
 
-@dataclass(frozen=True)
-class BatchChannel(WebhookChannel):
-    """A provider that takes many actions in one call."""
-
-    async def push(self, batch: Sequence[Message]) -> list[Answer]:
-        body = b"[" + b",".join(message.content for message in batch) + b"]"
-        said = await self.pool.post(f"{self.setting.profile.http_sandbox}/batch", {}, body)
-        status = "accepted" if said.status == 200 else "retry"
-        return [Answer(message.action_id, status) for message in batch]  # type: ignore[arg-type]
-
-
 def open_batches(setting: Setting) -> Channel:
-    """The webhook channel, with a call for each batch."""
+    """The webhook channel, to endpoints that take many in one call."""
     single = webhook.open_channel(setting)
-    return BatchChannel(single.setting, single.endpoints, single.keys, single.pool, push_size=BATCH)
+    endpoints = {name: replace(endpoint, batch=BATCH) for name, endpoint in single.endpoints.items()}
+    return replace(single, endpoints=endpoints)
 
 
 def durable(root: Path, channel: str, profile: Profile, opened: Callable[[Setting], Channel]) -> float:
