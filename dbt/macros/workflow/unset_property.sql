@@ -1,5 +1,5 @@
-{#- Proposes to take a property off the contact's profile. Who a contact is (a name, a country) is no property: that is what the
-    sources said last, and they are asked again.
+{#- Proposes to take a property off the contact's profile; what a source that is trusted more says of it (seed trait_sources) stays.
+    Who a contact is (a name, a country) is no property: that is what the sources said last, and it cannot be unset.
 
         select arrivals.*, {{ unset_property('loyalty_tier') }}
 -#}
