@@ -4,7 +4,7 @@ A join with nothing brings nothing, and so does a union of nothings. Whatever th
 to bring rows, so that at worst a query runs in vain.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import reduce
@@ -15,6 +15,7 @@ from sqlglot import exp
 # more ways than these are seldom of use, and each costs a question
 _WAYS_KEPT = 6
 _WINDOW = "GETVARIABLE"
+_MORE_THAN_A_FILTER = ("joins", "laterals", "group", "having", "qualify", "distinct", "limit", "offset", "with_")
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,17 @@ def _all(parts: Iterable[Ways]) -> Ways:
     return reduce(both, parts, ALWAYS_EMPTY)
 
 
+@dataclass(frozen=True)
+class _Named:
+    """A query that another one reads by a name."""
+
+    ways: Ways
+    query: exp.Expr | None = None
+
+
+_Names = Mapping[str, _Named]
+
+
 class Reader:
     """Reads queries that read each other: a view is known by its text, a table by its name."""
 
@@ -92,15 +104,15 @@ class Reader:
     def add_view(self, name: str, sql: str) -> None:
         self._views[name] = self.ways(sql)
 
-    def _query(self, query: exp.Expr, outer: Mapping[str, Ways]) -> Ways:
+    def _query(self, query: exp.Expr, outer: _Names) -> Ways:
         names = dict(outer)
         if isinstance(query, exp.Subquery):
             return NEVER_EMPTY if query.args.get("joins") else self._query(query.this, names)
         if isinstance(query, exp.Query):
             for named in query.ctes:
                 # what refers to itself finds nothing there in its first turn
-                names[named.alias] = ALWAYS_EMPTY
-                names[named.alias] = self._query(named.this, names)
+                names[named.alias] = _Named(ALWAYS_EMPTY)
+                names[named.alias] = _Named(self._query(named.this, names), named.this)
         if isinstance(query, exp.Union):
             return _all((self._query(query.left, names), self._query(query.right, names)))
         if isinstance(query, exp.Except):
@@ -109,7 +121,7 @@ class Reader:
             return _either((self._query(query.left, names), self._query(query.right, names)))
         return self._select(query, names) if isinstance(query, exp.Select) else NEVER_EMPTY
 
-    def _select(self, select: exp.Select, names: Mapping[str, Ways]) -> Ways:
+    def _select(self, select: exp.Select, names: _Names) -> Ways:
         joins = select.args.get("joins") or []
         if self._makes_a_row_of_none(select) or any(
             join.side in ("RIGHT", "FULL") or join.method == "POSITIONAL" for join in joins
@@ -147,25 +159,42 @@ class Reader:
                 return True
         return False
 
-    def _source(
-        self, source: exp.Expr, conditions: Iterable[exp.Expr], names: Mapping[str, Ways], *, is_alone: bool
-    ) -> Ways:
+    def _source(self, source: exp.Expr, conditions: Iterable[exp.Expr], names: _Names, *, is_alone: bool) -> Ways:
+        own = [condition for condition in conditions if _is_about(condition, source.alias_or_name, is_alone)]
         if isinstance(source, exp.Subquery):
-            return self._query(source, names)
+            return _either((self._query(source, names), self._through(source.this, own)))
         if not isinstance(source, exp.Table) or not isinstance(source.this, exp.Identifier) or source.args.get("joins"):
             return NEVER_EMPTY
         if not source.db:
-            return names.get(source.name, NEVER_EMPTY)
+            named = names.get(source.name, _Named(NEVER_EMPTY))
+            return _either((named.ways, self._through(named.query, own)))
         table = f"{source.db}.{source.name}"
-        if table in self._views:
-            return self._views[table]
-        own = [condition for condition in conditions if _is_about(condition, source.alias_or_name, is_alone)]
-        rows = _rows(table, own)
-        if rows.is_windowed or table in self._replaced_each_tick:
-            return frozenset({frozenset({rows})})
-        return NEVER_EMPTY
+        return self._views[table] if table in self._views else self._rows(table, own)
 
-    def _condition(self, condition: exp.Expr, names: Mapping[str, Ways]) -> Ways:
+    def _rows(self, table: str, conditions: Iterable[exp.Expr]) -> Ways:
+        rows = _rows(table, conditions)
+        is_told = rows.is_windowed or table in self._replaced_each_tick
+        return frozenset({frozenset({rows})}) if is_told else NEVER_EMPTY
+
+    def _through(self, query: exp.Expr | None, conditions: Sequence[exp.Expr]) -> Ways:
+        """What conditions on the columns of a query say of the one table that it reads."""
+        if not conditions or not isinstance(query, exp.Select):
+            return NEVER_EMPTY
+        start, passing = query.args.get("from_"), _passed_on(query)
+        if any(query.args.get(part) for part in _MORE_THAN_A_FILTER) or start is None:
+            return NEVER_EMPTY
+        source = start.this
+        if not isinstance(source, exp.Table) or not source.db or f"{source.db}.{source.name}" in self._views:
+            return NEVER_EMPTY
+        where = query.args.get("where")
+        own = [one for one in _conjuncts(where.this) if _is_about(one, source.alias_or_name, True)] if where else []
+        for condition in conditions:
+            columns = list(condition.find_all(exp.Column))
+            if all(column.name in passing for column in columns):
+                own.append(condition)
+        return self._rows(f"{source.db}.{source.name}", own)
+
+    def _condition(self, condition: exp.Expr, names: _Names) -> Ways:
         """A condition that asks whether another query has rows."""
         if isinstance(condition, exp.Exists):
             return self._query(condition.this, names)
@@ -174,6 +203,11 @@ class Reader:
         if isinstance(condition, exp.Boolean) and not condition.this:
             return ALWAYS_EMPTY
         return NEVER_EMPTY
+
+
+def _passed_on(query: exp.Select) -> set[str]:
+    """The columns that a query hands on as they are, under their own names."""
+    return {column.name for column in query.expressions if isinstance(column, exp.Column)}
 
 
 def _conjuncts(condition: exp.Expr) -> Iterator[exp.Expr]:

@@ -47,6 +47,12 @@ QUERIES = {
     "a window": f"select id, count(*) over () from t.a where {IN_TICK}",
     "a turn of each": f"select * from t.a where {IN_TICK} qualify row_number() over (order by moment) = 1",
     "named queries": f"with one as (select * from t.a where {IN_TICK}), two as (select * from one) select * from two",
+    "a filter of a filter": f"with one as (select id, moment from t.a where id > 0) select * from one where {IN_TICK}",
+    "a filter of a limit": f"with one as (select id, moment from t.a limit 1) select * from one where {IN_TICK}",
+    "a filter of another column": f"""
+        with one as (select id, {END} - interval '1 minute' as moment from t.a) select * from one where {IN_TICK}
+    """,
+    "a filter of what is inside": f"select x.id from (select id, moment from t.b) as x where x.moment >= {START}",
     "a name in the way": f"with a as (select * from t.b where {IN_TICK}) select * from a",
     "a recursion": f"""
         with recursive up as (
@@ -69,10 +75,10 @@ QUERIES = {
 }
 # what these say is not understood, or never empty
 IN_VAIN = {
-    "a right join", "a full join", "an anti join", "side by side", "another's column", "what is left",
-    "not of those that", "a rare aggregate", "there is none", "either", "an aggregate",
-    "a named aggregate", "a list", "no group at all", "a rollup", "groups that have", "a row of its own", "values",
-    "a scalar",
+    "a filter of a limit", "a filter of another column", "a right join", "a full join", "an anti join",
+    "side by side", "another's column", "what is left", "not of those that", "a rare aggregate", "there is none",
+    "either", "an aggregate", "a named aggregate", "a list", "no group at all", "a rollup", "groups that have",
+    "a row of its own", "values", "a scalar",
 }  # fmt: skip
 VIEW = f"select * from t.a where moment >= {START} - interval '5 days'"
 TIMES = {"old": "2026-03-01", "looked back to": "2026-03-08 10:30", "now": "2026-03-10 10:30"}
