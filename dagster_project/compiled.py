@@ -13,7 +13,8 @@ import duckdb
 from dbt.version import __version__ as dbt_version
 
 from activations.errors import HourbellError
-from dagster_project import emptiness, statements, transform
+from dagster_project import emptiness, transform
+from dagster_project import statements as written
 from dagster_project.emptiness import Reader
 from dagster_project.home import Home
 from dagster_project.statements import Statement
@@ -40,10 +41,12 @@ class View:
 
 @dataclass(frozen=True)
 class CompiledTick:
-    """The models of a tick in the order of the graph."""
+    """The models of a tick, statements and views each in the order of the graph."""
 
     statements: tuple[Statement, ...]
     views: tuple[View, ...]
+    order: tuple[str, ...]
+    """All of them by name."""
 
 
 def compile_models(home: Home, select: Iterable[str] = ()) -> CompiledTick:
@@ -72,9 +75,8 @@ def compile_models(home: Home, select: Iterable[str] = ()) -> CompiledTick:
     ]
     for view in views:
         reader.add_view(view.name, view.sql)
-    return CompiledTick(
-        tuple(_statement(node, reader) for node in nodes if node.config.materialized != "view"), tuple(views)
-    )
+    statements = [_statement(node, reader) for node in nodes if node.config.materialized != "view"]
+    return CompiledTick(tuple(statements), tuple(views), tuple(node.name for node in nodes))
 
 
 def compile_tick(home: Home, select: Sequence[str] = ()) -> list[Statement]:
@@ -195,7 +197,7 @@ def _fingerprint() -> str:
     """Of all that has a say in what a model is compiled to, and of how it is kept."""
     known = manifest()
     parts: list[Any] = [dbt_version, duckdb.__version__]
-    parts += [Path(code).read_text() for code in (__file__, emptiness.__file__, statements.__file__)]
+    parts += [Path(code).read_text() for code in (__file__, emptiness.__file__, written.__file__)]
     for unique_id, node in sorted(known.nodes.items()):
         if node.resource_type in ("model", "seed"):
             parts.append([unique_id, getattr(node, "raw_code", ""), node.checksum.checksum, str(node.config.to_dict())])
@@ -217,8 +219,8 @@ def _prepare() -> Prepared:
             columns = columns_of_tables(connection)
     creation = [f"create schema if not exists {schema}" for schema in sorted({schema for schema, *_ in tables})]
     creation += [sql.replace("CREATE TABLE ", "create table if not exists ", 1) for *_, sql in tables]
-    written = {statement.table for statement in compiled.statements}
-    return Prepared(compiled, {table: columns[table] for table in written}, tuple(creation))
+    tables_of_models = {statement.table for statement in compiled.statements}
+    return Prepared(compiled, {table: columns[table] for table in tables_of_models}, tuple(creation))
 
 
 def columns_of_tables(connection: duckdb.DuckDBPyConnection) -> dict[str, frozenset[tuple[str, str]]]:

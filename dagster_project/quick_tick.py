@@ -36,7 +36,7 @@ def run_compiled(home: Home, scopes: Collection[str] | None, window: Window) -> 
         except (HourbellError, duckdb.Error) as error:
             log.info("dbt runs the models of %s: %s", window, error)
             return None
-    return _told(wanted, views, tick)
+    return _told(known, wanted, views, tick)
 
 
 def _is_ready(connection: duckdb.DuckDBPyConnection, known: Prepared, scopes: Collection[str], window: Window) -> bool:
@@ -72,11 +72,15 @@ def _ask_for(connection: duckdb.DuckDBPyConnection, views: Collection[View], win
         connection.execute(f"create or replace view {view.name} as ({sql})")
 
 
-def _told(statements: Collection[Statement], views: Collection[View], tick: RunningTick) -> list[ModelRun]:
+def _told(
+    known: Prepared, statements: Collection[Statement], views: Collection[View], tick: RunningTick
+) -> list[ModelRun]:
+    """How each model fared, in the order of the graph."""
     nodes = {node.name: node for node in manifest().nodes.values() if node.resource_type == "model"}
-    runs = [(one.model, tick.seconds[one.model], f"{tick.written[one.table]} rows") for one in statements]
-    runs += [(view.model, 0.0, "") for view in views]
+    fared = {one.model: (tick.seconds[one.model], f"{tick.written[one.table]} rows") for one in statements}
+    fared |= {view.model: (0.0, "") for view in views}
     return [
-        ModelRun(nodes[name].unique_id, name, tuple(nodes[name].fqn), "success", seconds, message)
-        for name, seconds, message in runs
+        ModelRun(nodes[name].unique_id, name, tuple(nodes[name].fqn), "success", *fared[name])
+        for name in known.compiled.order
+        if name in fared
     ]
