@@ -51,7 +51,8 @@ def test_the_intervals_hold_what_the_workflows_truly_added(
     found = {row[0]: row[1:] for row in warehouse.execute(f"{LIFT} marts.holdout_lift").fetchall()}
     for workflow, (low, high, treated, held_out) in found.items():
         assert low <= truly[workflow] <= high, (workflow, low, truly[workflow], high)
-        assert 0.6 < treated / held_out < 1.7
+        # of a few people chance decides
+        assert 0.6 < treated / held_out < 1.7 or treated + held_out < 100
     assert truly["abandoned_cart"] > 0.15
     assert found["abandoned_cart"][0] > 0
     assert truly["post_purchase"] < -0.02
