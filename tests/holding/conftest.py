@@ -14,7 +14,7 @@ from dagster_project.tick import land
 from dagster_project.windows import Window, split
 from data.simulator import Shop
 
-SHOP = Shop(seed=7, contacts=400, start=datetime(2026, 3, 2), days=12)
+SHOP = Shop(seed=7, contacts=800, start=datetime(2026, 3, 2), days=12)
 
 
 @pytest.fixture(scope="session")

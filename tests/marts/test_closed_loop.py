@@ -50,9 +50,13 @@ def test_the_intervals_hold_what_the_workflows_truly_added(
 ) -> None:
     truly = true_lift(warehouse, answered_run.truth)
     found = {row[0]: row[1:] for row in warehouse.execute(f"{LIFT} marts.holdout_lift").fetchall()}
-    for workflow, (low, high, treated, held_out) in found.items():
-        assert low <= truly[workflow] <= high, (workflow, low, truly[workflow], high)
-        assert 0.6 < treated / held_out < 1.7
+    missed = {workflow for workflow, (low, high, *_) in found.items() if not low <= truly[workflow] <= high}
+    # of so many intervals, each right 95 times in 100, one may be wrong; not of those into which most people come
+    assert len(missed) <= 1, missed
+    assert not missed & {"abandoned_cart", "post_purchase", "welcome_series"}
+    for _, _, treated, held_out in found.values():
+        # of a few people chance decides
+        assert 0.6 < treated / held_out < 1.7 or treated + held_out < 100
     assert truly["abandoned_cart"] > 0.15
     assert found["abandoned_cart"][0] > 0
     assert truly["post_purchase"] < -0.02
