@@ -79,6 +79,10 @@ class Tally:
         """What is not counted yet waits for the next delivery."""
         counts = self._of(channel)
         counts["waiting"] += counts["actions"] - sum(counts[part] for part in PARTS)
+        if counts["already_settled"] < 0:
+            # settled elsewhere, and not met once more
+            counts["waiting"] += counts["already_settled"]
+            counts["already_settled"] = 0
 
     @property
     def counts(self) -> Mapping[str, Mapping[str, int]]:

@@ -1,6 +1,6 @@
 """Read the outbox: Parquet files by tick and channel, a batch of actions at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -72,9 +72,14 @@ class Share:
 
     number: int
     of: int
+    only: Collection[int] | None = None
+    """These actions alone, where it is given."""
 
     def has(self, batch: int) -> bool:
         return batch % self.of == self.number
+
+    def of_batch(self, actions: list["Action"]) -> list["Action"]:
+        return actions if self.only is None else [action for action in actions if action.action_id in self.only]
 
 
 WHOLE = Share(0, 1)
@@ -127,7 +132,7 @@ def read_actions(file: OutboxFile, batch_size: int, share: Share = WHOLE, first:
                 columns = [column.to_pylist() for column in batch.select(SCHEMA.names).cast(SCHEMA).columns]
                 actions = [Action(*values) for values in zip(*columns, strict=True)]
                 _check(file, actions)
-                yield actions
+                yield share.of_batch(actions)
         except (pa.ArrowException, OSError) as error:
             raise OutboxFileError(f"The outbox file {file.path} cannot be read: {error}. {_MEND}") from error
 

@@ -93,6 +93,15 @@ def deliver_with_processes(
         return deliver_alone(files)
     # worked out once: each process would meet what another has sent meanwhile
     left_behind = overtaken(waiting, journal, errand.setting)
+    early = Tally()
+    if left_behind:
+        # first of all: else it might be sent by a later delivery, to which nothing gives way any more
+        overdue = Share(0, 1, only=left_behind)
+        run(
+            deliver_waiting(
+                waiting, journal, errand.setting, errand.channels, errand.patience, early, left_behind, overdue
+            )
+        )
     told = _let_deliver(processes, waiting, errand, left_behind, fresh)
     dead = [last for last in told if last is None or last.ending is None]
     if dead:
@@ -102,6 +111,7 @@ def deliver_with_processes(
         for last in told:
             if last is not None and last.ending is not None:
                 tally.take_settled(last.counts, last.reasons)
+        tally.take_settled(early.counts, early.reasons)
         return problems
     tally.take(fresh.counts, fresh.reasons)
     ending = Ending()
@@ -112,6 +122,7 @@ def deliver_with_processes(
             for name, found in last.ending.problems.items():
                 known = ending.problems.setdefault(name, [])
                 known += (problem for problem in found if problem not in known)
+    tally.take_settled(early.counts, early.reasons)
     for name, counted in waiting.items():
         if name in ending.problems:
             tally.leave_the_rest(name)

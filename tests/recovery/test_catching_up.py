@@ -12,6 +12,7 @@ from rehearsal import NOW, Place, action, webhook_action, write_outbox
 
 from activations.account import DeliveryAccount
 from activations.channel_delivery import ChannelDelivery
+from activations.journal import open_journal
 from activations.sandbox.http import HttpSandbox
 from activations.sandbox.server import Sandbox
 from activations.sandbox.store import messages
@@ -59,9 +60,9 @@ def sent(place: Place) -> set[int]:
     return mail | {int(json.loads(one.body)["data"]["action_id"]) for one in webhooks(place.received)}
 
 
-def deliver(place: Place, now: datetime = NOW) -> DeliveryAccount:
+def deliver(place: Place, now: datetime = NOW, processes: int = 1) -> DeliveryAccount:
     with Sandbox(place.received) as mail, HttpSandbox(place.received, now=lambda: NOW) as web:
-        return place.deliver(mail, webhooks=web.url, now=now)
+        return place.deliver(mail, webhooks=web.url, now=now, processes=processes)
 
 
 def check(place: Place, rows: list[dict[str, Any]]) -> None:
@@ -76,10 +77,11 @@ def check(place: Place, rows: list[dict[str, Any]]) -> None:
     assert {row["action_id"] for row in gone} == {*last.values(), *orders}
 
 
-def test_a_backlog_of_48_hours_gives_each_contact_one_message_in_time(place: Place) -> None:
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_backlog_of_48_hours_gives_each_contact_one_message_in_time(place: Place, processes: int) -> None:
     rows = backlog()
     write(place, rows)
-    account = deliver(place)
+    account = deliver(place, processes=processes)
     check(place, rows)
     assert account.adds_up
     assert account.accepted + account.expired == len(rows)
@@ -98,6 +100,28 @@ def test_killed_on_the_way_it_still_is_one_message(place: Place) -> None:
             assert process.exitcode == -signal.SIGKILL
     deliver(place)
     check(place, rows)
+
+
+def test_what_gives_way_is_settled_before_anybody_sends(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is stopped later cannot leave an overdue message to a delivery that finds it alone."""
+    rows = backlog()
+    write(place, rows)
+    monkeypatch.setattr("activations.processes._let_deliver", _interrupted)
+    with pytest.raises(InterruptedError):
+        deliver(place, processes=2)
+    assert not sent(place)
+    with open_journal(place.journal_url) as journal:
+        expired = {row.action_id for row in journal.rows(["expired"])}
+        in_time = [row for row in rows if row["expires_at"] > NOW and row["topic_kind"] == "promotional"]
+        last = {row["contact_id"]: row["action_id"] for row in in_time}
+        assert {row["action_id"] for row in in_time} - {*last.values()} <= expired
+    monkeypatch.undo()
+    deliver(place, processes=2)
+    check(place, rows)
+
+
+def _interrupted(*_: object) -> None:
+    raise InterruptedError
 
 
 def test_ticks_that_follow_each_other_in_time_all_go(place: Place) -> None:
