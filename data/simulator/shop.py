@@ -42,7 +42,20 @@ class Shop:
     lapsing_share: float = 0.1
     lapsed_share: float = 0.06
     lapse_after_days: int = 90
-    workflows: tuple[str, ...] = ("welcome_series", "abandoned_cart", "post_purchase", "reengagement")
+    workflows: tuple[str, ...] = (
+        "welcome_series",
+        "abandoned_cart",
+        "post_purchase",
+        "reengagement",
+        "abandoned_browse",
+        "anniversary",
+        "birthday",
+        "cross_sell",
+        "event_follow_up",
+        "feedback",
+        "lead_nurturing",
+        "subscription",
+    )
 
     def __post_init__(self) -> None:
         least = {

@@ -9,7 +9,20 @@ from pathlib import Path
 
 import pytest
 from gate_warehouse import GateWarehouse, compile_gate
-from gate_world import STEPS, Cap, Channel, Decision, Eligibility, Exit, Proposal, Statement, Window, World, stable_hash
+from gate_world import (
+    PRIORITIES,
+    STEPS,
+    Cap,
+    Channel,
+    Decision,
+    Eligibility,
+    Exit,
+    Proposal,
+    Statement,
+    Window,
+    World,
+    stable_hash,
+)
 from gate_worlds import PEOPLE, worlds
 from hypothesis import HealthCheck, Phase, given, settings
 from reference_gate import Sent, channel_named, counts, decide, is_quiet, standing, survivor
@@ -256,7 +269,11 @@ def caught_up(warehouse: GateWarehouse) -> list[Decision]:
             expires_at=TEN + (6 * (number // len(PEOPLE)) + 24) * HOUR,
         )
         for number, (workflow, step) in enumerate(
-            (workflow, step) for workflow, steps in STEPS.items() for step in steps[1:3] for _ in PEOPLE
+            # what goes first has waited longest
+            (workflow, step)
+            for workflow in sorted(STEPS, key=PRIORITIES.__getitem__)[:4]
+            for step in STEPS[workflow][1:3]
+            for _ in PEOPLE
         )
     ]
     world = World(

@@ -182,10 +182,17 @@ def test_a_model_of_attribution_is_named_in_its_file_and_the_registry_alone() ->
 
 
 def test_the_data_tests_hold(answered_run: AnsweredRun) -> None:
-    """All that must always be true of a warehouse."""
-    results = run_dbt(answered_run.home, ["test", "--select", "test_type:data"]).results
-    assert len(results) > 650
-    assert [str(test.node.name) for test in results if test.status not in ("pass", "success")] == []
+    """All that must always be true of a warehouse. To let dbt ask them one by one takes twice as long."""
+    results = run_dbt(answered_run.home, ["compile", "--select", "test_type:data"]).results
+    tests = [result.node for result in results if result.node.resource_type == "test"]
+    assert len(tests) > 1_000
+    with open_warehouse(answered_run.home, read_only=True) as warehouse:
+        failed = [
+            test.name
+            for test in tests
+            if warehouse.execute(f"select count(*) from ({test.compiled_code}) as broken").fetchall() != [(0,)]
+        ]
+    assert failed == []
 
 
 Rows = dict[str, list[tuple]]
