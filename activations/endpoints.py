@@ -7,9 +7,8 @@ from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-import yaml
-
 from activations.errors import HourbellError
+from activations.settings_file import read_settings
 
 FILE = "webhooks.yml"
 LARGEST_BATCH = 250
@@ -35,16 +34,7 @@ def read_endpoints(
     `settings` are those that an endpoint needs beside its url, each with what it may be.
     """
     path = templates / file
-    try:
-        endpoints = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise HourbellError(f"{path} cannot be read: {error.strerror}. Give yourself rights to it.") from error
-    except yaml.YAMLError as error:
-        raise HourbellError(f"{path} is not valid YAML: {error}") from error
-    if not isinstance(endpoints, dict):
-        raise HourbellError(f"{path} holds no endpoints. Give each a name, and under it its `url`.")
+    endpoints = read_settings(path, "holds no endpoints. Give each a name, and under it its `url`.")
     found = {}
     needed = {"url", *settings}
     told = " and ".join(f"`{key}`" for key in ("url", *settings))

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import pickle
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +24,11 @@ from dagster_project.warehouse import open_warehouse
 from dagster_project.warehouse_setup import prepare_warehouse
 
 START, END = "cast(getvariable('tick_start') as timestamp)", "cast(getvariable('tick_end') as timestamp)"
+
+# projects, as they were at different times, whose compiled models are kept
+_KEPT = 8
+
+log = logging.getLogger(__name__)
 
 
 class BrokenModelError(HourbellError):
@@ -179,18 +185,25 @@ def prepared() -> Prepared | None:
             except BrokenModelError:
                 # what is wrong with it, dbt itself will say in the tick
                 found = None
-            unfinished = kept.with_suffix(".unfinished")
-            unfinished.write_bytes(pickle.dumps(found))
-            unfinished.replace(kept)
-            _forget_but(kept, folder)
+            except (OSError, duckdb.Error) as error:
+                log.warning("The models cannot be compiled ahead of the tick, so dbt runs them: %s", error)
+                return None
+            _keep(found, kept)
+            return found
     found = pickle.loads(kept.read_bytes())
     return found if isinstance(found, Prepared) else None
 
 
-def _forget_but(kept: Path, folder: Path) -> None:
-    for old in sorted(folder.glob("*.pickle"), key=lambda path: path.stat().st_mtime)[:-8]:
-        if old != kept:
+def _keep(found: Prepared | None, kept: Path) -> None:
+    """Keep it for the next tick; where there is no room, that compiles it again."""
+    unfinished = kept.with_suffix(".unfinished")
+    try:
+        unfinished.write_bytes(pickle.dumps(found))
+        unfinished.replace(kept)
+        for old in sorted(kept.parent.glob("*.pickle"), key=lambda path: path.stat().st_mtime)[:-_KEPT]:
             old.unlink()
+    except OSError as error:
+        log.warning("What was compiled cannot be kept: %s", error)
 
 
 def _fingerprint() -> str:
