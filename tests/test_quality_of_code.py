@@ -10,6 +10,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
+LONGEST_LINE_OF_SQL = 130
 
 
 def run(*command: str) -> None:
@@ -33,6 +34,17 @@ def test_sql_is_clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # half of its time is the collector of garbage, which finds none in trees that live to the end
     lint = "import gc; gc.disable(); from sqlfluff.cli.commands import cli; cli()"
     run("python", "-c", lint, "lint", "dbt/models", "dbt/tests", "--disable-progress-bar")
+
+
+def test_no_line_of_sql_is_too_long() -> None:
+    too_long = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for folder in ("models", "tests")
+        for path in (ROOT / "dbt" / folder).rglob("*.sql")
+        for number, line in enumerate(path.read_text().splitlines(), start=1)
+        if len(line) > LONGEST_LINE_OF_SQL
+    ]
+    assert not too_long
 
 
 def test_ci_runs_the_test_command_of_the_readme() -> None:
