@@ -16,7 +16,7 @@ from dagster_project.home import Home
 from dagster_project.outbox import write_outbox
 from dagster_project.statements import Memory, RunningTick, Statement
 from dagster_project.warehouse import open_warehouse, spare_threads
-from dagster_project.windows import CONTACTS, Window, history_before, record_completed
+from dagster_project.windows import CONTACTS, MARTS, Window, history_before, record_completed
 
 # ticks by which knowledge may run ahead of decisions, on another core
 KNOWN_AHEAD = 24
@@ -41,15 +41,14 @@ def replay_tick(
     connection.execute(f"set variable tick_end = timestamp '{window.end}'")
     connection.execute("begin")
     try:
-        scopes = {}
+        scopes: dict[str, None] = {}
         for statement in statements:
-            scopes[statement.scope] = True
+            scopes[statement.scope] = None
             try:
                 tick.run(statement)
             except duckdb.Error as error:
                 raise HourbellError(f"{statement.model} failed in the tick {window}: {error}") from error
-        for scope in scopes:
-            record_completed(connection, scope, window)
+        record_completed(connection, scopes, window)
     except BaseException:
         connection.execute("rollback")
         raise
@@ -76,6 +75,17 @@ def _known_ahead(
         worker.shutdown(cancel_futures=True)
 
 
+def _report(
+    connection: duckdb.DuckDBPyConnection, marts: Sequence[Statement], windows: list[Window], memory: Memory
+) -> None:
+    """Write the marts of some ticks at once, which then have been reported."""
+    if windows and marts:
+        replay_tick(connection, marts, Window(windows[0].start, windows[-1].end), memory)
+        for window in windows:
+            record_completed(connection, [MARTS], window)
+    windows.clear()
+
+
 def replay(
     home: Home,
     windows: Iterable[Window],
@@ -86,11 +96,13 @@ def replay(
 ) -> int:
     """Run ticks over what has landed, and return how many there were. The rows are the same as those of ordinary ticks.
 
-    `statements` come from compile_tick; `after_tick` is called behind each tick, with its outbox written.
+    `statements` come from compile_tick; `after_tick` is called behind each tick, with its outbox written. Without it
+    nobody looks at the marts in between, and they are written once a day.
     """
     statements = statements or compile_tick(home)
     knowledge = [statement for statement in statements if statement.scope == CONTACTS]
-    the_rest = [statement for statement in statements if statement.scope != CONTACTS]
+    decisions = [statement for statement in statements if statement.scope not in (CONTACTS, MARTS)]
+    marts = [statement for statement in statements if statement.scope == MARTS]
     upcoming = iter(windows)
     first = next(upcoming, None)
     if first is None:
@@ -105,11 +117,18 @@ def replay(
         # what comes back from a tick may be knowledge in the next
         ahead = KNOWN_AHEAD if after_tick is None else 0
         learn = partial(replay_tick, beside, knowledge, memory=memory)
-        for window, known in _known_ahead(chain([first], upcoming), learn, ahead):
-            replay_tick(connection, the_rest, window, memory, known)
-            if with_outbox:
-                write_outbox(connection, home.outbox, window.end)
-            if after_tick is not None:
-                after_tick(connection, window)
-            count += 1
+        unreported: list[Window] = []
+        try:
+            for window, known in _known_ahead(chain([first], upcoming), learn, ahead):
+                replay_tick(connection, decisions, window, memory, known)
+                unreported.append(window)
+                if after_tick is not None or window.start.date() < window.end.date():
+                    _report(connection, marts, unreported, memory)
+                if with_outbox:
+                    write_outbox(connection, home.outbox, window.end)
+                if after_tick is not None:
+                    after_tick(connection, window)
+                count += 1
+        finally:
+            _report(connection, marts, unreported, memory)
     return count

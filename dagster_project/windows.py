@@ -1,7 +1,7 @@
 """Windows: which span of time a tick covers, and which one comes next."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -74,13 +74,14 @@ def last_completed(connection: duckdb.DuckDBPyConnection, scope: str = DECISIONS
     return rows[0][0]
 
 
-def record_completed(connection: duckdb.DuckDBPyConnection, scope: str, window: Window) -> None:
-    """Remember that a scope has completed a window, in place of all that it had completed within it."""
+def record_completed(connection: duckdb.DuckDBPyConnection, scopes: Iterable[str], window: Window) -> None:
+    """Remember that scopes have completed a window, in place of all that they had completed within it."""
+    named = list(scopes)
     connection.execute(
-        "delete from engine.windows where scope = ? and tick_end > ? and tick_end <= ?",
-        [scope, window.start, window.end],
+        "delete from engine.windows where list_contains(?, scope) and tick_end > ? and tick_end <= ?",
+        [named, window.start, window.end],
     )
-    connection.execute("insert into engine.windows values (?, ?, ?, true)", [scope, window.start, window.end])
+    connection.execute("insert into engine.windows select unnest(?), ?, ?, true", [named, window.start, window.end])
 
 
 def next_window(last_end: datetime | None, now: datetime, size: timedelta = HOUR) -> Window | None:
