@@ -4,7 +4,6 @@ Whatever happens in between, an action is sent once at most and none is forgotte
 found out about by the next delivery.
 """
 
-import gc
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
@@ -14,6 +13,7 @@ from activations.account import DeliveryAccount, Progress, Tally
 from activations.channels.face import Channel, Setting
 from activations.channels.registry import CHANNELS
 from activations.errors import HourbellError
+from activations.garbage import rarely_collected
 from activations.holds.hold import Hold, holds_of
 from activations.holds.settle import note_settled, settle_holds
 from activations.journal import open_journal
@@ -72,17 +72,13 @@ def deliver(
         holds = holds_of(outbox, templates)
         files = deliverable(outbox, holds)
         problems = settle_holds(holds, journal, now=setting.now(), tally=tally)
-        # whatever is there already need not be looked through for each few hundred messages
-        gc.freeze()
-        try:
+        with rarely_collected():
             if processes > 1:
                 problems += deliver_with_processes(processes, files, journal, errand, tally)
             else:
                 problems += run(deliver_files(files, journal, setting, channels, patience, tally))
-        finally:
-            gc.unfreeze()
-        note_settled(holds, journal)
-        written = write_outcomes(journal, spool)
+            note_settled(holds, journal)
+            written = write_outcomes(journal, spool)
     if land is not None:
         land_spool(spool, land)
     account = tally.account(outcomes_written=written, seconds=time.monotonic() - started)

@@ -6,7 +6,6 @@ about what is in doubt as every delivery does.
 """
 
 import asyncio
-import gc
 import logging
 import subprocess
 import sys
@@ -24,6 +23,7 @@ import uvloop
 from activations.account import Tally
 from activations.channels.face import Channel, Setting
 from activations.errors import HourbellError
+from activations.garbage import rarely_collected
 from activations.journal import Journal, open_journal
 from activations.outbox import OutboxFile, Share
 from activations.patience import Patience
@@ -184,8 +184,8 @@ def deliver_share(
 
             tally = Tally(lambda *_: say())
             say()
-            gc.freeze()
-            say(run(_until_left_alone(parent, waiting, journal, errand, tally, left_behind, share)))
+            with rarely_collected():
+                say(run(_until_left_alone(parent, waiting, journal, errand, tally, left_behind, share)))
     except HourbellError as error:
         with suppress(BrokenPipeError, ConnectionResetError):
             parent.send(_Told("", {}, {}, Ending({name: [str(error)] for name in waiting})))
