@@ -175,6 +175,7 @@ class Prepared:
 
 def prepared() -> Prepared | None:
     """The project as it stands, compiled; kept beside what dbt parsed. None where it does not build."""
+    # in one place, whichever version of the project it is: the fingerprint tells them apart
     folder = transform.DBT / "target" / "compiled"
     folder.mkdir(parents=True, exist_ok=True)
     kept = folder / f"{_fingerprint()}.pickle"
@@ -216,7 +217,7 @@ def _fingerprint() -> str:
             parts.append([unique_id, getattr(node, "raw_code", ""), node.checksum.checksum, str(node.config.to_dict())])
     macros = sorted(known.macros.items())
     parts += [[name, macro.macro_sql] for name, macro in macros if macro.package_name == known.metadata.project_name]
-    parts.append((transform.DBT / "dbt_project.yml").read_text())
+    parts.append((transform.project() / "dbt_project.yml").read_text())
     return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:24]
 
 
