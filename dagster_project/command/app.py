@@ -23,6 +23,7 @@ from dagster_project.command import (
     load,
     new,
     pause,
+    preview,
     status,
     tick,
 )
@@ -74,6 +75,7 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
     "explain": explain.explain_contact,
     "forecast": forecast.forecast_workflow,
     "diff": diff.diff_workflow,
+    "preview": preview.preview_workflow,
     "inbox": inbox.inbox,
     "new": new.new_workflow,
     "lint": lint.lint_workflows,
