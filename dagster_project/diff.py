@@ -1,9 +1,6 @@
 """Two versions of a workflow over the same history: whose messages change."""
 
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -14,7 +11,7 @@ from dagster_project.home import REPOSITORY, Home
 from dagster_project.past_version import Project, project_at_ref
 from dagster_project.registry import registered_workflows
 from dagster_project.transform import project_at
-from dagster_project.trial import copied, try_out
+from dagster_project.trial import copied, copied_again, try_out
 
 Progress = Callable[[str, int, int], object]
 
@@ -40,7 +37,7 @@ def diff(
                 f"There is no workflow {workflow!r}, neither at {ref} nor here. "
                 f"The registry has {', '.join(registered_workflows())}."
             )
-        with copied(home) as copy, _another_copy(copy) as other:
+        with copied(home) as copy, copied_again(copy) as other:
             before, now = Version(past, other), Version(here, copy)
             windows = []
             for name, version in ((BEFORE, before), (NOW, now)):
@@ -48,11 +45,3 @@ def diff(
                     with project_at(version.project.dbt):
                         windows.append(try_out(version.home, workflow, over, size, partial(progress, name)))
             return compare(workflow, ref, windows[0], before, now)
-
-
-@contextmanager
-def _another_copy(copy: Home) -> Iterator[Home]:
-    with tempfile.TemporaryDirectory(prefix="hourbell-trial-") as folder:
-        other = Home(Path(folder)).prepare()
-        shutil.copyfile(copy.warehouse, other.warehouse)
-        yield other

@@ -43,6 +43,15 @@ def copied(home: Home) -> Iterator[Home]:
         yield copy
 
 
+@contextmanager
+def copied_again(copy: Home) -> Iterator[Home]:
+    """Another copy of the same; gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="hourbell-trial-") as folder:
+        other = Home(Path(folder)).prepare()
+        shutil.copyfile(copy.warehouse, other.warehouse)
+        yield other
+
+
 def try_out(
     copy: Home, workflow: str, over: timedelta, size: timedelta, progress: Progress = lambda done, total: None
 ) -> Window:

@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from activations.errors import HourbellError
 from dagster_project.command import (
+    backfill,
     contract,
     deliver,
     demo,
@@ -76,6 +77,7 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
     "forecast": forecast.forecast_workflow,
     "diff": diff.diff_workflow,
     "preview": preview.preview_workflow,
+    "backfill": backfill.backfill_workflow,
     "inbox": inbox.inbox,
     "new": new.new_workflow,
     "lint": lint.lint_workflows,
