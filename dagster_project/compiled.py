@@ -28,6 +28,9 @@ START, END = "cast(getvariable('tick_start') as timestamp)", "cast(getvariable('
 # projects, as they were at different times, whose compiled models are kept
 _KEPT = 8
 
+# what models read and no model writes
+STATE_TABLES = frozenset({"engine.windows", "engine.backfilled"})
+
 log = logging.getLogger(__name__)
 
 
@@ -99,6 +102,11 @@ def compile_tick(home: Home, select: Sequence[str] = ()) -> list[Statement]:
         return statements
     selected = set(run_dbt(home, ["ls", "--select", *select, "--resource-type", "model", "--output", "name"]))
     return [statement for statement in statements if statement.model in selected]
+
+
+def create_missing_tables(home: Home) -> None:
+    """Create the tables that the project as it stands has and the warehouse has not, empty."""
+    _prepared_for(home)
 
 
 def asking_session(home: Home, compiled: CompiledTick) -> list[Statement]:
@@ -176,6 +184,7 @@ class Prepared:
 
 def prepared() -> Prepared | None:
     """The project as it stands, compiled; kept beside what dbt parsed. None where it does not build."""
+    # in one place, whichever version of the project it is: the fingerprint tells them apart
     folder = transform.DBT / "target" / "compiled"
     folder.mkdir(parents=True, exist_ok=True)
     kept = folder / f"{_fingerprint()}.pickle"
@@ -217,7 +226,7 @@ def _fingerprint() -> str:
             parts.append([unique_id, getattr(node, "raw_code", ""), node.checksum.checksum, str(node.config.to_dict())])
     macros = sorted(known.macros.items())
     parts += [[name, macro.macro_sql] for name, macro in macros if macro.package_name == known.metadata.project_name]
-    parts.append((transform.DBT / "dbt_project.yml").read_text())
+    parts.append((transform.project() / "dbt_project.yml").read_text())
     return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:24]
 
 
@@ -233,8 +242,11 @@ def _prepare() -> Prepared:
             columns = columns_of_tables(connection)
     creation = [f"create schema if not exists {schema}" for schema in sorted({schema for schema, *_ in tables})]
     creation += [sql.replace("CREATE TABLE ", "create table if not exists ", 1) for *_, sql in tables]
-    tables_of_models = {statement.table for statement in compiled.statements}
-    return Prepared(compiled, {table: columns[table] for table in tables_of_models}, tuple(creation))
+    # and what the engine remembers between ticks
+    kept = {statement.table for statement in compiled.statements} | {
+        table for table in columns if table in STATE_TABLES
+    }
+    return Prepared(compiled, {table: columns[table] for table in kept}, tuple(creation))
 
 
 def columns_of_tables(connection: duckdb.DuckDBPyConnection) -> dict[str, frozenset[tuple[str, str]]]:

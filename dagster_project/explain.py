@@ -118,7 +118,7 @@ def explain(connection: duckdb.DuckDBPyConnection, contact: int) -> Explanation:
                 [contact],
             ).fetchall()
         ],
-        _eligibility(connection, contact),
+        eligibility_of(connection, contact),
         sorted(happened, key=lambda one: one.at),
         _not_reached(arrivals, exits),
     )
@@ -210,7 +210,8 @@ def _profile(connection: duckdb.DuckDBPyConnection, contact: int) -> list[tuple[
     return [] if row is None else [(name, value) for name, value in zip(columns, row, strict=True) if value is not None]
 
 
-def _eligibility(connection: duckdb.DuckDBPyConnection, contact: int) -> list[tuple[str, str, str]]:
+def eligibility_of(connection: duckdb.DuckDBPyConnection, contact: int) -> list[tuple[str, str, str]]:
+    """By channel and topic, whether a contact may be written to, and if not, why."""
     rows = connection.execute(
         "select channel, topic, is_reachable, unreachable_reason, is_consented, "
         "case when suppressed_until > (select max(tick_end) from engine.windows where succeeded) "

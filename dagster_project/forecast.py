@@ -1,29 +1,20 @@
 """What a workflow would do: run over history in a copy of the warehouse, as if it had been switched on then."""
 
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from math import sqrt
-from pathlib import Path
 from statistics import NormalDist
 
 import duckdb
 
 from activations.errors import HourbellError
-from dagster_project.compiled import compile_tick
 from dagster_project.home import Home
-from dagster_project.lock import tick_lock
 from dagster_project.registry import registered_workflows
-from dagster_project.replay import replay
-from dagster_project.statements import Statement
+from dagster_project.trial import Progress, copied, try_out
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import DECISIONS, MARTS, Window, last_completed, split
+from dagster_project.windows import Window
 
-# what says which workflows are live
-_STATUS = "workflows"
 CONFIDENCE, POWER = 0.95, 0.8
 
 
@@ -74,7 +65,7 @@ def forecast(
     workflow: str,
     over: timedelta,
     size: timedelta,
-    progress: Callable[[int, int], object] = lambda done, total: None,
+    progress: Progress = lambda done, total: None,
 ) -> Forecast:
     """Run everything over the last so long, in ticks of a size, with a workflow switched on from there. Nothing of it
     touches the warehouse.
@@ -85,69 +76,10 @@ def forecast(
     known = registered_workflows()
     if workflow not in known:
         raise HourbellError(f"There is no workflow {workflow!r}. The registry has {', '.join(known)}.")
-    with _copy(home) as copy:
-        statements = [one for one in compile_tick(copy) if one.scope not in (MARTS, _STATUS)]
-        with open_warehouse(copy) as connection:
-            window = _span(connection, over)
-            _switch_on(connection, workflow, statements, window.start)
-        ticks = list(split(window, size))
-
-        def told() -> Iterator[Window]:
-            for done, tick in enumerate(ticks):
-                progress(done, len(ticks))
-                yield tick
-
-        replay(copy, told(), statements=statements, with_outbox=False)
-        progress(len(ticks), len(ticks))
+    with copied(home) as copy:
+        window = try_out(copy, workflow, over, size, progress)
         with open_warehouse(copy) as connection:
             return _told(connection, workflow, window)
-
-
-@contextmanager
-def _copy(home: Home) -> Iterator[Home]:
-    with tempfile.TemporaryDirectory(prefix="hourbell-forecast-") as folder:
-        copy = Home(Path(folder)).prepare()
-        with tick_lock(home):
-            with open_warehouse(home) as connection:
-                if last_completed(connection) is None:
-                    raise HourbellError(
-                        "No tick has been completed yet: there is no history to go by. Run hourbell tick."
-                    )
-                connection.execute("checkpoint")
-            shutil.copyfile(home.warehouse, copy.warehouse)
-        yield copy
-
-
-def _span(connection: duckdb.DuckDBPyConnection, over: timedelta) -> Window:
-    """The last so long."""
-    end = last_completed(connection)
-    assert end is not None
-    return Window(end - over, end)
-
-
-def _switch_on(
-    connection: duckdb.DuckDBPyConnection, workflow: str, statements: Sequence[Statement], at: datetime
-) -> None:
-    """Forget what the workflow did, and let it be live from then on."""
-    ((first,),) = connection.execute(
-        "select min(tick_start) from engine.windows where scope = ?", [DECISIONS]
-    ).fetchall()
-    if at < first:
-        # what landed before the first tick was learnt in one go, and has to be learnt tick by tick
-        for statement in statements:
-            connection.execute(f"delete from {statement.table}")
-        connection.execute("delete from engine.windows")
-        connection.execute("update workflows.workflow_status_changes set changed_at = ?", [at])
-    for statement in statements:
-        if statement.scope == workflow:
-            connection.execute(f"delete from {statement.table}")
-    for table in ("decisions.decisions", "decisions.arrivals", "decisions.candidates"):
-        connection.execute(f"delete from {table} where workflow = ?", [workflow])
-    connection.execute("delete from workflows.workflow_status_changes where workflow = ?", [workflow])
-    connection.execute(
-        "insert into workflows.workflow_status_changes by name select ? as workflow, true as is_live, ? as changed_at",
-        [workflow, at],
-    )
 
 
 def _told(connection: duckdb.DuckDBPyConnection, workflow: str, window: Window) -> Forecast:

@@ -43,6 +43,11 @@ def workflow_statuses() -> dict[str, str]:
     return {name: str(settings["status"]) for name, settings in _variables()["workflows"].items()}
 
 
+def longest_path(workflow: str) -> str:
+    """How long anybody stays in a workflow at most, as an interval of SQL."""
+    return str(_variables()["workflows"][workflow]["longest_path"])
+
+
 def registered_steps() -> list[str]:
     """Every step of every workflow, as workflow.step."""
     return sorted(f"{name}.{step}" for name, steps in steps_by_workflow().items() for step in steps)

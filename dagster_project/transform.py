@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,6 +22,7 @@ from dagster_project.home import REPOSITORY, Home
 from dagster_project.windows import Window
 
 DBT = REPOSITORY / "dbt"
+_elsewhere: ContextVar[Path | None] = ContextVar("project", default=None)
 log = logging.getLogger(__name__)
 
 
@@ -52,7 +54,7 @@ class ModelRun:
 
 
 def _arguments(home: Home, command: Sequence[str], window: Window | None) -> list[str]:
-    arguments = [*command, "--project-dir", str(DBT), "--profiles-dir", str(DBT)]
+    arguments = [*command, "--project-dir", str(project()), "--profiles-dir", str(project())]
     # what went wrong is in the results; a log file costs time in each tick, and raises a storm where the disk is full
     arguments += ["--log-path", str(home.logs), "--log-level", "none", "--log-level-file", "none", "--no-use-colors"]
     if window is not None:
@@ -84,6 +86,21 @@ def one_at_a_time(lock: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def project_at(folder: Path) -> Iterator[None]:
+    """Let dbt run the project of another folder meanwhile."""
+    token = _elsewhere.set(folder)
+    try:
+        yield
+    finally:
+        _elsewhere.reset(token)
+
+
+def project() -> Path:
+    """The folder of the project that dbt runs."""
+    return _elsewhere.get() or DBT
+
+
 @cache
 def _parse(target: Path) -> Manifest:
     # parsing needs a profile, but no warehouse: whose it is does not matter
@@ -101,7 +118,7 @@ def _parse(target: Path) -> Manifest:
 
 def manifest() -> Manifest:
     """The dbt project as parsed; once for each process."""
-    return _parse(DBT / "target")
+    return _parse(project() / "target")
 
 
 def manifest_json() -> dict[str, Any]:

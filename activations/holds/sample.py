@@ -1,6 +1,6 @@
 """One message of a hold as its recipient would get it, so that a person can see what is to be released."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -22,6 +22,7 @@ class Sample:
     template: str
     subject: str
     text: str
+    html: str = ""
 
 
 def samples(hold: Hold, now: datetime) -> list[Sample]:
@@ -31,26 +32,32 @@ def samples(hold: Hold, now: datetime) -> list[Sample]:
         for batch in read_actions(file, 1_000):
             for action in batch:
                 if action.template is not None and action.template not in found:
-                    found[action.template] = _sample(action, hold.templates, now)
+                    sample = sample_of(action, hold.templates, now)
+                    found[action.template] = replace(sample, text=sample.text[:_LONGEST])
             if len(found) == len(hold.about.templates):
                 break
     return [found[template] for template in sorted(found)]
 
 
-def _sample(action: Action, templates: Path, now: datetime) -> Sample:
-    assert action.template is not None
+def sample_of(action: Action, templates: Path, now: datetime) -> Sample:
+    """One action as its recipient would get it; nothing is sent."""
+    template = action.template or action.kind
     if action.channel not in CHANNELS:
-        return Sample(action.template, "", f"there is no channel {action.channel!r}")
+        return Sample(template, "", f"there is no channel {action.channel!r}")
     # links are signed with the key of rehearsals
     profile = Profile("sandbox", SmtpServer("127.0.0.1", 0), http_sandbox="http://127.0.0.1:0")
     channel = CHANNELS[action.channel](Setting(profile, lambda: now, Path(), templates))
     try:
         content = channel.render(action, channel.message_id(action.action_id)).content
     except UnsendableError as error:
-        return Sample(action.template, "", f"cannot be rendered: {error}")
+        return Sample(template, "", f"cannot be rendered: {error}")
     if action.channel != "email":
-        return Sample(action.template, "", content.decode(errors="replace")[:_LONGEST])
+        return Sample(template, "", content.decode(errors="replace"))
     message = message_from_bytes(content, EmailMessage, policy=policy.default)
-    body = message.get_body(("plain",))
-    text = "" if body is None else str(body.get_content())
-    return Sample(action.template, str(message["Subject"]), text[:_LONGEST])
+    text, html = (_part(message, kind) for kind in ("plain", "html"))
+    return Sample(template, str(message["Subject"]), text, html)
+
+
+def _part(message: EmailMessage, kind: str) -> str:
+    body = message.get_body((kind,))
+    return "" if body is None else str(body.get_content())

@@ -9,9 +9,11 @@ from rich.markup import escape
 
 from activations.errors import HourbellError
 from dagster_project.command import (
+    backfill,
     contract,
     deliver,
     demo,
+    diff,
     explain,
     forecast,
     holds,
@@ -22,6 +24,7 @@ from dagster_project.command import (
     load,
     new,
     pause,
+    preview,
     status,
     tick,
 )
@@ -72,6 +75,9 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
     "status": status.status,
     "explain": explain.explain_contact,
     "forecast": forecast.forecast_workflow,
+    "diff": diff.diff_workflow,
+    "preview": preview.preview_workflow,
+    "backfill": backfill.backfill_workflow,
     "inbox": inbox.inbox,
     "new": new.new_workflow,
     "lint": lint.lint_workflows,

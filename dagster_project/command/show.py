@@ -18,7 +18,7 @@ from rich.table import Table
 console = Console()
 
 
-def progress() -> Progress:
+def progress(*, shown: bool = True) -> Progress:
     return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -27,6 +27,7 @@ def progress() -> Progress:
         TimeElapsedColumn(),
         console=console,
         transient=True,
+        disable=not shown,
     )
 
 

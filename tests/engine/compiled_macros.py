@@ -35,6 +35,11 @@ def small_warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
         connection.execute("set TimeZone = 'UTC'")
         connection.execute("attach ':memory:' as hourbell")
         connection.execute("use hourbell")
+        connection.execute("create schema engine")
+        connection.execute(
+            "create table engine.backfilled (workflow varchar, contact_id bigint, entry_key varchar, "
+            "reached_at timestamp, occurred_at timestamp, carried varchar, qualified_at timestamp)"
+        )
         yield connection
 
 

@@ -8,10 +8,11 @@ from engine_world import SHOP_SPAN, Engine, run_ticks
 from workflow_history import DAYS, START, Life, take_in
 
 from dagster_project.home import Home
+from dagster_project.replay import replay
 from dagster_project.statements import Statement
 from dagster_project.tick import land
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import Window, history_before
+from dagster_project.windows import HOUR, Window, history_before, split
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +32,14 @@ def shop(compiled: tuple[Home, list[Statement]], tmp_path_factory: pytest.TempPa
     shutil.copytree(empty.root, home.root)
     land(home, SHOP_SPAN)
     return Engine(home, statements)
+
+
+@pytest.fixture(scope="session")
+def lived(shop: Engine, tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    """The small shop after ticks over its span, each decided and none delivered. Copy it; do not change it."""
+    engine = shop.copy(tmp_path_factory.mktemp("lived") / "home")
+    replay(engine.home, split(SHOP_SPAN, 7 * HOUR), statements=engine.statements, with_outbox=False)
+    return engine
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """Re-entry rules against a slow reference: random histories, late triggers and merges, in ticks of all sizes."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import duckdb
@@ -9,7 +9,20 @@ import pyarrow as pa
 import pytest
 from compiled_macros import compiled, set_window, small_warehouse
 from engine_world import Engine
-from entries_reference import DAYS, LONGEST_PATH, START, Entry, History, Rule, enter, left_at, random_history
+from entries_reference import (
+    DAYS,
+    LONGEST_PATH,
+    START,
+    Entry,
+    History,
+    Merge,
+    Qualified,
+    Rule,
+    Status,
+    enter,
+    left_at,
+    random_history,
+)
 
 from dagster_project.windows import HOUR, Window
 
@@ -67,9 +80,21 @@ def put(connection: duckdb.DuckDBPyConnection, table: str, rows: list[dict]) -> 
     connection.unregister("given")
 
 
-def entered(history: History, rule: Rule, sql: Callable[[Window], str], windows: list[Window]) -> set[Entry]:
-    """Who enters in these ticks; every third is run again."""
+def entered(
+    history: History,
+    rule: Rule,
+    sql: Callable[[Window], str],
+    windows: list[Window],
+    let_in: Sequence[Qualified] = (),
+) -> set[Entry]:
+    """Who enters in these ticks, of themselves or let in by a backfill; every third is run again."""
     with small_warehouse() as connection:
+        for row in let_in:
+            connection.execute(
+                "insert into engine.backfilled by name select ? as workflow, ? as contact_id, ? as entry_key, "
+                "? as reached_at, ? as occurred_at, '{}' as carried",
+                [rule.workflow, *vars(row).values()],
+            )
         for schema in ("contacts", "workflows"):
             connection.execute(f"create schema {schema}")
         put(connection, "qualified", [vars(row) for row in history.qualified])
@@ -81,7 +106,8 @@ def entered(history: History, rule: Rule, sql: Callable[[Window], str], windows:
         )
         for table, column, rows in ways_out(history, rule):
             connection.execute(f"create table workflows.{table} (enrollment_id bigint, {column} timestamp)")
-            connection.executemany(f"insert into workflows.{table} values (?, ?)", rows)
+            if rows:
+                connection.executemany(f"insert into workflows.{table} values (?, ?)", rows)
         table = f"workflows.{rule.workflow}__entered"
         connection.execute(
             f"create table {table} (enrollment_id bigint, contact_id bigint, entry_key varchar, reached_at timestamp, "
@@ -91,7 +117,8 @@ def entered(history: History, rule: Rule, sql: Callable[[Window], str], windows:
             set_window(connection, window)
             for _ in range(2 if number % 3 == 0 else 1):
                 connection.execute(f"delete from {table} where reached_at >= getvariable('tick_start')")
-                connection.execute(f"insert into {table} by name {sql(window)}")
+                # the model itself carries more
+                connection.execute(f"insert into {table} by name select {COLUMNS}, occurred_at from ({sql(window)})")
         rows = connection.execute(f"select {COLUMNS} from {table}").fetchall()
     assert len(rows) == len(set(rows))
     return {Entry(*row) for row in rows}
@@ -183,6 +210,21 @@ def test_an_error_in_a_rule_would_be_seen(entries: dict[str, str], name: str, pa
         != enter(history, rule, lambda _: HOLDOUT, [window.start for window in windows])
         for windows in (WHOLE, ticks(1))
     )
+
+
+@pytest.mark.parametrize("name", [name for name in RULES if not name.startswith("after exit")])
+def test_a_backfill_obeys_the_rule_of_reentry_and_the_status(entries: dict[str, str], name: str) -> None:
+    """The first contact has entered before; the third is let in while the workflow is closed."""
+    at, closed = START + 5 * HOUR, START + 20 * HOUR
+    statuses = [Status(True, START), Status(False, closed)]
+    nobody_else = Merge(98, 99, START)
+    history = History([Qualified(1, "a", START + HOUR, START + HOUR)], [nobody_else], statuses)
+    long_ago = START - timedelta(days=30)
+    let_in = [Qualified(1, "a", at, long_ago), Qualified(2, "a", at, long_ago), Qualified(3, "a", closed, long_ago)]
+    for windows in (WHOLE, ticks(1)):
+        found = entered(history, RULES[name], lambda _: entries[name], windows, let_in)
+        again = {(1, at)} if RULES[name].reentry == "always" else set()
+        assert {(entry.contact_id, entry.reached_at) for entry in found} == {(1, START + HOUR), (2, at)} | again
 
 
 CONTACTS, FEW = 2_000_000, 50_000

@@ -17,13 +17,6 @@ from dagster_project.windows import HOUR, split
 SPAN = SHOP_SPAN.end - SHOP_SPAN.start
 
 
-@pytest.fixture(scope="module")
-def lived(shop: Engine, tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    engine = shop.copy(tmp_path_factory.mktemp("lived") / "home")
-    replay(engine.home, split(SHOP_SPAN, 7 * HOUR), statements=engine.statements, with_outbox=False)
-    return engine
-
-
 def lived_through(engine: Engine, workflow: str) -> tuple[dict, dict]:
     """Contacts by assignment, and messages by step, as they came about."""
     with open_warehouse(engine.home) as warehouse:

@@ -1,0 +1,121 @@
+"""What is not known of a contact who has not entered, or is made up: what is usual stands in for it."""
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import duckdb
+
+# contact_profiles has them; the rest of an invented profile is what is usual
+PERSON: Mapping[str, Any] = {
+    "user_id": "example-1",
+    "email": "alex@shop.example",
+    # one of those that are kept for stories
+    "phone": "+447700900123",
+    "first_name": "Alex",
+    "last_name": "Example",
+    "birth_date": date(1990, 5, 17),
+}
+INVENTED_CONTACT = -1
+MADE_BY_ENTRIES = frozenset(
+    {"enrollment_id", "contact_id", "reached_at", "occurred_at", "assignment", "definition_version", "tick_end"}
+)
+_FEW = 20
+
+
+def invent_profile(connection: duckdb.DuckDBPyConnection, at: datetime) -> dict[str, Any]:
+    """A person who is not there, otherwise like most; known from a day before, so that steps find them."""
+    (locale, timezone, country), *_ = connection.execute(
+        "select coalesce(mode(locale), 'en'), coalesce(mode(timezone), 'UTC'), coalesce(mode(country), 'GB') "
+        "from contacts.contact_profiles"
+    ).fetchall()
+    profile = {
+        "contact_id": INVENTED_CONTACT,
+        **PERSON,
+        "locale": locale,
+        "timezone": timezone,
+        "country": country,
+        "first_seen_at": at - timedelta(days=100),
+        "orders_count": 0,
+        "revenue": 0,
+        "active_days": 3,
+        "email_consented": True,
+        "is_hard_bounced": False,
+        "has_complained": False,
+        "is_erased": False,
+        "is_repeated": False,
+        "valid_from": at - timedelta(days=1),
+        "tick_end": at,
+    }
+    known = columns_of(connection, "contacts.contact_profile_versions")
+    insert(connection, "contacts.contact_profile_versions", {name: profile[name] for name in profile if name in known})
+    return profile
+
+
+def invent_entry(
+    connection: duckdb.DuckDBPyConnection, table: str, profile: Mapping[str, Any], at: datetime, currency: str
+) -> dict[str, Any]:
+    """What an entry carries: the contact's own traits, else what is usual among those who have entered. Nobody's own
+    value is taken that others do not share.
+    """
+    carried = {}
+    for column, type_name in columns_of(connection, table).items():
+        if column in MADE_BY_ENTRIES:
+            continue
+        if column in profile:
+            carried[column] = profile[column]
+        elif column == "currency":
+            carried[column] = currency
+        else:
+            carried[column] = _usual(connection, table, column, type_name, at)
+    return carried
+
+
+def columns_of(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
+    """Names and types, in their order."""
+    return dict(
+        connection.execute(
+            "select column_name, data_type from duckdb_columns() where schema_name || '.' || table_name = ? "
+            "order by column_index",
+            [table],
+        ).fetchall()
+    )
+
+
+def insert(connection: duckdb.DuckDBPyConnection, table: str, row: Mapping[str, Any]) -> None:
+    """Put a row in, by the names of its columns."""
+    connection.execute(
+        f"insert into {table} ({', '.join(row)}) values ({', '.join('?' for _ in row)})", list(row.values())
+    )
+
+
+def _usual(connection: duckdb.DuckDBPyConnection, table: str, column: str, type_name: str, at: datetime) -> Any:
+    if type_name.startswith("TIMESTAMP") or type_name == "DATE":
+        distance = _asked(connection, f"median(epoch(cast({column} as timestamp)) - epoch(reached_at)) from {table}")
+        days = timedelta(days=-90 if column.startswith("last_") else 14)
+        moment = at + (days if distance is None else timedelta(seconds=round(distance)))
+        return moment.date() if type_name == "DATE" else moment
+    if any(part in type_name for part in ("INT", "DECIMAL", "DOUBLE", "FLOAT")):
+        usual = _asked(connection, f"cast(median({column}) as {type_name}) from {table}")
+        return 3 if usual is None else usual
+    if type_name == "BOOLEAN":
+        return bool(_asked(connection, f"mode({column}) from {table}"))
+    shared = _asked(
+        connection,
+        f"{column} from {table} where {column} is not null "
+        f"and (select count(distinct {column}) from {table}) <= {_FEW} "
+        f"group by {column} having count(distinct contact_id) > 1 order by count(*) desc, {column} limit 1",
+    )
+    if shared is not None or type_name != "VARCHAR":
+        return shared
+    return example_of(column)
+
+
+def example_of(column: str) -> str:
+    """A text that can be seen to be none of anybody's."""
+    return f"example {column.removesuffix('_id').replace('_', ' ')}"
+
+
+def _asked(connection: duckdb.DuckDBPyConnection, question: str) -> Any:
+    rows = connection.execute(f"select {question}").fetchall()
+    return rows[0][0] if rows else None

@@ -1,0 +1,123 @@
+"""A preview as one page: everything is in the file, and nothing is fetched from anywhere."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from activations.holds.sample import Sample
+from dagster_project.preview.preview import Preview, Shown, Stop
+from dagster_project.preview.telling import action_of, difference_of, moment, wait_of
+
+# a message may name pictures of its shop: the page asks nobody for them
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-src 'self' about:"
+_STYLE = """
+body { margin: 0 auto; max-width: 960px; padding: 24px; color: #222; background: #fafaf8; }
+body { font: 15px/1.5 system-ui, sans-serif; }
+h1 { font-size: 24px; margin: 0 0 4px; }
+ol { list-style: none; margin: 0; padding: 0 0 0 22px; border-left: 2px solid #ddd; }
+ol.way { padding-left: 0; border: 0; }
+li { margin: 14px 0; }
+.stop { padding: 12px 16px; border: 1px solid #ddd; border-radius: 6px; background: #fff; }
+.own > .stop { border-color: #2f6b4f; box-shadow: inset 4px 0 #2f6b4f; }
+.step { font-weight: 600; }
+.small { color: #666; font-size: 13px; }
+.badge { padding: 1px 8px; border-radius: 9px; background: #eee; font-size: 13px; }
+.own > .stop .badge { background: #d9ebe1; }
+table { border-collapse: collapse; margin: 8px 0; font-size: 13px; }
+td { padding: 2px 14px 2px 0; vertical-align: top; }
+summary { cursor: pointer; }
+iframe { width: 100%; height: 420px; border: 1px solid #ddd; border-radius: 4px; resize: vertical; background: #fff; }
+pre { white-space: pre-wrap; background: #f4f4f1; padding: 10px; border-radius: 4px; }
+"""
+
+
+def page_of(found: Preview) -> str:
+    """The page as HTML."""
+    body = Markup("\n").join(
+        [
+            Markup("<h1>{}</h1>").format(found.workflow),
+            Markup('<p class="small">{}, from {} on, in compressed time. {}</p>').format(
+                _who(found), moment(found.start.reached_at), _what_it_is()
+            ),
+            _fields("What is known of the contact", found.profile),
+            _fields(f"What the entry carries ({found.entered})", found.carried),
+            Markup('<p class="small">{}</p>').format(_ends(found)),
+            Markup('<ol class="way">{}</ol>').format(_stop(found.start)),
+        ]
+    )
+    return "<!doctype html>\n" + Markup(
+        '<html lang="en"><head><meta charset="utf-8">'
+        '<meta http-equiv="Content-Security-Policy" content="{}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        "<title>{}: preview</title><style>{}</style></head>\n<body>\n{}\n</body></html>\n"
+    ).format(_POLICY, found.workflow, Markup(_STYLE), body)
+
+
+def _who(found: Preview) -> str:
+    return "An invented contact" if found.is_invented else f"Contact {found.contact_id}"
+
+
+def _what_it_is() -> str:
+    return (
+        "The contact's own way is marked; on every other one a double of theirs goes. The gate is not asked: consent, "
+        "caps and quiet hours are those of the day."
+    )
+
+
+def _ends(found: Preview) -> str:
+    told = [f"Whoever leaves early, leaves because: {', '.join(found.leaves_when)}."] if found.leaves_when else []
+    if found.not_reached:
+        told.append(f"By no way reached: {', '.join(found.not_reached)}.")
+    return " ".join(told)
+
+
+def _fields(title: str, values: Mapping[str, Any]) -> Markup:
+    rows = Markup("").join(
+        Markup("<tr><td>{}</td><td>{}</td></tr>").format(name, value)
+        for name, value in values.items()
+        if value is not None
+    )
+    return Markup("<details><summary>{}</summary><table>{}</table></details>").format(title, rows)
+
+
+def _stop(stop: Stop) -> Markup:
+    head = Markup('<span class="step">{}</span> <span class="small">{}, {}</span>').format(
+        stop.step, wait_of(stop), moment(stop.reached_at)
+    )
+    way = Markup(' <span class="badge">leaves by {}</span>').format(stop.branch) if stop.branch else Markup("")
+    different = difference_of(stop)
+    inside = [head + way]
+    if different:
+        inside.append(Markup('<div class="small">{}</div>').format(different))
+    if stop.shown is not None:
+        inside += _shown(stop.shown)
+    following = Markup("").join(_stop(one) for one in stop.following)
+    return Markup('<li{}><div class="stop">{}</div>{}</li>').format(
+        Markup(' class="own"') if stop.is_own else Markup(""),
+        Markup("").join(inside),
+        Markup("<ol>{}</ol>").format(following) if following else Markup(""),
+    )
+
+
+def _shown(shown: Shown) -> Iterator[Markup]:
+    yield Markup("<div>{}</div>").format(action_of(shown))
+    if shown.standing:
+        yield Markup('<div class="small">As matters stand, the contact {}.</div>').format(shown.standing)
+    if shown.details:
+        yield Markup("<pre>{}</pre>").format(shown.details)
+    for place, (variant, sample) in enumerate(shown.samples):
+        yield _message(variant, sample, is_open=place == 0 and not sample.html)
+
+
+def _message(variant: str | None, sample: Sample, *, is_open: bool) -> Markup:
+    title = f"{f'{variant}: ' if variant else ''}{sample.subject or 'not to be shown'}"
+    shown = (
+        # escaped once for the attribute; without scripts, forms or a way out
+        Markup('<iframe sandbox="" title="{}" srcdoc="{}"></iframe>').format(title, sample.html)
+        if sample.html
+        else Markup("<pre>{}</pre>").format(escape(sample.text))
+    )
+    return Markup("<details{}><summary>{}</summary>{}</details>").format(
+        Markup(" open") if is_open else Markup(""), title, shown
+    )
