@@ -54,9 +54,9 @@ class Backfill:
     """Start of the next tick."""
     qualified: Sequence[Qualified]
     entered_already: int
-    """Contacts who are left out because they have entered, or were let in, for the same reason."""
+    """Contacts who do not enter because they have, or were let in, for the same reason."""
     left_already: int
-    """Contacts who would have left by now: they bought, say."""
+    """Contacts who do not enter because they would have left by now: they bought, say."""
     treated: int
     held_out: int
     """Contacts who would enter."""
@@ -97,7 +97,7 @@ def plan_backfill(
             replay(rehearsal, _told(ticks, progress), statements=statements, with_outbox=False)
             with open_warehouse(rehearsal) as connection:
                 treated, held_out = _entered(connection, workflow, at)
-                steps = list(_steps(connection, workflow, at))
+                steps = list(_steps(connection))
     return Backfill(workflow, since, at, qualified, entered_already, left_already, treated, held_out, steps, ahead)
 
 
@@ -203,7 +203,8 @@ def _find(
     ).fetchall()
     ((entered_already, left_already),) = connection.execute(
         "select count(distinct contact_id) filter (entered_already), "
-        "count(distinct contact_id) filter (left_already and not entered_already) from found"
+        "count(distinct contact_id) filter (not entered_already) from found where contact_id not in "
+        "(select contact_id from found where not entered_already and not left_already)"
     ).fetchall()
     return [Qualified(*row) for row in rows], entered_already, left_already
 
@@ -235,51 +236,36 @@ def _told(ticks: Sequence[Window], progress: Progress) -> Iterator[Window]:
     progress(len(ticks), len(ticks))
 
 
-def _let_in(workflow: str) -> str:
-    """SQL of the enrollments that came of a backfill at a time."""
-    return (
-        f"select entered.* from workflows.{workflow}__entered as entered where entered.reached_at = $at "
-        "and (entered.contact_id, entered.entry_key) in "
-        f"(select (contact_id, entry_key) from engine.backfilled where workflow = '{workflow}' and reached_at = $at)"
-    )
-
-
 def _entered(connection: duckdb.DuckDBPyConnection, workflow: str, at: datetime) -> tuple[int, int]:
+    """Contacts who came in by a backfill, treated and held out; notes their enrollments as `let_in`."""
+    connection.execute(
+        "create temp table let_in as select distinct entered.enrollment_id, entered.contact_id, entered.assignment "
+        f"from workflows.{workflow}__entered as entered inner join engine.backfilled as backfilled "
+        "on entered.contact_id = backfilled.contact_id and entered.reached_at = backfilled.reached_at "
+        "and entered.entry_key is not distinct from backfilled.entry_key "
+        "where backfilled.workflow = ? and backfilled.reached_at = ?",
+        [workflow, at],
+    )
     ((treated, held_out),) = connection.execute(
         "select count(distinct contact_id) filter (assignment = 'treated'), "
-        f"count(distinct contact_id) filter (assignment = 'holdout') from ({_let_in(workflow)})",
-        {"at": at},
+        "count(distinct contact_id) filter (assignment = 'holdout') from let_in"
     ).fetchall()
     return treated, held_out
 
 
-def _steps(connection: duckdb.DuckDBPyConnection, workflow: str, at: datetime) -> Iterator[StepReached]:
-    """What is decided of their actions, in contacts; what was put off may have been decided again."""
+def _steps(connection: duckdb.DuckDBPyConnection) -> Iterator[StepReached]:
+    """What is decided of the actions of `let_in`, in contacts; what was put off may have been decided again."""
+    connection.execute(
+        "create temp table latest as select step, contact_id, reached_at, outcome, gate from decisions.decisions "
+        "where enrollment_id in (select enrollment_id from let_in) "
+        "qualify row_number() over (partition by action_id order by tick_end desc) = 1"
+    )
     rows = connection.execute(
-        f"""
-        with latest as (
-            select step, contact_id, reached_at, outcome, gate
-            from decisions.decisions
-            where workflow = $workflow and enrollment_id in (select enrollment_id from ({_let_in(workflow)}))
-            qualify row_number() over (partition by action_id order by tick_end desc) = 1
-        ),
-
-        steps as (
-            select step, min(reached_at) as first_at
-            from latest
-            group by step
-        )
-
-        select step, outcome, gate, count(distinct contact_id)
-        from latest
-        inner join steps using (step)
-        group by first_at, step, outcome, gate
-        order by first_at, step, outcome, gate
-        """,
-        {"workflow": workflow, "at": at},
+        "select step, outcome, gate, count(distinct contact_id), min(min(reached_at)) over (partition by step) "
+        "from latest group by step, outcome, gate order by 5, 1, 2, 3"
     ).fetchall()
     for step in dict.fromkeys(row[0] for row in rows):
-        own = [row[1:] for row in rows if row[0] == step]
+        own = [row[1:4] for row in rows if row[0] == step]
         yield StepReached(
             step,
             sum(number for outcome, _, number in own if outcome == "send"),

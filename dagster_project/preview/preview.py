@@ -122,8 +122,11 @@ class _Travel:
     def run(self) -> None:
         """Let all steps run, each with doubles for the ways that its arrivals do not go."""
         for step, statement in self.statements.items():
-            for sql in statement.sql:
-                self.connection.execute(sql)
+            try:
+                for sql in statement.sql:
+                    self.connection.execute(sql)
+            except duckdb.Error as error:
+                raise HourbellError(f"{statement.model} failed: {error}. Mend its SQL.") from error
             has_branch = "branch" in columns_of(self.connection, statement.table)
             for enrollment, way in self._arrived(step, statement, has_branch):
                 if has_branch:
@@ -145,7 +148,10 @@ class _Travel:
         soon = self.reached[before][0] + timedelta(hours=1) if before else self.reached[step, enrollment][0]
         for other in other_ways(self.connection, statement.table, enrollment, own, branching, soon):
             double = max(OWN, *self.doubles, 0) + 1
-            values = self._lacking(statement.table, enrollment, but=branching.constants) | other.values
+            values = (
+                self._lacking(statement.table, enrollment, but={*branching.constants, *branching.computed})
+                | other.values
+            )
             if other.values:
                 asked: list[Any] = [enrollment]
                 row = changed_row(statement.table, values, branching)
@@ -170,11 +176,7 @@ class _Travel:
         names = [column[0] for column in found.description]
         lacking = [name for name, value in zip(names, found.fetchall()[0], strict=True) if value is None]
         types = columns_of(self.connection, table)
-        return {
-            name: f"'{example_of(name)}'"
-            for name in lacking
-            if types[name] == "VARCHAR" and name != "branch" and name not in but
-        }
+        return {name: f"'{example_of(name)}'" for name in lacking if types[name] == "VARCHAR" and name not in but}
 
     def step_before(self, step: str, enrollment: int) -> tuple[str, int] | None:
         """Where an enrollment was before a step; a double was where the one was whose double it is."""

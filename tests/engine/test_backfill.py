@@ -94,7 +94,7 @@ def test_the_size_is_shown_first(lived: Engine, planned: Backfill, expected: dic
     assert {(one.contact_id, one.entry_key) for one in planned.qualified} == expected.keys()
     assert planned.treated + planned.held_out == len({contact for contact, _ in expected})
     gone = carts(lived, f"reached_at < timestamp '{WENT_LIVE}'").keys() - expected.keys()
-    assert planned.left_already == len({contact for contact, _ in gone})
+    assert planned.left_already == len({contact for contact, _ in gone} - {contact for contact, _ in expected})
     run(backfilled, *split(Window(SHOP_SPAN.end, SHOP_SPAN.end + AHEAD), HOUR))
     ((sent,),) = asked(
         backfilled,
@@ -130,6 +130,15 @@ def test_it_is_the_same_in_ticks_of_any_size(backfilled: Engine, tmp_path: Path)
     with open_warehouse(backfilled.home) as one, open_warehouse(other.home) as many:
         assert steps(one)["abandoned_cart__reassurance"] != []
         assert steps(one) == steps(many)
+
+
+def test_it_goes_back_before_the_first_tick(lived: Engine) -> None:
+    """There nobody entered anything, and what lets people in has not been looked for."""
+    found = plan_backfill(lived.home, "reengagement", SHOP_SPAN.start - timedelta(days=20), HOUR)
+    assert found.treated + found.held_out > 3
+    assert {one.qualified_at < SHOP_SPAN.start for one in found.qualified} == {True}
+    inside = asked(lived, "select contact_id from workflows.reengagement__entered")
+    assert not {contact for (contact,) in inside} & {one.contact_id for one in found.qualified}
 
 
 def test_nobody_is_let_in_twice(backfilled: Engine, expected: dict) -> None:
