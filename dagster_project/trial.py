@@ -65,15 +65,16 @@ def try_out(
         window = _span(connection, over)
         _switch_on(connection, workflow, statements, window.start)
     ticks = list(split(window, size))
-
-    def told() -> Iterator[Window]:
-        for done, tick in enumerate(ticks):
-            progress(done, len(ticks))
-            yield tick
-
-    replay(copy, told(), statements=statements, with_outbox=False)
-    progress(len(ticks), len(ticks))
+    replay(copy, watched(ticks, progress), statements=statements, with_outbox=False)
     return window
+
+
+def watched(ticks: Sequence[Window], progress: Progress) -> Iterator[Window]:
+    """The ticks one by one, telling how far they are."""
+    for done, tick in enumerate(ticks):
+        progress(done, len(ticks))
+        yield tick
+    progress(len(ticks), len(ticks))
 
 
 def _span(connection: duckdb.DuckDBPyConnection, over: timedelta) -> Window:

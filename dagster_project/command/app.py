@@ -25,6 +25,7 @@ from dagster_project.command import (
     new,
     pause,
     preview,
+    replay,
     status,
     tick,
 )
@@ -77,6 +78,7 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
     "forecast": forecast.forecast_workflow,
     "diff": diff.diff_workflow,
     "preview": preview.preview_workflow,
+    "replay": replay.replay_history,
     "backfill": backfill.backfill_workflow,
     "inbox": inbox.inbox,
     "new": new.new_workflow,
