@@ -1,4 +1,4 @@
-"""What a tick costs: the same new hour on one and on ten million events, and what dbt adds.
+"""What a tick costs: the same new hour on one and on ten million events, and what is not its SQL.
 
 Run it as `python tests/benchmarks/tick_cost.py [--small 1000000] [--large 10000000]`. It prints ratios taken in
 one run; single times depend on the machine.
@@ -171,7 +171,6 @@ def main() -> None:
         send_off(small, HOUR)
         gate_out, _ = seconds_of(lambda: send_off(small, HOUR))
         publishing, _ = seconds_of(lambda: publish_marts(small))
-        in_models = sum(run.seconds for run in runs)
         trivial = trivial_seconds(Path(folder) / "trivial", len(runs))
     table(
         "One new hour",
@@ -179,10 +178,9 @@ def main() -> None:
         [
             [f"SQL on {options.small:,} events", seconds[options.small]],
             [f"SQL on {options.large:,} events", seconds[options.large]],
-            [f"the same through dbt, {len(runs)} models", ordinary],
-            ["of it: dbt's overhead", ordinary - seconds[options.small]],
-            [f"{len(runs)} trivial models through dbt", trivial],
-            ["time that dbt measured in the models", in_models],
+            [f"the whole tick, {len(runs)} models", ordinary],
+            ["of it: what is not SQL", ordinary - seconds[options.small]],
+            [f"{len(runs)} trivial models through dbt, as a yardstick", trivial],
             ["gate out and outbox", gate_out],
             ["published copy", publishing],
         ],
