@@ -132,6 +132,14 @@ def test_it_is_the_same_in_ticks_of_any_size(backfilled: Engine, tmp_path: Path)
         assert steps(one) == steps(many)
 
 
+def test_who_qualified_while_it_was_live_had_their_chance(late: Engine, expected: dict, tmp_path: Path) -> None:
+    """Even if the rule of then took them in less readily than the one of now."""
+    engine = late.copy(tmp_path / "home")
+    assert asked(engine, f"delete from workflows.abandoned_cart__entered where reached_at >= '{WENT_LIVE}'") != [(0,)]
+    found = plan_backfill(engine.home, "abandoned_cart", SHOP_SPAN.start, HOUR)
+    assert {(one.contact_id, one.entry_key) for one in found.qualified} == expected.keys()
+
+
 def test_it_goes_back_before_the_first_tick(lived: Engine) -> None:
     """There nobody entered anything, and what lets people in has not been looked for."""
     found = plan_backfill(lived.home, "reengagement", SHOP_SPAN.start - timedelta(days=20), HOUR)
