@@ -66,11 +66,9 @@ def _header(name: str, value: str) -> str:
 def _part(subtype: str, content: str) -> bytes:
     lines = content.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n").split("\n")
     head = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
-    return head.encode() + b"".join(
-        # what is kept must not grow with the messages
-        _line(line) if len(line) <= _LINE_KEPT else _line.__wrapped__(line)
-        for line in lines
-    )
+    # what is kept must not grow with the messages
+    encode = _line if max(map(len, lines)) <= _LINE_KEPT else _line.__wrapped__
+    return head.encode() + b"".join(map(encode, lines))
 
 
 @lru_cache(maxsize=2_000)
