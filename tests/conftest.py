@@ -40,12 +40,14 @@ LONGEST = (
     "test_workflow_invariance.py",
     "test_broken_workflow.py",
     "test_steps.py",
+    "test_diff.py",
     "test_overlap.py",
     "test_gate.py",
     "test_simulated_shop.py",
     "test_profile_versions.py",
     "test_triggers.py",
     "test_waiting.py",
+    "test_backfill.py",
     "test_explain.py",
 )
 

@@ -18,6 +18,9 @@ def compiled(home: Home, contents: dict[str, str], also: Iterable[str] = ()) -> 
     Whatever else they ref() is named by `also`.
     """
     changed = copy.deepcopy(transform.manifest())
+    # dbt mixes up the lookups of a copy
+    changed.rebuild_source_lookup()
+    changed.rebuild_ref_lookup()
     for name, sql in contents.items():
         node = changed.nodes[f"model.hourbell.{name}"]
         node.raw_code = sql
