@@ -13,7 +13,7 @@ from dagster_project.lock import tick_lock
 from dagster_project.registry import registered_workflows, workflow_statuses
 from dagster_project.replay import replay
 from dagster_project.statements import Statement
-from dagster_project.trial import Progress, copied, copied_again
+from dagster_project.trial import Progress, copied, copied_again, watched
 from dagster_project.warehouse import open_warehouse
 from dagster_project.windows import HOUR, MARTS, Window, last_completed, split
 
@@ -94,7 +94,7 @@ def plan_backfill(
             with open_warehouse(rehearsal) as connection:
                 _write(connection, workflow, at, qualified)
             ticks = list(split(Window(at, at + ahead), HOUR))
-            replay(rehearsal, _told(ticks, progress), statements=statements, with_outbox=False)
+            replay(rehearsal, watched(ticks, progress), statements=statements, with_outbox=False)
             with open_warehouse(rehearsal) as connection:
                 treated, held_out = _entered(connection, workflow, at)
                 steps = list(_steps(connection))
@@ -227,13 +227,6 @@ def _write(connection: duckdb.DuckDBPyConnection, workflow: str, at: datetime, q
         ],
     )
     connection.execute("commit")
-
-
-def _told(ticks: Sequence[Window], progress: Progress) -> Iterator[Window]:
-    for done, tick in enumerate(ticks):
-        progress(done, len(ticks))
-        yield tick
-    progress(len(ticks), len(ticks))
 
 
 def _entered(connection: duckdb.DuckDBPyConnection, workflow: str, at: datetime) -> tuple[int, int]:
