@@ -16,7 +16,7 @@ _JINJA = jinja2.Environment(extensions=["jinja2.ext.do"], autoescape=False)
 # in the order in which they are told without a name
 _PARAMETERS = {
     "arrivals": ("previous", "wait", "until", "local_time", "local_window", "weekdays", "branch", "exits"),
-    "arrivals_after_event": ("previous", "events", "timeout", "branch", "exits", "carry"),
+    "arrivals_after_event": ("previous", "events", "timeout", "branch", "exits", "carry", "lookback"),
     "branch": ("ways", "otherwise"),
     "entries": ("qualified", "reentry", "holdout", "limit"),
     "call_webhook": ("endpoint", "carry", "when", "expires"),

@@ -182,3 +182,57 @@ def test_a_changed_wait_applies_to_who_still_waits_and_loses_nobody(
         assert len(found) == len(set(found))
         assert set(found) == expected
         assert any(at == changed_at for _, at in found) == (after == SHORT)
+
+
+TIMEOUT, LOOKBACK = timedelta(days=4), timedelta(days=2)
+
+
+def test_an_event_is_awaited_ahead_and_looked_for_behind(shop: Engine) -> None:
+    """Whether or not what happened before counts, and in ticks of any size."""
+    draw = random.Random(11)
+    rows = reached_before(seed=3, rows=200)
+    happened = [
+        {
+            "contact_id": draw.randrange(200),
+            "occurred_at": (at := FIRST + timedelta(minutes=15 * draw.randrange(32 * 96))),
+            "effective_at": at + draw.choice([timedelta(), timedelta(), timedelta(hours=30)]),
+        }
+        for _ in range(900)
+    ]
+    asked = {"reengagement__reaction": "", "reengagement__goodbye": ", lookback='2 days'"}
+    models = compiled(
+        shop.home,
+        {
+            model: "select arrivals.* from {{ arrivals_after_event('main.previous', 'main.happened', timeout='4 days'"
+            + f"{lookback}) }}}}"
+            for model, lookback in asked.items()
+        },
+        also=["step_changes", "contact_merges"],
+    )
+    with small_warehouse() as connection:
+        prepare(connection, rows)
+        put(connection, "happened", happened)
+        connection.execute("create schema contacts")
+        connection.execute(
+            "create table contacts.contact_merges (contact_id bigint, into_contact_id bigint, merged_at timestamp)"
+        )
+        for model, lookback in asked.items():
+            arrive(connection, model, models[model], ticks(3, FIRST, LAST))
+            behind = LOOKBACK if lookback else timedelta()
+            expected = {
+                (row["enrollment_id"], awaited(row, happened, behind)) for row in rows if row["assignment"] == "treated"
+            }
+            assert set(arrived(connection, model)) == {one for one in expected if one[1] < LAST}
+
+
+def awaited(row: Row, happened: list[Row], behind: timedelta) -> datetime:
+    """When somebody goes on: looking at each event."""
+    deadline = row["reached_at"] + TIMEOUT
+    known = [
+        max(event["effective_at"], row["reached_at"])
+        for event in happened
+        if event["contact_id"] == row["contact_id"]
+        and event["occurred_at"] > row["reached_at"] - behind
+        and event["effective_at"] < deadline
+    ]
+    return min([*known, deadline])

@@ -3,6 +3,7 @@
     previous   the step before, as ref()
     events     a CTE or relation with contact_id, occurred_at and effective_at: what is waited for
     timeout    how long at most: '7 days'
+    lookback   whoever did it so long before they came here, and was known to have by then, goes on at once: '7 days'
     carry      columns of those events that come along: what was answered, say; null for those who came by the deadline
     branch, exits  as in arrivals()
 
@@ -12,7 +13,7 @@
         select arrivals.*, case when awaited_at is null then 'silent' else 'came back' end as branch
         from {{ arrivals_after_event(ref('reengagement__offer'), 'visits', timeout='7 days', exits=ref('reengagement__exited')) }}
 -#}
-{% macro arrivals_after_event(previous, events, timeout, branch=none, exits=none, carry=[]) -%}
+{% macro arrivals_after_event(previous, events, timeout, branch=none, exits=none, carry=[], lookback='0 days') -%}
     {%- if not model.tested_node_unique_id -%}
         {%- set deadline = "previous.reached_at + interval '" ~ timeout ~ "'" -%}
         {%- set without_event = columns_except('previous', ['awaited_at'] + carry) ~ ", cast(null as timestamp) as awaited_at" -%}
@@ -39,7 +40,7 @@
             select
                 waiting.enrollment_id,
                 waiting.reached_at,
-                min(events.effective_at) as known_at,
+                greatest(min(events.effective_at), waiting.reached_at) as known_at,
                 {%- for column in carry %}
                 -- packed, because an aggregate looks past what is null, to what is known later
                 {{ first_by('struct_pack(carried := events.' ~ column ~ ')', '(events.effective_at, events.occurred_at)') }}.carried as {{ column }},
@@ -51,10 +52,10 @@
                 on
                     stands_for.contact_id = events.contact_id
                     and stands_for.since <= events.effective_at
-                    and waiting.reached_at < events.occurred_at
+                    and waiting.reached_at - interval '{{ lookback }}' < events.occurred_at
                     and waiting.reached_at + interval '{{ timeout }}' > events.effective_at
             where
-                events.effective_at >= {{ tick_start() }} - interval '{{ timeout }}'
+                events.effective_at >= {{ tick_start() }} - interval '{{ timeout }}' - interval '{{ lookback }}'
                 and events.effective_at < {{ tick_end() }}
             group by waiting.enrollment_id, waiting.reached_at
         ),
