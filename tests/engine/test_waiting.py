@@ -1,6 +1,7 @@
 """Waits of a step against a slow reference: in ticks of all sizes, where the clocks change."""
 
 import random
+import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -217,12 +218,15 @@ def test_an_event_is_awaited_ahead_and_looked_for_behind(shop: Engine) -> None:
             "create table contacts.contact_merges (contact_id bigint, into_contact_id bigint, merged_at timestamp)"
         )
         for model, lookback in asked.items():
+            # of a workflow that has not changed meanwhile, whose steps are not looked through for who was there before
+            (version,) = set(re.findall(r"'(\w+)' as definition_version", models[model]))
+            connection.execute("update main.previous set definition_version = ?", [version])
             arrive(connection, model, models[model], ticks(3, FIRST, LAST))
             behind = LOOKBACK if lookback else timedelta()
             expected = {
                 (row["enrollment_id"], awaited(row, happened, behind)) for row in rows if row["assignment"] == "treated"
             }
-            assert set(arrived(connection, model)) == {one for one in expected if one[1] < LAST}
+            assert sorted(arrived(connection, model)) == sorted(one for one in expected if one[1] < LAST)
 
 
 def awaited(row: Row, happened: list[Row], behind: timedelta) -> datetime:
