@@ -1,6 +1,8 @@
 """A deliverer killed at each point, over each kind of provider, with its journal in a file and on a server.
 
-Nothing is sent twice, nothing is left out where that can be known, and at most one batch is in doubt.
+Nothing is sent twice, nothing is left out where that can be known, and at most one batch is in doubt; the
+next delivery goes on from where this one was. Users of other systems met the failure in mautic#13070, mautic#15949 and
+listmonk#2070.
 """
 
 import signal

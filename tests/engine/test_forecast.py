@@ -1,4 +1,7 @@
-"""`hourbell forecast`: what a workflow would have done is what it did, where it was live; and nothing is touched."""
+"""`hourbell forecast`: what a workflow would have done is what it did, where it was live; and nothing is touched.
+
+What is forecast applies consent (mautic#15834) and leaves no trace (mautic#3225).
+"""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -1,4 +1,7 @@
-"""Several deliverers at once, and the same hour again and again: each action is sent once."""
+"""Several deliverers at once, and the same hour again and again: each action is sent once.
+
+Users of another system met the failure in mautic#1737.
+"""
 
 from typing import Any
 

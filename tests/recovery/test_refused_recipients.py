@@ -1,4 +1,7 @@
-"""Who cannot be reached stays alone: the others are reached once, however often it is tried."""
+"""Who cannot be reached stays alone: the others are reached once, however often it is tried.
+
+Users of another system met the failure in mautic#7226.
+"""
 
 from collections.abc import Callable, Sequence
 
