@@ -4,10 +4,11 @@ import asyncio
 import logging
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from activations.account import Tally
 from activations.channels.face import Answer, Channel, Message, UnsendableError
@@ -25,8 +26,7 @@ _SHORTEST_ADDRESS = 6
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _Due:
+class _Due(NamedTuple):
     """An action to be done, and the file that it stands in."""
 
     action: Action
@@ -143,11 +143,12 @@ class ChannelDelivery:
             self.unfinished |= {due.file for due in ready}
         files = {due.action.action_id: due.file for due in ready}
 
-        kept = [replace(due.claim, attempts=due.attempts + 1) for due in ready if due.claim is not None]
+        kept = [due.claim._replace(attempts=due.attempts + 1) for due in ready if due.claim is not None]
         settled, again = await self._find_out([*kept, *(claim for claim in claims.ours if claim.in_doubt)])
         messages: dict[int, tuple[Claim, Message]] = {}
+        now = self._now()
         for claim in [*again, *(claim for claim in claims.ours if not claim.in_doubt)]:
-            prepared = self._prepare(claim)
+            prepared = self._prepare(claim, now)
             if isinstance(prepared, Settlement):
                 settled.append(prepared)
             else:
@@ -195,10 +196,10 @@ class ChannelDelivery:
         """Give claims back, but those of which a call may have been taken: they stay in doubt."""
         self._journal.release([claim.action.action_id for claim in claims if not claim.in_doubt])
 
-    def _prepare(self, claim: Claim) -> Message | Settlement:
+    def _prepare(self, claim: Claim, now: datetime) -> Message | Settlement:
         """The message of a claim, or why there is none."""
         action = claim.action
-        if self._is_late(action):
+        if _is_late(action, now):
             return Settlement(
                 action.action_id, "expired", f"was to be sent before {action.expires_at:%Y-%m-%d %H:%M} UTC"
             )
@@ -236,7 +237,7 @@ class ChannelDelivery:
                 case "retry" | "postponed":
                     postponed.append((claim, answer))
                 case "in doubt":
-                    in_doubt.append((replace(claim, in_doubt=True), answer))
+                    in_doubt.append((claim._replace(in_doubt=True), answer))
                 case "untried":
                     untried.append((claim, answer))
         reasons = {answer.action_id: answer.reason for _, answer in in_doubt if answer.reason}
@@ -312,7 +313,7 @@ class ChannelDelivery:
                 for claim in asked
                 if claim.message_id in found
             ]
-            again += [replace(claim, in_doubt=False) for claim in asked if claim.message_id not in found]
+            again += [claim._replace(in_doubt=False) for claim in asked if claim.message_id not in found]
         return settled, again
 
     def _is_forgotten(self, claimed_at: datetime) -> bool:
@@ -331,26 +332,24 @@ class ChannelDelivery:
         for row in orphans:
             settlement = Settlement(row.action_id, "unknown", _NO_ANSWER, attempts=row.attempts)
             if row.message_id in found:
-                settlement = replace(
-                    settlement, status="accepted", reason=None, provider_message_id=found[row.message_id]
+                settlement = settlement._replace(
+                    status="accepted", reason=None, provider_message_id=found[row.message_id]
                 )
             elif self._channel.idempotency == "askable" and not self._is_forgotten(row.claimed_at):
-                settlement = replace(
-                    settlement, status="failed", reason="it did not arrive, and its outbox file is gone"
+                settlement = settlement._replace(
+                    status="failed", reason="it did not arrive, and its outbox file is gone"
                 )
             self._settle([settlement])
 
     def _settle(self, settlements: Sequence[Settlement]) -> None:
         self._journal.settle(settlements, now=self._now())
-        for settlement in settlements:
-            self._tally.count(self._channel.name, settlement.status, reason=settlement.reason)
-
-    def _is_late(self, action: Action) -> bool:
-        return action.expires_at is not None and action.expires_at <= self._now()
+        ends = Counter((settlement.status, settlement.reason) for settlement in settlements)
+        for (status, reason), number in ends.items():
+            self._tally.count(self._channel.name, status, number, reason)
 
     def _may_repeat(self, claim: Claim) -> bool:
         """Whether to call again under the same key: not if it would be given up then, the first call's end unknown."""
-        return not self._is_late(claim.action) and claim.attempts <= self._patience.attempts
+        return not _is_late(claim.action, self._now()) and claim.attempts <= self._patience.attempts
 
     async def _keep_to_rate(self, messages: int) -> None:
         if self._rate is not None:
@@ -358,6 +357,10 @@ class ChannelDelivery:
             self._free_at = max(self._free_at, now)
             await asyncio.sleep(self._free_at - now)
             self._free_at += messages / self._rate
+
+
+def _is_late(action: Action, now: datetime) -> bool:
+    return action.expires_at is not None and action.expires_at <= now
 
 
 def _settlement(answer: Answer, claim: Claim) -> Settlement:

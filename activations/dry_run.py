@@ -126,6 +126,11 @@ class _ForgetfulJournal(Journal):
             yield connection
             transaction.rollback()
 
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        with self.transaction() as connection:
+            yield connection
+
     def create(self) -> None:
         """Nothing is created that stays."""
 

@@ -14,7 +14,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from datetime import datetime
-from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,10 +21,19 @@ import sqlalchemy as sa
 
 from activations import journal_reading as reading
 from activations.errors import HourbellError
-from activations.journal_place import engine_of
+from activations.journal_place import READS, engine_of
 from activations.journal_rows import Claim, Claims, JournalRow, Settled, Settlement
-from activations.journal_tables import CLAIMED, FINISHED, JOURNAL, METADATA, PAUSES, READ
-from activations.journal_writing import execute_many, insert_new
+from activations.journal_tables import (
+    CLAIM_COLUMNS,
+    CLAIMED,
+    FINISHED,
+    JOURNAL,
+    METADATA,
+    PAUSES,
+    READ,
+    SETTLED_COLUMNS,
+)
+from activations.journal_writing import Row, insert_new, settle_claims
 from activations.outbox import Action, OutboxFile
 from activations.pauses import Pause, Scope, pause_of
 from activations.presence import Presence
@@ -38,24 +46,6 @@ _ASKED_AT_ONCE = 5_000
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
-
-
-_CLAIM_COLUMNS = [
-    "action_id", "channel", "tick_end", "workflow", "step", "provider", "message_id", "attempts", "claimed_at",
-    "taken_from",
-]  # fmt: skip
-_claimed_columns = itemgetter(*_CLAIM_COLUMNS[:-1])
-_SETTLED_COLUMNS = ["action_id", "status", "reason", "provider_message_id", "attempts", "settled_at"]
-# a claim's outcome is in no file yet, so that this need not be said again
-_SETTLE = (
-    sa.update(JOURNAL)
-    .where(
-        JOURNAL.c.action_id == sa.bindparam("action_id"),
-        JOURNAL.c.status == sa.bindparam("held_as"),
-        JOURNAL.c.claimed_by == sa.bindparam("held_by"),
-    )
-    .values({name: sa.bindparam(name) for name in _SETTLED_COLUMNS[1:]})
-)
 
 
 @contextmanager
@@ -106,6 +96,12 @@ class Journal:
     def transaction(self) -> Iterator[sa.Connection]:
         """Write all of it, or nothing; raises HourbellError where it cannot be written."""
         with self._explained(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """Read without waiting for others who write; raises HourbellError where that cannot be done."""
+        with self._explained(), self._engine.connect().execution_options(**READS) as connection:
             yield connection
 
     @contextmanager
@@ -218,24 +214,18 @@ class Journal:
             wanted.setdefault(action.action_id, action)
         before = attempts or {}
         rows = [
-            {
-                "action_id": action.action_id,
-                "channel": action.channel,
-                "tick_end": action.tick_end,
-                "workflow": action.workflow,
-                "step": action.step,
-                "provider": provider,
-                "message_id": message_ids[action.action_id],
-                "status": CLAIMED,
-                "attempts": before.get(action.action_id, 0) + 1,
-                "claimed_by": self.deliverer,
-                "claimed_at": now,
-                "reason": None,
-                "provider_message_id": None,
-                "settled_at": None,
-                "outcome_written": False,
-            }
-            for action in wanted.values()
+            (
+                number,
+                action.channel,
+                action.tick_end,
+                action.workflow,
+                action.step,
+                provider,
+                message_ids[number],
+                before.get(number, 0) + 1,
+                now,
+            )
+            for number, action in wanted.items()
         ]
         ours: list[Claim] = []
         taken: list[JournalRow] = []
@@ -247,11 +237,12 @@ class Journal:
                 for number, action in wanted.items()
                 if (pause := pause_of(pauses, action.workflow, action.channel)) is not None
             }
-            new = insert_new(connection, [row for row in rows if row["action_id"] not in stopped])
+            may_go = [row for row in rows if row[0] not in stopped] if stopped else rows
+            new = insert_new(connection, may_go, self.deliverer)
             known = reading.known(connection, wanted.keys() - new)
             dead = self._dead([row for row in known if row.status == CLAIMED])
             if dead and self._catch_up(connection, only=dead):
-                new |= insert_new(connection, [row for row in rows if row["action_id"] not in stopped.keys() | new])
+                new |= insert_new(connection, [row for row in may_go if row[0] not in new], self.deliverer)
                 known = reading.known(connection, wanted.keys() - new)
             settled = {row.action_id for row in known if row.status != CLAIMED}
             paused = Counter(str(pause) for number, pause in stopped.items() if number not in settled)
@@ -273,7 +264,7 @@ class Journal:
         claims = self._write(work, is_there)
         fresh = {claim.action.action_id for claim in ours}
         try:
-            self._note_claims([row for row in rows if row["action_id"] in fresh], taken)
+            self._note_claims([row for row in rows if row[0] in fresh], taken)
         except HourbellError:
             with suppress(HourbellError), self.transaction() as connection:
                 connection.execute(sa.delete(JOURNAL).where(self._held_by_us(), JOURNAL.c.action_id.in_(fresh)))
@@ -284,13 +275,16 @@ class Journal:
         ]
         return claims
 
-    def _note_claims(self, rows: Sequence[Mapping[str, Any]], taken: Sequence[JournalRow]) -> None:
-        if rows or taken:
-            noted = [[*_claimed_columns(row), None] for row in rows]
-            for row in taken:
-                changed = {**asdict(row), "attempts": row.attempts + 1, "taken_from": row.claimed_by}
-                noted.append([changed[name] for name in _CLAIM_COLUMNS])
-            self._note({"kind": "claim", "columns": _CLAIM_COLUMNS, "rows": noted})
+    def _note_claims(self, rows: Sequence[Row], taken: Sequence[JournalRow]) -> None:
+        receipts = []
+        if rows:
+            receipts.append(_receipt("claim", CLAIM_COLUMNS, rows))
+        if taken:
+            changed = [{**asdict(row), "attempts": row.attempts + 1, "taken_from": row.claimed_by} for row in taken]
+            names = (*CLAIM_COLUMNS, "taken_from")
+            receipts.append(_receipt("claim", names, [tuple(row[name] for name in names) for row in changed]))
+        if receipts:
+            self._note(*receipts)
 
     def release(self, action_ids: Collection[int]) -> None:
         """Give back claims for which it is certain that the provider took nothing."""
@@ -308,22 +302,11 @@ class Journal:
         """
         if not settlements:
             return
-        rows = [
-            {
-                "action_id": settlement.action_id,
-                "status": settlement.status,
-                "reason": settlement.reason,
-                "provider_message_id": settlement.provider_message_id,
-                "attempts": settlement.attempts,
-                "settled_at": now,
-            }
-            for settlement in settlements
-        ]
-        self._note(_settled_receipt("settle", rows))
-        ours = {"held_as": CLAIMED, "held_by": self.deliverer}
+        rows = [(*settlement, now) for settlement in settlements]
+        self._note(_receipt("settle", SETTLED_COLUMNS, rows))
         settled = self._record(
             [settlement.action_id for settlement in settlements],
-            lambda connection: execute_many(connection, _SETTLE, [row | ours for row in rows]),
+            lambda connection: settle_claims(connection, rows, self.deliverer),
         )
         if settled != len(rows):
             self._is_behind = True
@@ -343,25 +326,16 @@ class Journal:
                 raise HourbellError(f"Action {number} is {known[number].status}; only what is unknown can be resolved.")
         reason = "by hand: " + (note or ("it arrived" if accepted else "it did not arrive"))
         status: Settled = "accepted" if accepted else "failed"
-        rows = [
-            {
-                "action_id": number,
-                "status": status,
-                "reason": None if accepted and not note else reason,
-                "provider_message_id": None,
-                "attempts": row.attempts,
-                "settled_at": now,
-            }
-            for number, row in known.items()
-        ]
-        claimed = [[{**asdict(row), "taken_from": None}[name] for name in _CLAIM_COLUMNS] for row in known.values()]
-        self._note({"kind": "claim", "columns": _CLAIM_COLUMNS, "rows": claimed}, _settled_receipt("resolve", rows))
+        said = None if accepted and not note else reason
+        rows = [(number, status, said, None, row.attempts, now) for number, row in known.items()]
+        claimed = [tuple(asdict(row)[name] for name in CLAIM_COLUMNS) for row in known.values()]
+        self._note(_receipt("claim", CLAIM_COLUMNS, claimed), _receipt("resolve", SETTLED_COLUMNS, rows))
         statement = (
             sa.update(JOURNAL)
             .where(JOURNAL.c.status == "unknown", JOURNAL.c.action_id == sa.bindparam("key"))
             .values(outcome_written=False)
         )
-        changes = [{"key": row["action_id"], **{name: row[name] for name in _SETTLED_COLUMNS[1:]}} for row in rows]
+        changes = [dict(zip(("key", *SETTLED_COLUMNS[1:]), row, strict=True)) for row in rows]
         self._record(known, lambda connection: connection.execute(statement, changes))
 
     def pause(self, scope: Scope, name: str, *, reason: str, now: datetime) -> None:
@@ -376,7 +350,7 @@ class Journal:
 
     def pauses(self) -> list[Pause]:
         """What is paused now."""
-        with self.transaction() as connection:
+        with self.reading() as connection:
             return self._pauses(connection)
 
     def _switch(self, receipt: Receipt) -> None:
@@ -409,25 +383,25 @@ class Journal:
 
     def in_doubt(self) -> list[JournalRow]:
         """Claims whose deliverer is dead; the next delivery finds out about them."""
-        with self.transaction() as connection:
+        with self.reading() as connection:
             claimed = reading.claimed(connection)
         dead = self._dead(claimed)
         return [row for row in claimed if row.claimed_by in dead]
 
     def rows(self, statuses: Collection[str], *, limit: int | None = None) -> list[JournalRow]:
         """Actions in one of these states, the newest first."""
-        with self.transaction() as connection:
+        with self.reading() as connection:
             return reading.newest(connection, statuses, limit)
 
     def reasons(self, statuses: Collection[str]) -> list[tuple[str, str, str, str | None, int]]:
         """Why actions are in one of these states: channel, workflow, state, reason and their number."""
-        with self.transaction() as connection:
+        with self.reading() as connection:
             return reading.reasons(connection, statuses)
 
     def settled(self, action_ids: Sequence[int]) -> list[int]:
         """Those of the actions that have come to an end."""
         found: list[int] = []
-        with self.transaction() as connection:
+        with self.reading() as connection:
             for start in range(0, len(action_ids), _ASKED_AT_ONCE):
                 rows = reading.known(connection, action_ids[start : start + _ASKED_AT_ONCE])
                 found += (row.action_id for row in rows if row.status != CLAIMED)
@@ -435,23 +409,23 @@ class Journal:
 
     def counts(self) -> dict[tuple[str, str], int]:
         """The number of actions by channel and status."""
-        with self.transaction() as connection:
+        with self.reading() as connection:
             return reading.counts(connection)
 
     def unwritten_outcomes(self, columns: Sequence[str], limit: int) -> list[Sequence[Any]]:
         """These columns of settled actions whose outcome is in no file yet, oldest action first."""
-        with self.transaction() as connection:
+        with self.reading() as connection:
             return reading.unwritten_outcomes(connection, columns, limit)
 
     def outcomes_written(self, action_ids: Sequence[int]) -> None:
         """Note that the outcomes of these are in a file."""
         self._note({"kind": "outcomes", "rows": list(action_ids)})
-        statement = sa.update(JOURNAL).where(JOURNAL.c.action_id.in_(action_ids)).values(outcome_written=True)
-        self._record([], lambda connection: connection.execute(statement))
+        statement = sa.update(JOURNAL).values(outcome_written=True)
+        self._record([], lambda connection: connection.execute(statement.where(reading.among(connection, action_ids))))
 
     def finished_files(self) -> dict[str, tuple[str, int]]:
         """Outbox files in which every action is settled: by name, the fingerprint and the number of actions."""
-        with self.transaction() as connection:
+        with self.reading() as connection:
             return reading.finished_files(connection)
 
     def file_finished(self, file: OutboxFile, actions: int) -> None:
@@ -491,6 +465,5 @@ class Journal:
         return [row for row in rows if row.action_id in taken]
 
 
-def _settled_receipt(kind: str, rows: Sequence[Mapping[str, Any]]) -> Receipt:
-    listed = [[row[name] for name in _SETTLED_COLUMNS] for row in rows]
-    return {"kind": kind, "columns": _SETTLED_COLUMNS, "rows": listed}
+def _receipt(kind: str, columns: Sequence[str], rows: Sequence[Row]) -> Receipt:
+    return {"kind": kind, "columns": columns, "rows": rows}

@@ -1,6 +1,8 @@
 """Where a journal is kept, in a file or on a server, and who may be at the file meanwhile."""
 
 import fcntl
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -10,6 +12,12 @@ import sqlalchemy as sa
 
 from activations.errors import HourbellError
 from activations.presence import FilePresence, PostgresPresence, Presence
+
+READS = {"reads_only": True}
+"""The option of a connection that writes nothing, so that it need not wait for others who do."""
+_LONGEST_WAIT = 60
+_LOOK_EVERY = 0.0005
+_CACHE_KILOBYTES = 64_000
 
 
 def sqlite_url(path: Path) -> str:
@@ -86,18 +94,42 @@ def _beside(path: Path, what: str) -> Path:
 
 
 def _open_sqlite(address: sa.URL) -> sa.Engine:
-    engine = sa.create_engine(address, connect_args={"timeout": 60})
+    engine = sa.create_engine(address, connect_args={"timeout": _LONGEST_WAIT})
 
     @sa.event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:
         # the driver's own transactions begin too late for a claim to be one
         connection.isolation_level = None
         connection.execute("pragma journal_mode = wal")
-        # a claim must be on disk before the call is made
-        connection.execute("pragma synchronous = full")
+        # what a crash of the machine takes from it the receipts give back: they are on disk before a call is made
+        connection.execute("pragma synchronous = normal")
+        connection.execute(f"pragma cache_size = -{_CACHE_KILOBYTES}")
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
-        connection.exec_driver_sql("begin immediate")
+        if READS.items() <= connection.get_execution_options().items():
+            connection.exec_driver_sql("begin")
+            return
+        # SQLite itself looks again after up to a tenth of a second, in which another deliverer does much
+        until = time.monotonic() + _LONGEST_WAIT
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        driver.execute("pragma busy_timeout = 0")
+        try:
+            while not _has_begun(connection, is_last=time.monotonic() > until):
+                time.sleep(_LOOK_EVERY)
+        finally:
+            driver.execute(f"pragma busy_timeout = {1_000 * _LONGEST_WAIT}")
 
     return engine
+
+
+def _has_begun(connection: sa.Connection, *, is_last: bool) -> bool:
+    """Whether a transaction that may write has begun; raises where it was the `last` time to look, and it has not."""
+    try:
+        connection.exec_driver_sql("begin immediate")
+    except sa.exc.OperationalError as error:
+        if is_last or getattr(error.orig, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY:
+            raise
+        return False
+    return True

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import fields
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 
 from activations.journal_rows import JournalRow
@@ -12,9 +13,17 @@ from activations.journal_tables import CLAIMED, FINISHED, JOURNAL
 _COLUMNS = [JOURNAL.c[column.name] for column in fields(JournalRow)]
 
 
+def among(connection: sa.Connection, action_ids: Collection[int]) -> sa.ColumnElement[bool]:
+    """Whether a row is of one of these actions, at little cost for thousands."""
+    if connection.dialect.name != "sqlite":
+        return JOURNAL.c.action_id.in_(action_ids)
+    listed = sa.func.json_each(orjson.dumps([*action_ids]).decode()).table_valued("value")
+    return JOURNAL.c.action_id.in_(sa.select(listed))
+
+
 def known(connection: sa.Connection, action_ids: Collection[int]) -> list[JournalRow]:
     """Those of the actions that the journal knows."""
-    return _rows(connection, sa.select(*_COLUMNS).where(JOURNAL.c.action_id.in_(action_ids)))
+    return _rows(connection, sa.select(*_COLUMNS).where(among(connection, action_ids)))
 
 
 def claimed(connection: sa.Connection, channel: str | None = None) -> list[JournalRow]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from activations.outbox import Action
 
@@ -12,8 +12,7 @@ Settled = Literal["accepted", "rejected", "failed", "expired", "unknown"]
 unknown: may or may not have arrived, and cannot be found out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """An action that is ours to carry."""
 
     action: Action
@@ -38,8 +37,7 @@ class Claims:
     """By the pause that covers them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(NamedTuple):
     """How an action ended."""
 
     action_id: int

@@ -5,6 +5,10 @@ from typing import Any
 import sqlalchemy as sa
 
 CLAIMED = "claimed"
+CLAIM_COLUMNS = (
+    "action_id", "channel", "tick_end", "workflow", "step", "provider", "message_id", "attempts", "claimed_at",
+)  # fmt: skip
+SETTLED_COLUMNS = ("action_id", "status", "reason", "provider_message_id", "attempts", "settled_at")
 
 
 def _only(condition: str) -> dict[str, Any]:

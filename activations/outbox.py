@@ -4,7 +4,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -41,8 +43,7 @@ class OutboxFileError(HourbellError):
     """A file of the outbox is not as it must be."""
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(NamedTuple):
     """One thing to do for one contact. Timestamps are naive UTC; `profile` and `context` are JSON text."""
 
     action_id: int
@@ -129,8 +130,9 @@ def read_actions(file: OutboxFile, batch_size: int, share: Share = WHOLE, first:
             for number, batch in enumerate(parquet.iter_batches(batch_size, columns=SCHEMA.names), first):
                 if not share.has(number):
                     continue
-                columns = [column.to_pylist() for column in batch.select(SCHEMA.names).cast(SCHEMA).columns]
-                actions = [Action(*values) for values in zip(*columns, strict=True)]
+                # polars makes Python's values in a third of the time
+                columns = [pl.Series(column).to_list() for column in batch.select(SCHEMA.names).cast(SCHEMA).columns]
+                actions = list(map(Action._make, zip(*columns, strict=True)))
                 _check(file, actions)
                 yield share.of_batch(actions)
         except (pa.ArrowException, OSError) as error:

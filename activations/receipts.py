@@ -5,7 +5,6 @@ before the journal says so, what it gave back. A line counts from the moment in 
 checksum, so that damage is found and not believed.
 """
 
-import json
 import os
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 
 from activations.errors import HourbellError
@@ -169,7 +169,7 @@ _TIMES = frozenset({"tick_end", "claimed_at", "settled_at"})
 
 
 def _line(receipt: Receipt) -> bytes:
-    body = json.dumps(receipt, ensure_ascii=False, separators=(",", ":"), default=datetime.isoformat).encode()
+    body = orjson.dumps(receipt)
     return b'{"crc":"%08x",' % zlib.crc32(body) + body[1:] + b"\n"
 
 
@@ -177,5 +177,5 @@ def _parse(line: bytes) -> Receipt | None:
     body = b"{" + line[_HEAD:-1]
     if line[: _HEAD - 10] != b'{"crc":"' or line[_HEAD - 10 : _HEAD] != b'%08x",' % zlib.crc32(body):
         return None
-    found = json.loads(body)
+    found = orjson.loads(body)
     return found if isinstance(found, dict) else None

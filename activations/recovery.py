@@ -10,15 +10,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from activations.journal_tables import CLAIMED, JOURNAL, PAUSES, READ
+from activations.journal_tables import CLAIM_COLUMNS, CLAIMED, JOURNAL, PAUSES, READ, SETTLED_COLUMNS
 from activations.receipts import Damage, Receipt, read_receipts, rows_of, segments
 
 _ROWS_AT_ONCE = 5_000
 _UNKNOWN = "unknown"
-_SETTLED = ("status", "reason", "provider_message_id", "attempts", "settled_at")
-_CLAIM_COLUMNS = (
-    "action_id", "channel", "tick_end", "workflow", "step", "provider", "message_id", "attempts", "claimed_at",
-)  # fmt: skip
+_SETTLED = SETTLED_COLUMNS[1:]
 
 
 @dataclass
@@ -109,9 +106,10 @@ def _apply(connection: sa.Connection, net: _Net, deliverer: str) -> None:
         connection.execute(sa.delete(JOURNAL).where(mine, JOURNAL.c.action_id.in_(numbers)))
     by_taken_from: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
     for row in net.claimed.values():
-        values = {name: row[name] for name in _CLAIM_COLUMNS}
-        by_taken_from[row["taken_from"] is not None].append(
-            {**values, "status": CLAIMED, "claimed_by": deliverer, "outcome_written": False, "_from": row["taken_from"]}
+        values = {name: row[name] for name in CLAIM_COLUMNS}
+        before = row.get("taken_from")
+        by_taken_from[before is not None].append(
+            {**values, "status": CLAIMED, "claimed_by": deliverer, "outcome_written": False, "_from": before}
         )
     for rows in _batches(by_taken_from[True]):
         takeover = (

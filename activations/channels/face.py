@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
+
+import orjson
 
 from activations.outbox import Action
 from activations.profile import Profile
@@ -28,8 +30,7 @@ class UnsendableError(Exception):
     """This action can never be carried; the message says why, and becomes its reason."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """An action, ready for the provider. The same action gives the same bytes."""
 
     action_id: int
@@ -38,8 +39,7 @@ class Message:
     content: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What the provider said to one message."""
 
     action_id: int
@@ -128,6 +128,25 @@ def json_object(column: str, text: str | None, parse_float: Callable[[str], floa
     if not isinstance(value, dict):
         raise UnsendableError(f"the column {column} holds no JSON object")
     return value
+
+
+def json_text(column: str, text: str | None, **others: str | None) -> orjson.Fragment:
+    """A column that holds a JSON object, as it was written, so that no digit is lost; null is an empty one.
+
+    Of `others` those are put before it that it does not name itself. Raises UnsendableError.
+    """
+    written = (text or "{}").strip()
+    try:
+        value = orjson.loads(written)
+    except ValueError as error:
+        raise UnsendableError(f"the column {column} holds no JSON") from error
+    if not isinstance(value, dict):
+        raise UnsendableError(f"the column {column} holds no JSON object")
+    before = {name: other for name, other in others.items() if name not in value}
+    if not before:
+        return orjson.Fragment(written)
+    head = orjson.dumps(before)[:-1]
+    return orjson.Fragment(head + b"," + written[1:].encode() if value else head + b"}")
 
 
 @lru_cache

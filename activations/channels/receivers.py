@@ -4,7 +4,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -55,24 +55,19 @@ class Receivers:
         if left <= 0:
             del self._resting[name]
             return []
-        again = replace(rest.answer, is_called=False)
+        again = rest.answer._replace(is_called=False)
         if again.status == "retry":
-            again = replace(again, retry_after=left)
-        return [replace(again, action_id=message.action_id) for message in messages]
+            again = again._replace(retry_after=left)
+        return [again._replace(action_id=message.action_id) for message in messages]
 
     async def post(
         self, name: str, url: str, headers: Mapping[str, str], body: bytes, messages: Sequence[Message], read: int = 0
     ) -> list[Answer]:
         """Post one body, and give each of its messages the answer, with so many bytes of what it says as its reason."""
         answer = await self._post(name, url, headers, body, read)
-        return [
-            replace(
-                answer,
-                action_id=message.action_id,
-                provider_message_id=message.message_id if answer.status == "accepted" else None,
-            )
-            for message in messages
-        ]
+        if answer.status == "accepted":
+            return [Answer(message.action_id, "accepted", answer.reason, message.message_id) for message in messages]
+        return [answer._replace(action_id=message.action_id) for message in messages]
 
     async def _post(self, name: str, url: str, headers: Mapping[str, str], body: bytes, read: int) -> Answer:
         try:
@@ -95,7 +90,7 @@ class Receivers:
         if name not in self._resting:
             self._rests[name] += 1
         if self._rests[name] > _RESTS:
-            seconds, answer = float("inf"), replace(answer, status="postponed")
+            seconds, answer = float("inf"), answer._replace(status="postponed")
         self._resting[name] = _Rest(time.monotonic() + seconds, answer)
         return answer
 

@@ -1,14 +1,15 @@
 """Webhooks: signed POSTs to an endpoint that the step names, one an action or, where it takes them, one a batch."""
 
 import asyncio
-import json
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from functools import cached_property
 
-from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_object
+import orjson
+
+from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_text
 from activations.channels.receivers import Receivers
 from activations.channels.webhook_batch import ANSWERS_BYTES, answers_of_each, batched
 from activations.endpoints import Endpoint, read_endpoints
@@ -25,7 +26,6 @@ _HEADERS = {
     "accept": "*/*",
     "accept-encoding": "identity",
 }
-_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def open_channel(setting: Setting) -> "WebhookChannel":
@@ -82,9 +82,7 @@ class WebhookChannel:
             raise UnsendableError(f"webhooks.yml names no endpoint {action.template!r}")
         # not the clock, so that what is sent anew after a crash is the same
         moment = max(action.tick_end, action.send_after or action.tick_end)
-        payload = {
-            # of several in a call each needs its own key; one that is alone has it in the header
-            **({"id": message_id} if self.endpoints[action.template].batch > 1 else {}),
+        payload: dict[str, object] = {
             "type": f"{action.workflow}.{action.step}",
             "timestamp": f"{moment.isoformat()}Z",
             "data": {
@@ -94,16 +92,14 @@ class WebhookChannel:
                 "topic": action.topic,
                 "variant": action.variant,
                 "contact_id": None if action.contact_id is None else str(action.contact_id),
-                "contact": {
-                    "locale": action.locale,
-                    "timezone": action.timezone,
-                    **json_object("profile", action.profile),
-                },
-                "context": json_object("context", action.context),
+                "contact": json_text("profile", action.profile, locale=action.locale, timezone=action.timezone),
+                "context": json_text("context", action.context),
             },
         }
-        body = _JSON.encode(payload).encode()
-        return Message(action.action_id, message_id, action.template, body)
+        if self.endpoints[action.template].batch > 1:
+            # of several in a call each needs its own key; one that is alone has it in the header
+            payload = {"id": message_id, **payload}
+        return Message(action.action_id, message_id, action.template, orjson.dumps(payload))
 
     async def push(self, batch: Sequence[Message]) -> list[Answer]:
         waiting = deque(self._calls(batch))

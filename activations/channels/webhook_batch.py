@@ -7,7 +7,6 @@ made again.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from activations.channels.face import Answer, Message, Status
@@ -31,7 +30,7 @@ def answers_of_each(messages: Sequence[Message], answer: Answer) -> list[Answer]
     one of HTTP. Whatever such a list leaves out or says unclearly is in doubt.
     """
     if answer.status != "accepted":
-        return [replace(answer, action_id=message.action_id) for message in messages]
+        return [answer._replace(action_id=message.action_id) for message in messages]
     results = _results(answer.reason or "")
     if results is None:
         return [_accepted(message) for message in messages]

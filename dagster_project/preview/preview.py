@@ -4,7 +4,7 @@ as long as the longest path. Whichever way the contact does not go, a double of 
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -356,7 +356,7 @@ class _Showing:
             own = self._action(row, channels[0])
             named = [own.variant, *(variant for variant in other_variants if variant != own.variant)]
             samples = [
-                (variant, sample_of(replace(own, variant=variant), self.templates, own.tick_end)) for variant in named
+                (variant, sample_of(own._replace(variant=variant), self.templates, own.tick_end)) for variant in named
             ]
         is_written_to = row["kind"] == "send"
         return Shown(
@@ -382,7 +382,7 @@ class _Showing:
             "tick_end": row["reached_at"],
             "send_after": None,
         }
-        columns: dict[str, Any] = {one.name: made.get(one.name, row.get(one.name)) for one in fields(Action)}
+        columns: dict[str, Any] = {name: made.get(name, row.get(name)) for name in Action._fields}
         return Action(**columns)
 
 

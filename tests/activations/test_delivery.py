@@ -108,7 +108,7 @@ def test_stale_messages_expire(place: Place, sandbox: Sandbox) -> None:
 
 
 def test_time_that_passes_while_it_delivers_counts(place: Place, sandbox: Sandbox) -> None:
-    write_outbox(place.outbox, [action(number, expires_at=NOW + timedelta(seconds=40)) for number in range(100)])
+    write_outbox(place.outbox, [action(number, expires_at=NOW + timedelta(seconds=20)) for number in range(100)])
     moments = iter(range(10_000))
 
     def now() -> datetime:

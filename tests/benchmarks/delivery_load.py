@@ -44,12 +44,12 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def write_actions(outbox: Path, channel: str, actions: int) -> None:
-    """Outbox files of so many actions, each to somebody else."""
+    """Outbox files of so many actions, each to somebody else, in the order that a tick writes them."""
     for first in range(0, actions, ACTIONS_A_FILE):
         number = pl.int_range(first, min(first + ACTIONS_A_FILE, actions), eager=True).alias("number")
         tick_end = NOW - timedelta(hours=1) + timedelta(seconds=first // ACTIONS_A_FILE)
         rows = pl.select(
-            action_id=7_000_000_000_000_000_000 + number,
+            action_id=(number.hash(7) // 2).cast(pl.Int64),
             tick_end=pl.lit(tick_end),
             workflow=pl.lit("abandoned_cart"),
             step=pl.lit("reassurance"),
@@ -68,7 +68,7 @@ def write_actions(outbox: Path, channel: str, actions: int) -> None:
             context=pl.concat_str(pl.lit('{"cart_id":"cart-'), number, pl.lit('","cart_value":49.9,"item_count":2}')),
             send_after=pl.lit(tick_end),
             expires_at=pl.lit(NOW + timedelta(days=1)),
-        )
+        ).sort("action_id")
         path = outbox / f"tick={tick_end:%Y%m%dT%H%M%SZ}" / f"{channel}.parquet"
         path.parent.mkdir(parents=True)
         pq.write_table(rows.to_arrow().cast(SCHEMA), path)

@@ -10,8 +10,8 @@ import crashing
 import pytest
 from rehearsal import NOW, Place, action, webhook_action, write_outbox
 
+from activations import channel_delivery
 from activations.account import DeliveryAccount
-from activations.channel_delivery import ChannelDelivery
 from activations.journal import open_journal
 from activations.sandbox.http import HttpSandbox
 from activations.sandbox.server import Sandbox
@@ -138,7 +138,7 @@ def test_a_mutant_is_caught(place: Place, monkeypatch: pytest.MonkeyPatch, mutan
     if mutant == "nothing gives way":
         monkeypatch.setattr("activations.backlog.OVERDUE", timedelta(days=9))
     else:
-        monkeypatch.setattr(ChannelDelivery, "_is_late", lambda *_: False)
+        monkeypatch.setattr(channel_delivery, "_is_late", lambda *_: False)
     rows = backlog()
     write(place, rows)
     deliver(place)

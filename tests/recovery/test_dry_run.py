@@ -4,7 +4,6 @@ import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -126,7 +125,7 @@ class _Elsewhere(dry_running._SilentChannel):
     """The mutant: what is listed is not what is sent."""
 
     async def push(self, batch: Sequence[Message]) -> list[Answer]:
-        return await super().push([replace(message, content=message.content + b" ") for message in batch])
+        return await super().push([message._replace(content=message.content + b" ") for message in batch])
 
 
 @pytest.mark.parametrize(
