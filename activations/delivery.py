@@ -20,10 +20,10 @@ from activations.journal import open_journal
 from activations.outbox import OutboxFile, outbox_files
 from activations.outcomes import write_outcomes
 from activations.patience import Patience
-from activations.processes import Errand, deliver_with_processes, run
+from activations.processes import Errand, deliver_with_processes, run, worthwhile_processes
 from activations.profile import Profile
 from activations.receipts import receipts_folder
-from activations.side_by_side import deliver_files
+from activations.side_by_side import deliver_files, waiting_files
 from activations.spool import land_spool
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -51,14 +51,14 @@ def deliver(
     patience: Patience = PATIENCE,
     progress: Progress | None = None,
     receipts: Path | None = None,
-    processes: int = 1,
+    processes: int | None = 1,
 ) -> DeliveryAccount:
     """Deliver what is due in the outbox, and say what became of every action in it.
 
     `now` is naive UTC. Outcomes go to the spool as files for landing; `land` is then called with the spool, and what it
     has landed is removed from there. Several deliveries may run at once. `receipts` is the folder of receipts where the
     journal is on a server; else they are beside its file. With several `processes`, `profile`, `now`, `channels` and
-    `patience` are handed to each, so that they must be such as can be.
+    `patience` are handed to each, so that they must be such as can be; None is as many as what waits is worth.
 
     Raises HourbellError where the journal or the spool cannot be used, and DeliveryStoppedError, after all that could
     be done was done, where a channel or a file could not.
@@ -73,6 +73,7 @@ def deliver(
         files = deliverable(outbox, holds)
         problems = settle_holds(holds, journal, now=setting.now(), tally=tally)
         with rarely_collected():
+            processes = processes or worthwhile_processes(waiting_files(files, journal, Tally())[0])
             if processes > 1:
                 problems += deliver_with_processes(processes, files, journal, errand, tally)
             else:

@@ -61,7 +61,7 @@ def unwritten_outcomes(connection: sa.Connection, columns: Sequence[str], limit:
         .order_by(JOURNAL.c.action_id)
         .limit(limit)
     )
-    return list(found.tuples())
+    return list(found.tuples().all())
 
 
 def finished_files(connection: sa.Connection) -> dict[str, tuple[str, int]]:

@@ -7,6 +7,7 @@ about what is in doubt as every delivery does.
 
 import asyncio
 import logging
+import os
 import subprocess
 import sys
 import time
@@ -40,6 +41,8 @@ from activations.side_by_side import (
 _SECONDS_TO_BE_MISSED = 10.0
 """How long a server may take to notice that a deliverer has died."""
 _LOOK_EVERY = 0.05
+_BACKLOG = 100_000
+_MOST = 4
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +77,12 @@ class _Told:
     counts: Counts
     reasons: Mapping[str, int]
     ending: Ending | None = None
+
+
+def worthwhile_processes(waiting: Waiting) -> int:
+    """One, or for a backlog that repays their start a process for each core, up to four."""
+    actions = sum(number for counted in waiting.values() for number in counted.values())
+    return 1 if actions < _BACKLOG else min(os.cpu_count() or 1, _MOST)
 
 
 def deliver_with_processes(

@@ -22,7 +22,7 @@ def deliver_outbox(
     profile: Profile,
     now: datetime | Callable[[], datetime] = utc_now,
     progress: Progress | None = None,
-    processes: int = 1,
+    processes: int | None = None,
 ) -> DeliveryAccount:
     """Deliver what is due by `now` (naive UTC), and land what became of it. Errors as those of `deliver`."""
     moment = now if callable(now) else lambda: now

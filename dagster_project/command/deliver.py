@@ -18,8 +18,9 @@ def deliver(
         bool, typer.Option("--dry-run", help="Send nothing: list what would be sent, a line of JSON a message.")
     ] = False,
     processes: Annotated[
-        int, typer.Option("--processes", min=1, max=64, help="How many processes share what waits, for large backlogs.")
-    ] = 1,
+        int | None,
+        typer.Option("--processes", min=1, max=64, help="How many share what waits; one a core for a large backlog."),
+    ] = None,
 ) -> None:
     """Deliver what ticks have decided and nobody has delivered yet; go on where a delivery was interrupted.
 
@@ -47,7 +48,7 @@ def _list_what_would_be_sent(home: Home) -> None:
         raise HourbellError("\n".join(found.problems))
 
 
-def deliver_with_progress(home: Home, processes: int = 1) -> DeliveryAccount:
+def deliver_with_progress(home: Home, processes: int | None = None) -> DeliveryAccount:
     """Deliver, with a bar, and print the account."""
     try:
         with open_profile(home.sandbox) as profile, progress() as bar:

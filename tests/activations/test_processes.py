@@ -100,6 +100,18 @@ def test_the_account_adds_up_over_processes(any_place: Place, processes: int) ->
     assert verify(any_place.journal_url, any_place.receipts).agrees
 
 
+@pytest.mark.parametrize(("cores", "actions", "shared_by"), [(2, 39, 1), (2, 40, 2), (1, 40, 1)])
+def test_a_backlog_is_shared_by_the_cores(
+    place: Place, cores: int, actions: int, shared_by: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes_module, "_BACKLOG", 40)
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    write_outbox(place.outbox, [action(number) for number in range(actions)])
+    with Sandbox(place.received) as sandbox:
+        assert place.deliver(sandbox, processes=None, batch_size=BATCH).accepted == actions
+    assert len(deliverers(place)) == shared_by
+
+
 @pytest.mark.parametrize("provider", ["askable", "blind", "keyed"])
 def test_one_that_is_killed_in_the_middle(any_place: Place, provider: str) -> None:
     actions = 120
