@@ -159,7 +159,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--channel", choices=sorted(GOALS), default="email")
     parser.add_argument("--actions", type=int, default=1_000_000)
-    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--processes", type=int, help="as `hourbell deliver` would choose, unless given")
     parser.add_argument("--dkim", action="store_true", help="sign e-mails, too")
     options = parser.parse_args()
     kind = "smtp" if options.channel == "email" else "http"
@@ -189,7 +189,7 @@ def main() -> None:
         signing = signing_seconds(root, options.channel)
     rate = options.actions / account.seconds
     table(
-        f"{options.actions:,} actions by {options.channel}, processes: {options.processes}",
+        f"{options.actions:,} actions by {options.channel}, processes: {options.processes or 'a core each'}",
         ["what", "figure"],
         [
             ("actions a second", rate),
