@@ -1,11 +1,10 @@
 """E-mail over SMTP, with a text and an HTML part: to contacts, and to colleagues about them."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
@@ -14,6 +13,7 @@ from markupsafe import escape
 from activations import mime
 from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_object
 from activations.dkim import signed
+from activations.email_addresses import checked_address
 from activations.errors import HourbellError
 from activations.links import preferences_link, unsubscribe_link
 from activations.outbox import Action
@@ -22,9 +22,6 @@ from activations.profile import Profile
 from activations.rendering import Rendered, Templates
 from activations.sandbox.store import find
 from activations.transport.smtp import SmtpPool
-
-# nothing can be wrong with the local part of such an address, and there are few domains: each is looked at once
-_PLAIN = re.compile(r"([A-Za-z0-9]{1,32}(?:[._+-][A-Za-z0-9]{1,31})?)@([A-Za-z0-9.-]{1,150})", re.ASCII)
 
 
 def open_channel(setting: Setting) -> "EmailChannel":
@@ -76,9 +73,7 @@ class EmailChannel:
         if not address:
             raise UnsendableError("no e-mail address")
         try:
-            if plain := _PLAIN.fullmatch(address):
-                return plain[1] + _checked(f"a@{plain[2]}", self.profile.is_live)[1:]
-            return _checked(address, self.profile.is_live)
+            return checked_address(address, partial(_checked, is_live=self.profile.is_live))
         except EmailNotValidError as error:
             raise UnsendableError(f"not an e-mail address: {error}") from error
 

@@ -1,7 +1,11 @@
 """E-mail addresses and telephone numbers in the one form in which they can be compared."""
 
+from functools import lru_cache
+
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
+
+from activations.email_addresses import checked_address
 
 
 def normal_email(given: str | None) -> str | None:
@@ -13,9 +17,14 @@ def normal_email(given: str | None) -> str | None:
     if given is None:
         return None
     try:
-        return validate_email(given, check_deliverability=False).normalized.lower()
+        return checked_address(given, _normal).lower()
     except EmailNotValidError:
         return None
+
+
+@lru_cache(maxsize=10_000)
+def _normal(address: str) -> str:
+    return validate_email(address, check_deliverability=False).normalized
 
 
 def normal_phone(given: str | None, region: str | None) -> str | None:

@@ -10,6 +10,9 @@ from typing import Any
 
 import duckdb
 import pytest
+from email_validator import EmailNotValidError, validate_email
+from hypothesis import given as given_any
+from hypothesis import strategies as st
 
 from activations.errors import HourbellError
 from dagster_project.landing.addresses import normal_email, normal_phone
@@ -155,6 +158,17 @@ def test_addresses_take_one_form(warehouse: duckdb.DuckDBPyConnection, tmp_path:
 )
 def test_email_addresses(given: str | None, normal: str | None) -> None:
     assert normal_email(given) == normal
+
+
+@given_any(
+    local=st.text("aZ9._+-é ", max_size=70), domain=st.sampled_from(["Shop.Org", "a..b.com", "xn--a.de", "bücher.de"])
+)
+def test_an_email_address_is_valid_or_not_as_the_library_says(local: str, domain: str) -> None:
+    try:
+        normal = validate_email(f"{local}@{domain}", check_deliverability=False).normalized.lower()
+    except EmailNotValidError:
+        normal = None
+    assert normal_email(f"{local}@{domain}") == normal
 
 
 @pytest.mark.parametrize(
