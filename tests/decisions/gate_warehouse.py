@@ -123,7 +123,12 @@ class GateWarehouse:
         self._insert("staging.stg_outcomes", (dict(zip(names, row, strict=True)) for row in rows))
 
     def tick(self, window: Window) -> list[Decision]:
-        """Run the models over a window, as the strategy `tick` writes them, and read what was decided."""
+        """Run the models over a window, and read what was decided."""
+        self.decide(window)
+        return self.decisions("tick_end = ? order by action_id", window.end)
+
+    def decide(self, window: Window) -> None:
+        """Run the models over a window, as the strategy `tick` writes them."""
         run = self.connection.execute
         run(f"set variable tick_start = timestamp '{window.start}'")
         run(f"set variable tick_end = timestamp '{window.end}'")
@@ -135,8 +140,11 @@ class GateWarehouse:
             )
             run(f"delete from decisions.{model} where {written_before}")
             run(f"insert into decisions.{model} by name ({self.compiled[model]})")
-        rows = run(
-            f"select {', '.join(COMPARED)} from decisions.decisions where tick_end = ? order by action_id", [window.end]
+
+    def decisions(self, which: str, *values: object) -> list[Decision]:
+        """The decisions for which a condition holds."""
+        rows = self.connection.execute(
+            f"select {', '.join(COMPARED)} from decisions.decisions where {which}", list(values)
         ).fetchall()
         return [self._decision(row) for row in rows]
 
