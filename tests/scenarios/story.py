@@ -13,6 +13,7 @@ import yaml
 
 FOLDER = Path(__file__).parent
 DAY_1 = datetime(2026, 3, 2)
+CHANNEL = r"(?:email|sms|voice|profile|webhook)"
 TIME = r"day -?\d+ \d\d:\d\d(?::\d\d)?"
 NAME = r"[A-Z][a-z]+"
 WORD = r"[a-z_]+"
@@ -275,13 +276,14 @@ def _happening(
 
 
 SENTENCES = (
-    rf"{TIME}: (?P<workflow>{WORD}) {WORD} is sent to (?P<name>{NAME}) by (email|sms|voice|profile|webhook)(, at {TIME})?",
+    rf"{TIME}: (?P<workflow>{WORD}) {WORD} is sent to (?P<name>{NAME}) by {CHANNEL}(, at {TIME})?",
     rf"{TIME}: (?P<workflow>{WORD}) {WORD} to (?P<name>{NAME}) is stopped: [a-z ]+",
     rf"{TIME}: (?P<workflow>{WORD}) {WORD} to (?P<name>{NAME}) is put off until {TIME}: [a-z ]+",
     rf"{TIME}: (?P<name>{NAME}) enters (?P<workflow>{WORD})(, held out)?",
     rf"{TIME}: (?P<name>{NAME}) reaches (?P<workflow>{WORD}) {WORD}(, goes [a-z ]+)?",
     rf"{TIME}: (?P<name>{NAME}) leaves (?P<workflow>{WORD}): [a-z ]+",
     rf"at the end (?P<name>{NAME}) (has finished|is in|has left|is held out of) (?P<workflow>{WORD})( after {WORD})?",
+    rf"by the end (?P<name>{NAME}) is mixed in (?P<workflow>{WORD})",
     r"of what landed \d+ rows? (?:is|are) set aside, \d+ values? left out",
     r"lint warns: [a-z' ]+",
     r"nobody (?:enters|leaves|reaches anything)",

@@ -72,7 +72,7 @@ class Played:
 def _kind(sentence: str) -> str:
     if sentence.startswith("lint warns"):
         return "warned"
-    for verb in ("enters", "reaches", "leaves", "at the end"):
+    for verb in ("enters", "reaches", "leaves", "at the end", "is mixed in"):
         if verb in sentence:
             return verb
     return "decided"
@@ -167,13 +167,13 @@ def _project(folder: Path, *, later: bool) -> Path:
 def _write(
     stories: Sequence[Scenario], folder: Path, home: Home
 ) -> tuple[list[tuple[datetime, int, str]], dict[str, list[str]]]:
-    """Land what happens; returns what becomes of messages: when, whose last one, and its status; and the landed files of
-    those scenarios that tell what was left out of them.
+    """Land what happens; returns what becomes of messages: when, whose last one, and its status; and the landed files
+    of those scenarios that tell what was left out of them.
     """
     tables: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     outcomes = []
     files: dict[str, list[str]] = defaultdict(list)
-    for story, happening in ((story, one) for story in stories for one in story.happenings):
+    for story, happening in ((told_by, one) for told_by in stories for one in told_by.happenings):
         if happening.table == "outcomes":
             outcomes.append((happening.at, happening.row["contact_id"], happening.row["status"]))
             continue
@@ -256,9 +256,11 @@ def _sentences(connection: duckdb.DuckDBPyConnection) -> dict[int, list[str]]:
     ).fetchall():
         add(entrants[enrollment], workflow, f"{told(exited_at)}: {{name}} leaves {workflow}: {reason}")
     words = {"finished": "has finished", "left": "has left", "in progress": "is in", "held out": "is held out of"}
-    for contact, workflow, step, status in connection.execute(
-        "select contact_id, workflow, step, status from marts.workflow_positions"
+    for contact, workflow, step, status, is_mixed in connection.execute(
+        "select contact_id, workflow, step, status, is_mixed from marts.workflow_positions"
     ).fetchall():
+        if is_mixed:
+            add(contact, workflow, f"by the end {{name}} is mixed in {workflow}")
         after = f" after {step}" if status == "in progress" else ""
         add(contact, workflow, f"at the end {{name}} {words[status]} {workflow}{after}")
     return found

@@ -69,6 +69,9 @@
                 {%- if branch %}
                 and previous.branch = '{{ branch }}'
                 {%- endif %}
+                {%- if late and (follows_changes() or finished_since) %}
+                and {{ had_not_finished(previous, finished_since) }}
+                {%- endif %}
             {%- if follows_changes() or (finished_since and late) %}
 
             union all
