@@ -1,5 +1,7 @@
 """hourbell load"""
 
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +10,7 @@ import typer
 
 from dagster_project.command.show import console, progress, table
 from dagster_project.home import Home
-from dagster_project.landing.load import load
+from dagster_project.landing.load import Loaded, load
 
 
 def load_files(
@@ -29,7 +31,14 @@ def load_files(
         ["table", "file", "rows", "new"],
         [[file.table, file.source.name, file.rows, "yes" if file.is_new else "already there"] for file in loaded],
     )
-    for file in loaded:
-        if file.ignored_columns:
-            console.print(f"[yellow]{file.source.name}: ignored columns {', '.join(file.ignored_columns)}[/]")
+    for line in ignored_columns(loaded):
+        console.print(f"[yellow]{line}[/]", soft_wrap=True)
     console.print("Next: [bold]hourbell tick[/]")
+
+
+def ignored_columns(loaded: Sequence[Loaded]) -> Iterator[str]:
+    """A line for each table of which columns were ignored, with the number of files that have each."""
+    for name in dict.fromkeys(file.table for file in loaded if file.ignored_columns):
+        found = Counter(column for file in loaded if file.table == name for column in file.ignored_columns)
+        told = ", ".join(f"{column} ({files:,} {'file' if files == 1 else 'files'})" for column, files in found.items())
+        yield f"{name}: ignored columns {told}"

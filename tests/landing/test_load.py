@@ -15,6 +15,7 @@ import duckdb
 import pytest
 
 from activations.errors import HourbellError
+from dagster_project.command.load import ignored_columns
 from dagster_project.landing.load import Loaded, load
 from data.contract import contract
 
@@ -182,6 +183,13 @@ def test_columns_that_the_contract_does_not_know_are_told(tmp_path: Path) -> Non
     path = write(tmp_path / "orders.jsonl", lines({**ORDER, "gift": True, "till": 4}))
     (loaded,) = load(path, tmp_path / "landing", NOW)
     assert loaded.ignored_columns == ("gift", "till")
+
+
+def test_columns_that_many_files_have_too_much_are_told_once(tmp_path: Path) -> None:
+    for name, row in (("1", {"gift": True, "till": 4}), ("2", {"till": 5}), ("3", {})):
+        write(tmp_path / "orders" / f"{name}.jsonl", lines({**ORDER, **row}))
+    loaded = load(tmp_path / "orders", tmp_path / "landing", NOW)
+    assert list(ignored_columns(loaded)) == ["orders: ignored columns gift (1 file), till (2 files)"]
 
 
 def test_loading_the_same_file_twice_changes_nothing(tmp_path: Path) -> None:

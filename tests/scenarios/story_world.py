@@ -15,12 +15,14 @@ import pytest
 import yaml
 from story import DAY_1, FOLDER, Scenario, moment, read_all, told
 
+from activations.delivery import TEMPLATES
 from dagster_project import transform
 from dagster_project.compiled import asking_session, compile_models
 from dagster_project.home import Home
 from dagster_project.landing.load import load
+from dagster_project.lint import lint
 from dagster_project.registry import PROJECT_FILE
-from dagster_project.replay import replay
+from dagster_project.replay import replay, replay_tick
 from dagster_project.statements import Statement
 from dagster_project.tick import land
 from dagster_project.warehouse import open_warehouse
@@ -43,6 +45,12 @@ class Played:
     """What became of everybody: the sentences that are true, by contact."""
 
     sentences: Mapping[int, Sequence[str]]
+    counted: Mapping[str, str]
+    """What the gate in left out of the rows of those scenarios that tell it, by title."""
+    warnings: Sequence[str]
+    """What lint has to say of the frequency caps."""
+    changed_tick: tuple[Sequence[Any], Sequence[Any]]
+    """All that was decided and reached up to the first tick of the changed workflows, and after the same tick again."""
 
     def of(self, scenario: Scenario) -> list[str]:
         """What a scenario has to expect: all decisions, and all else of the kinds of which it tells any."""
@@ -54,11 +62,17 @@ class Played:
                 text = sentence.split("|")[0].format(name=person.name)
                 if _kind(text) in kinds and (not scenario.watching or workflow in scenario.watching):
                     found.append(text)
+        if scenario.is_counted:
+            found.append(self.counted[scenario.title])
+        if "warned" in kinds:
+            found += self.warnings
         return sorted(found)
 
 
 def _kind(sentence: str) -> str:
-    for verb in ("enters", "reaches", "leaves", "at the end"):
+    if sentence.startswith("lint warns"):
+        return "warned"
+    for verb in ("enters", "reaches", "leaves", "at the end", "is mixed in"):
         if verb in sentence:
             return verb
     return "decided"
@@ -77,7 +91,7 @@ def play(stories: Sequence[Scenario], root: Path) -> Played:
     """Land everything, and run all ticks; the workflows change once in between."""
     home = Home(root / "home").prepare()
     end = DAY_1 + timedelta(days=WORLD["days"])
-    outcomes = _write(stories, root / "shop", home)
+    outcomes, files = _write(stories, root / "shop", home)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(transform, "DBT", _project(root / "before", later=False))
         statements = asking_session(home, compile_models(home, (*KNOWLEDGE, WORKFLOWS, *DECIDED)))
@@ -85,10 +99,42 @@ def play(stories: Sequence[Scenario], root: Path) -> Played:
         _replay(home, windows(DAY_1, CHANGED_AT), statements, outcomes)
         patch.setattr(transform, "DBT", _project(root / "after", later=True))
         known = [statement for statement in statements if statement.scope == "contacts"]
-        later = asking_session(home, compile_models(home, (WORKFLOWS, *DECIDED)))
-        _replay(home, windows(CHANGED_AT, end), [*known, *later], outcomes)
+        later = [*known, *asking_session(home, compile_models(home, (WORKFLOWS, *DECIDED)))]
+        first, *others = windows(CHANGED_AT, end)
+        _replay(home, [first], later, outcomes)
+        once = _decided(home)
+        with open_warehouse(home) as connection:
+            replay_tick(connection, later, first)
+        again = _decided(home)
+        _replay(home, others, later, outcomes)
+    remarks = [one for one in lint(root / "before", TEMPLATES) if one.path.name == "frequency_caps.csv"]
+    warnings = [f"lint warns: {one.problem}" for one in remarks]
     with open_warehouse(home) as connection:
-        return Played(_sentences(connection))
+        return Played(_sentences(connection), _counted(connection, files), warnings, (once, again))
+
+
+def _decided(home: Home) -> list[Any]:
+    with open_warehouse(home) as connection:
+        return [
+            connection.execute(f"select * from decisions.{table} order by all").fetchall()
+            for table in ("arrivals", "decisions")
+        ]
+
+
+def _counted(connection: duckdb.DuckDBPyConnection, files: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """As the account of landed files has it."""
+    told = {}
+    for title, names in files.items():
+        ((rows, values),) = connection.execute(
+            "select sum(rows_quarantined)::bigint, sum(values_blanked)::bigint from raw.landed_files "
+            "where list_contains(?, landing_file)",
+            [names],
+        ).fetchall()
+        told[title] = (
+            f"of what landed {rows} {'row is' if rows == 1 else 'rows are'} set aside, "
+            f"{values} {'value' if values == 1 else 'values'} left out"
+        )
+    return told
 
 
 def _project(folder: Path, *, later: bool) -> Path:
@@ -108,26 +154,39 @@ def _project(folder: Path, *, later: bool) -> Path:
             else:
                 workflows[name] |= settings
     (folder / "dbt_project.yml").write_text(yaml.safe_dump(project, sort_keys=False))
-    for seed, lines in (("topics", WORLD["topics"]), ("frequency_caps", WORLD["caps"])):
+    for seed, lines in (
+        ("topics", WORLD["topics"]),
+        ("frequency_caps", WORLD["caps"]),
+        ("channels", WORLD["channels"]),
+    ):
         file = folder / "seeds" / f"{seed}.csv"
         file.write_text(file.read_text().rstrip("\n") + "\n" + "\n".join(lines) + "\n")
     return folder
 
 
-def _write(stories: Sequence[Scenario], folder: Path, home: Home) -> list[tuple[datetime, int, str]]:
-    """Land what happens; returns what becomes of messages: when, whose last one, and its status."""
-    tables: dict[str, list[dict[str, Any]]] = defaultdict(list)
+def _write(
+    stories: Sequence[Scenario], folder: Path, home: Home
+) -> tuple[list[tuple[datetime, int, str]], dict[str, list[str]]]:
+    """Land what happens; returns what becomes of messages: when, whose last one, and its status; and the landed files
+    of those scenarios that tell what was left out of them.
+    """
+    tables: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     outcomes = []
-    for happening in (one for story in stories for one in story.happenings):
+    files: dict[str, list[str]] = defaultdict(list)
+    for story, happening in ((told_by, one) for told_by in stories for one in told_by.happenings):
         if happening.table == "outcomes":
             outcomes.append((happening.at, happening.row["contact_id"], happening.row["status"]))
             continue
-        tables[happening.table].append({"occurred_at": happening.at, "loaded_at": happening.at, **happening.row})
-    for table, rows in tables.items():
-        (folder / table).mkdir(parents=True)
-        pl.DataFrame(rows, infer_schema_length=None).write_csv(folder / table / "story.csv")
-        load(folder / table, home.landing, DAY_1)
-    return sorted(outcomes)
+        row = {"occurred_at": happening.at, "loaded_at": happening.at, **happening.row}
+        # as text, because a date that there is not is no date
+        row |= {column: f"{value}" for column, value in row.items() if isinstance(value, datetime)}
+        tables[happening.table, story.title if story.is_counted else ""].append(row)
+    for number, ((table, title), rows) in enumerate(tables.items()):
+        file = folder / table / f"{number}.csv"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        pl.DataFrame(rows, infer_schema_length=None).write_csv(file)
+        files[title] += [loaded.landed.name for loaded in load(file, home.landing, DAY_1)]
+    return sorted(outcomes), files
 
 
 def _replay(
@@ -169,12 +228,14 @@ def _sentences(connection: duckdb.DuckDBPyConnection) -> dict[int, list[str]]:
     def add(contact: int, workflow: str, text: str) -> None:
         found[contact].append(f"{text}|{workflow}")
 
-    for contact, workflow, step, outcome, channel, gate, end, until in connection.execute(
-        "select contact_id, workflow, step, outcome, channel, gate, tick_end, held_until from decisions.decisions"
+    for contact, workflow, step, outcome, channel, gate, end, until, turn in connection.execute(
+        "select contact_id, workflow, step, outcome, channel, gate, tick_end, held_until, send_after "
+        "from decisions.decisions"
     ).fetchall():
         about = f"{told(end)}: {workflow} {step}"
         if outcome == "send":
-            add(contact, workflow, f"{about} is sent to {{name}} by {channel}")
+            in_turn = f", at {told(turn)}" if turn - end >= timedelta(minutes=1) else ""
+            add(contact, workflow, f"{about} is sent to {{name}} by {channel}{in_turn}")
         elif outcome == "deferred":
             add(contact, workflow, f"{about} to {{name}} is put off until {told(until)}: {gate}")
         else:
@@ -195,9 +256,11 @@ def _sentences(connection: duckdb.DuckDBPyConnection) -> dict[int, list[str]]:
     ).fetchall():
         add(entrants[enrollment], workflow, f"{told(exited_at)}: {{name}} leaves {workflow}: {reason}")
     words = {"finished": "has finished", "left": "has left", "in progress": "is in", "held out": "is held out of"}
-    for contact, workflow, step, status in connection.execute(
-        "select contact_id, workflow, step, status from marts.workflow_positions"
+    for contact, workflow, step, status, is_mixed in connection.execute(
+        "select contact_id, workflow, step, status, is_mixed from marts.workflow_positions"
     ).fetchall():
+        if is_mixed:
+            add(contact, workflow, f"by the end {{name}} is mixed in {workflow}")
         after = f" after {step}" if status == "in progress" else ""
         add(contact, workflow, f"at the end {{name}} {words[status]} {workflow}{after}")
     return found

@@ -26,3 +26,9 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
 def test_scenario(played: Played, scenario: Scenario) -> None:
     expected = sorted(line for line in scenario.expected if not line.startswith("nobody"))
     assert played.of(scenario) == expected
+
+
+def test_the_first_tick_of_a_changed_workflow_is_the_same_again(played: Played) -> None:
+    once, again = played.changed_tick
+    assert all(once)
+    assert once == again

@@ -11,13 +11,16 @@
     weekdays   with local_time or local_window, only on these days: 1 is Monday, 7 Sunday
     branch     only those who left the previous step this way
     exits      the workflow's exits, as ref(): who left by then does not arrive
+    finished_since  of a step that is new, at the end of a workflow that is live: it reaches those too who came to the previous step
+               from that day on and had finished there, in its first tick, as far back as the workflow's longest path: '2026-03-01'
 
     Context carried from the entry comes along; where the previous step went and what it did does not.
 
         select arrivals.* from {{ arrivals(ref('welcome_series__hello'), wait='2 days', exits=ref('welcome_series__exited')) }}
 -#}
 {% macro arrivals(
-    previous, wait='0 hours', until=none, local_time=none, local_window=none, weekdays=none, branch=none, exits=none
+    previous, wait='0 hours', until=none, local_time=none, local_window=none, weekdays=none, branch=none, exits=none,
+    finished_since=none
 ) -%}
     {%- if local_time and local_window -%}
         {%- do exceptions.raise_compiler_error(model.name ~ ": give local_time or local_window, not both.") -%}
@@ -40,7 +43,7 @@
         {%- set due_at = after_wait -%}
     {%- endif -%}
     {%- if not model.tested_node_unique_id -%}
-        {%- set late = overdue(previous, due_at, branch) -%}
+        {%- set late = overdue(previous, due_at, branch, finished_since=finished_since) -%}
     {%- endif -%}
     (
         with leaving as (
@@ -66,7 +69,10 @@
                 {%- if branch %}
                 and previous.branch = '{{ branch }}'
                 {%- endif %}
-            {%- if follows_changes() %}
+                {%- if late and (follows_changes() or finished_since) %}
+                and {{ had_not_finished(previous, finished_since) }}
+                {%- endif %}
+            {%- if follows_changes() or (finished_since and late) %}
 
             union all
 

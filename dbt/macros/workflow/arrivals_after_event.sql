@@ -30,6 +30,9 @@
                 {%- if branch %}
                 and previous.branch = '{{ branch }}'
                 {%- endif %}
+                {%- if follows_changes() %}
+                and {{ had_not_finished(previous) }}
+                {%- endif %}
         ),
 
         stands_for as (

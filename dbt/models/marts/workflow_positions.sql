@@ -23,6 +23,25 @@ entered as (
     group by enrollment_id
 ),
 
+surviving_contacts as (
+    select
+        contact_id,
+        {{ last_by('into_contact_id', 'merged_at') }} as into_contact_id
+    from {{ ref('contact_merges') }}
+    group by contact_id
+),
+
+-- people who turned out to be one, and had been assigned otherwise
+mixed as (
+    select
+        last_arrivals.workflow,
+        coalesce(surviving.into_contact_id, last_arrivals.contact_id) as contact_id
+    from last_arrivals
+    left join surviving_contacts as surviving on last_arrivals.contact_id = surviving.contact_id
+    group by last_arrivals.workflow, coalesce(surviving.into_contact_id, last_arrivals.contact_id)
+    having min(last_arrivals.assignment) < max(last_arrivals.assignment)
+),
+
 first_exits as (
     select
         enrollment_id,
@@ -39,6 +58,7 @@ select
     last_arrivals.step,
     last_arrivals.branch,
     last_arrivals.assignment,
+    mixed.contact_id is not null as is_mixed,
     last_arrivals.definition_version,
     entered.entered_at,
     last_arrivals.reached_at,
@@ -53,3 +73,8 @@ select
 from last_arrivals
 inner join entered on last_arrivals.enrollment_id = entered.enrollment_id
 left join first_exits on last_arrivals.enrollment_id = first_exits.enrollment_id
+left join surviving_contacts as surviving on last_arrivals.contact_id = surviving.contact_id
+left join mixed
+    on
+        last_arrivals.workflow = mixed.workflow
+        and coalesce(surviving.into_contact_id, last_arrivals.contact_id) = mixed.contact_id
