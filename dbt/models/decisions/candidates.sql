@@ -82,12 +82,13 @@ due as (
 ),
 
 registry as (
-    {%- for workflow, settings in var('workflows') | dictsort %}
-    select
-        '{{ workflow }}' as workflow,
-        {{ settings.priority }} as priority
-    {{- ' union all' if not loop.last }}
-    {%- endfor %}
+    select *
+    from (
+        values
+        {%- for workflow, settings in var('workflows') | dictsort %}
+        ('{{ workflow }}', {{ settings.priority }}){{ ',' if not loop.last }}
+        {%- endfor %}
+    ) as workflows (workflow, priority)
 )
 
 select

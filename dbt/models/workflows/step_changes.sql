@@ -2,13 +2,13 @@
 
 -- Which definition of its workflow each step follows: noted in the first tick that knows of it.
 with registered as (
-    {%- for step in all_steps() %}
-    select
-        '{{ step.workflow }}' as workflow,
-        '{{ step.step }}' as step,
-        {{ definition_version(step.workflow) }} as definition_version
-    {{- ' union all' if not loop.last }}
-    {%- endfor %}
+    select *
+    from (
+        values
+        {%- for step in all_steps() %}
+        ('{{ step.workflow }}', '{{ step.step }}', {{ definition_version(step.workflow) }}){{ ',' if not loop.last }}
+        {%- endfor %}
+    ) as steps (workflow, step, definition_version)
 )
 
 {% if is_incremental() -%}

@@ -2,12 +2,13 @@
 
 -- A workflow that is registered as live goes live with the first tick that knows it: nobody from before enters.
 with registered as (
-    {%- for workflow, settings in var('workflows').items() %}
-    select
-        '{{ workflow }}' as workflow,
-        {{ settings.status == 'live' }} as is_live
-    {{- ' union all' if not loop.last }}
-    {%- endfor %}
+    select *
+    from (
+        values
+        {%- for workflow, settings in var('workflows').items() %}
+        ('{{ workflow }}', {{ settings.status == 'live' }}){{ ',' if not loop.last }}
+        {%- endfor %}
+    ) as workflows (workflow, is_live)
 )
 
 {% if is_incremental() -%}
