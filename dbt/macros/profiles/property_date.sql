@@ -2,6 +2,6 @@
 
         from {{ date_comes_up(profile_dates(property_date('subscription_renews_on')), yearly=false) }}
 -#}
-{% macro property_date(property) -%}
-    try_cast(properties ->> '$.{{ property }}' as date)
+{% macro property_date(name) -%}
+    try_cast({{ property(name) }} as date)
 {%- endmacro %}

@@ -3,5 +3,5 @@
         {{ member(when=on_list('wine club')) }}
 -#}
 {% macro on_list(list) -%}
-    coalesce((properties ->> '$."list:{{ list }}"') = 'true', false)
+    coalesce({{ property('list:' ~ list) }} = 'true', false)
 {%- endmacro %}
