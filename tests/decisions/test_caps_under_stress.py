@@ -35,6 +35,15 @@ WORKFLOWS = {
     "post_purchase": (("email",), "service", "defer", 96, 6),
     "welcome_series": (("email",), "newsletter", "skip", 48, 2),
 }
+ENDS = {
+    "send",
+    "deferred, frequency cap",
+    "deferred, quiet hours",
+    "stopped, expired",
+    "stopped, frequency cap",
+    "stopped, global holdout",
+    "stopped, quiet hours",
+}
 NOT_ACCEPTED = "decisions.action_id % 40 = 0"
 
 
@@ -122,12 +131,14 @@ def test_nobody_gets_more_than_a_cap_allows(warehouse: GateWarehouse) -> None:
     assert held[0][0] > CONTACTS, "the caps had something to do"
 
 
-def test_every_message_is_accounted_for(warehouse: GateWarehouse) -> None:
+def ends_of(warehouse: GateWarehouse, until: datetime) -> dict[str, int]:
+    """What became of every message that was proposed by then, and of how many."""
     proposed = " union all ".join(
-        f"select enrollment_id, '{workflow}' as workflow from workflows.{workflow}__{STEPS[workflow][0]}"
+        f"select enrollment_id, '{workflow}' as workflow from workflows.{workflow}__{STEPS[workflow][0]} "
+        f"where tick_end <= timestamp '{until}'"
         for workflow in WORKFLOWS
     )
-    ends = dict(
+    return dict(
         warehouse.connection.execute(
             f"""
             with proposed as ({proposed}),
@@ -159,19 +170,15 @@ def test_every_message_is_accounted_for(warehouse: GateWarehouse) -> None:
             group by all
             order by all
             """,
-            [WINDOWS[-1].end],
+            [until],
         ).fetchall()
     )
+
+
+def test_every_message_is_accounted_for(warehouse: GateWarehouse) -> None:
+    ends = ends_of(warehouse, WINDOWS[-1].end)
     assert sum(ends.values()) == sum(CONTACTS * (DAYS // every) for *_, every in WORKFLOWS.values())
-    assert ends.keys() <= {
-        "send",
-        "deferred, frequency cap",
-        "deferred, quiet hours",
-        "stopped, expired",
-        "stopped, frequency cap",
-        "stopped, global holdout",
-        "stopped, quiet hours",
-    }
+    assert ends.keys() <= ENDS
     assert {"send", "stopped, frequency cap", "stopped, expired", "deferred, frequency cap"} <= ends.keys()
 
 
@@ -182,7 +189,7 @@ def test_the_reference_decides_the_same_for_some(warehouse: GateWarehouse) -> No
         assert decided == by_the_reference(warehouse, contact)
 
 
-def by_the_reference(warehouse: GateWarehouse, contact: int) -> list[Decision]:
+def by_the_reference(warehouse: GateWarehouse, contact: int, windows: Sequence[Window] = WINDOWS) -> list[Decision]:
     proposals = []
     for workflow, (channels, topic, if_held, *_) in WORKFLOWS.items():
         step = STEPS[workflow][0]
@@ -200,7 +207,7 @@ def by_the_reference(warehouse: GateWarehouse, contact: int) -> list[Decision]:
     )
     world = World(WINDOWS, CHANNELS, CAPS, eligibility, tuple(proposals))
     decided: list[Decision] = []
-    for window in WINDOWS:
+    for window in windows:
         due = replace(world, proposals=tuple(one for one in proposals if one.tick_end == window.end))
         failed = frozenset(
             one.action_id
@@ -209,6 +216,14 @@ def by_the_reference(warehouse: GateWarehouse, contact: int) -> list[Decision]:
         )
         decided += sorted(decide(due, window, decided, failed), key=lambda one: one.action_id)
     return decided
+
+
+FEW, FIRST_DAYS = 200, WINDOWS[:16]
+
+
+def mutated(compiled: dict[str, str], model: str, right: str, wrong: str) -> GateWarehouse:
+    assert right in compiled[model], "the mutant's place in the SQL has changed: mend the test"
+    return days(compiled | {model: compiled[model].replace(right, wrong)}, FEW, FIRST_DAYS)
 
 
 @pytest.mark.parametrize(
@@ -220,7 +235,30 @@ def by_the_reference(warehouse: GateWarehouse, contact: int) -> list[Decision]:
     ],
     ids=["one too many", "half as long", "what was sent is forgotten"],
 )
-def test_a_mutant_is_caught(compiled: dict[str, str], model: str, right: str, wrong: str) -> None:
-    assert right in compiled[model], "the mutant's place in the SQL has changed: mend the test"
-    mutant = days(compiled | {model: compiled[model].replace(right, wrong)}, 200, WINDOWS[:16])
-    assert any(over_a_cap(mutant).values())
+def test_a_mutant_that_sends_too_much_is_caught(compiled: dict[str, str], model: str, right: str, wrong: str) -> None:
+    assert any(over_a_cap(mutated(compiled, model, right, wrong)).values())
+
+
+@pytest.mark.parametrize(
+    ("model", "right", "wrong", "told"),
+    [
+        ("candidates", "select * from put_off_until_now", "select * from put_off_until_now where false", "forgotten"),
+        ("decisions", "where not may_send", "where not may_send and if_held <> 'skip'", "never decided"),
+    ],
+    ids=["what was put off is lost", "what is skipped is not written down"],
+)
+def test_a_mutant_that_loses_messages_is_caught(
+    compiled: dict[str, str], model: str, right: str, wrong: str, told: str
+) -> None:
+    ends = ends_of(mutated(compiled, model, right, wrong), FIRST_DAYS[-1].end)
+    assert ends[told] > 0
+
+
+def test_a_mutant_that_counts_a_whole_period_ago_is_caught(compiled: dict[str, str]) -> None:
+    ago = "and sends.send_after > "
+    mutant = mutated(compiled, "cap_usage", ago, ago.replace(">", ">="))
+    assert any(
+        mutant.decisions("contact_id = ? order by tick_end, action_id", contact)
+        != by_the_reference(mutant, contact, FIRST_DAYS)
+        for contact in range(1, FEW + 1)
+    )

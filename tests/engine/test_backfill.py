@@ -47,7 +47,7 @@ def late(shop: Engine, tmp_path_factory: pytest.TempPathFactory) -> Engine:
     """The shop, with a workflow that is closed at first. Copy it; do not change it."""
     engine = shop.copy(tmp_path_factory.mktemp("late") / "home")
     status = [one for one in engine.statements if one.model == "workflow_status_changes"]
-    closed = changed(status, "'abandoned_cart' as workflow,\n        True", "'abandoned_cart' as workflow, false")
+    closed = changed(status, "('abandoned_cart', True)", "('abandoned_cart', false)")
     statements = [one for one in engine.statements if one.model != "workflow_status_changes"]
     before = Window(SHOP_SPAN.start, WENT_LIVE)
     replay(engine.home, split(before, 7 * HOUR), statements=[*closed, *statements], with_outbox=False)
