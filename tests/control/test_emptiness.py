@@ -134,4 +134,4 @@ def test_of_nearly_every_model_it_is_known_when_it_brings_nothing() -> None:
     assert known is not None
     always = {statement.model for statement in known.compiled.statements if statement.empty_when == NEVER_EMPTY}
     # the registry may change in any tick, and a day is worked out anew as long as it lasts
-    assert always == {"workflow_status_changes", "step_changes", "workflow_performance"}
+    assert always == {"segment_definitions", "workflow_status_changes", "step_changes", "workflow_performance"}

@@ -80,6 +80,7 @@ def profile(history: History, contact: int, at: datetime) -> Profile | None:
         "is_erased": is_erased,
         "merged_into_contact_id": merged_into,
         "stated": stated,
+        "views": [row["occurred_at"] for row in known(history.events) if row["event"] == "Product Viewed"],
     }
     result["next_birthday"] = None if is_erased or merged_into else _next_birthday(traits["birth_date"], at.date())
     result["email_consented"] = not is_erased and any(agrees(result, "email", topic) for topic in PROMOTIONAL)
@@ -234,6 +235,7 @@ SEGMENTS: dict[str, Callable[[Profile, datetime], bool]] = {
     "vip_customers": lambda it, at: it["orders_count"] >= 5 or it["revenue"] >= 1000,
     "lapsing_customers": lambda it, at: it["orders_count"] > 0 and _elapsed(it["last_order_at"], at, 60, 90),
     "lapsed_customers": lambda it, at: it["orders_count"] > 0 and _elapsed(it["last_order_at"], at, 90),
+    "frequent_browsers": lambda it, at: sum(_elapsed(viewed, at, 0, 14) for viewed in it["views"]) >= 3,
     "engaged_contacts": lambda it, at: _elapsed(_latest(it["last_active_at"], it["last_email_engaged_at"]), at, 0, 30),
     "dormant_contacts": lambda it, at: _elapsed(
         _latest(

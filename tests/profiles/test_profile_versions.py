@@ -135,6 +135,7 @@ def comparable(it: dict[str, Any]) -> dict[str, Any]:
         "is_repeated",
         "consents",
         "stated",
+        "views",
         "average_order_value",
         "properties",
     ]

@@ -5,7 +5,7 @@ from pathlib import Path
 import yaml
 
 DBT = Path(__file__).resolve().parents[2] / "dbt"
-BOOKKEEPING = {"segment_periods", "segment_changes", "segment_members"}
+BOOKKEEPING = {"segment_definitions", "segment_periods", "segment_changes", "segment_members"}
 
 
 def test_every_segment_is_registered_and_every_registered_one_exists() -> None:

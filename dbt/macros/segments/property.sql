@@ -1,7 +1,8 @@
-{#- What a contact's own property says, as text, over the columns of a profile; null where nobody said it.
+{#- What a contact's own property says, as text, over the columns of a profile; null where nobody said it. Those of an event
+    are asked the same way; `of` names another column that holds properties.
 
         {{ member(when=property('plan') ~ " = 'gold'") }}
 -#}
-{% macro property(name) -%}
-    (properties ->> '$."{{ name }}"')
+{% macro property(name, of='properties') -%}
+    ({{ of }} ->> '$."{{ name }}"')
 {%- endmacro %}

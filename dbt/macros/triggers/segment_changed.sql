@@ -1,4 +1,5 @@
-{#- A trigger: contacts join a segment, or leave it.
+{#- A trigger: contacts join a segment, or leave it. Whom a new definition of the segment takes in or puts out does not count:
+    nothing has become true of them.
 
     segment  a model in models/segments
     change   'entered' or 'left'

@@ -1,4 +1,4 @@
-{#- Exits of those who leave a segment while they are in the workflow.
+{#- Exits of those who leave a segment while they are in the workflow, also where a new definition of it puts them out.
 
         select * from {{ left_segment(ref('welcome_series__entered'), ref('segment_changes'), 'newsletter_subscribers') }}
 -#}
@@ -19,6 +19,6 @@
         where
             {{ in_tick('changes.changed_at') }}
             and changes.segment = '{{ segment }}'
-            and changes.change = 'left'
+            and changes.change in ('left', 'ruled out')
     ) as left_segment
 {%- endmacro %}

@@ -27,7 +27,8 @@ changed as (
         select sides.contact_id
         from standings as sides
         group by sides.contact_id
-        having count(*) = 1 or min(sides.content_hash) <> max(sides.content_hash)
+        -- a segment that is defined anew looks at everybody, too
+        having min(sides.valid_from) >= {{ tick_start() }} or min(sides.content_hash) <> max(sides.content_hash)
     )
 ),
 

@@ -1,6 +1,7 @@
 {{ config(materialized='incremental', event_time='changed_at') }}
 
--- Who entered and left which segment, and when exactly: because something happened, or because time went by.
+-- Who entered and left which segment, and when exactly: because something happened, or because time went by. Whom a new
+-- definition of the segment takes in or puts out is told apart, because nothing has happened to them.
 with changed as (
     select *
     from {{ ref('segment_periods') }}
@@ -47,7 +48,8 @@ states as (
         contact_id,
         timestamp '0001-01-01' as valid_from,
         member_from,
-        member_until
+        member_until,
+        false as is_redefined
     from carried
 
     union all
@@ -57,7 +59,8 @@ states as (
         contact_id,
         valid_from,
         max(member_from) filter (where not is_withdrawn) as member_from,
-        max(member_until) filter (where not is_withdrawn) as member_until
+        max(member_until) filter (where not is_withdrawn) as member_until,
+        bool_or(is_redefined) as is_redefined
     from changed
     group by segment, contact_id, valid_from
 ),
@@ -65,8 +68,10 @@ states as (
 limited as (
     select
         *,
-        lead(valid_from, 1, {{ tick_end() }}) over (partition by segment, contact_id order by valid_from) as valid_until
+        lead(valid_from, 1, {{ tick_end() }}) over by_contact as valid_until,
+        lead(is_redefined, 1, false) over by_contact as is_redefined_after
     from states
+    window by_contact as (partition by segment, contact_id order by valid_from)
 ),
 
 stays as (
@@ -74,7 +79,9 @@ stays as (
         segment,
         contact_id,
         greatest(valid_from, member_from) as entered_at,
-        least(valid_until, coalesce(member_until, valid_until)) as left_at
+        least(valid_until, coalesce(member_until, valid_until)) as left_at,
+        is_redefined and member_from <= valid_from as is_ruled_in,
+        is_redefined_after and coalesce(member_until >= valid_until, true) as is_ruled_out
     from limited
     where
         member_from is not null
@@ -95,7 +102,7 @@ select
     segment,
     contact_id,
     entered_at as changed_at,
-    'entered' as change,
+    case when is_ruled_in then 'ruled in' else 'entered' end as change,
     {{ tick_end() }} as tick_end
 from bounded
 where {{ in_tick('entered_at') }} and entered_at is distinct from left_before
@@ -106,7 +113,7 @@ select
     segment,
     contact_id,
     left_at as changed_at,
-    'left' as change,
+    case when is_ruled_out then 'ruled out' else 'left' end as change,
     {{ tick_end() }} as tick_end
 from bounded
 where {{ in_tick('left_at') }} and left_at is distinct from enters_after

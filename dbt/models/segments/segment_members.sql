@@ -17,4 +17,4 @@ select
     entered_at,
     left_at
 from stays
-where change = 'entered'
+where change in ('entered', 'ruled in')

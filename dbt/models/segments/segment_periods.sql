@@ -1,7 +1,7 @@
 {{ config(materialized='incremental', event_time='valid_from') }}
 
 -- Since when and until when a contact with this profile belongs to a segment, if nothing else changes. When something does,
--- the period is withdrawn, and another one may take its place.
+-- the period is withdrawn, and another one may take its place. So it is when the segment is defined anew, for everybody.
 with periods as (
     {%- for segment in var('segments') %}
     select
@@ -15,12 +15,58 @@ with periods as (
     {%- endfor %}
 ),
 
+redefined as (
+    select segment
+    from {{ ref('segment_definitions') }}
+    where {{ in_tick('changed_at') }}
+),
+
+judged as (
+    select
+        periods.* replace (
+            case when redefined.segment is null then valid_from else greatest(valid_from, {{ tick_start() }}) end as valid_from
+        ),
+        redefined.segment is not null and valid_from < {{ tick_start() }} as is_redefined
+    from periods
+    left join redefined on periods.segment = redefined.segment
+    -- what changes at the very moment comes after the definition
+    qualify row_number() over (
+        partition by
+            periods.segment,
+            contact_id,
+            case when redefined.segment is null then valid_from else greatest(valid_from, {{ tick_start() }}) end
+        order by valid_from desc
+    ) = 1
+    {%- if is_incremental() %}
+
+    union all by name
+
+    -- who belonged by the definition before
+    select
+        before_tick.segment,
+        before_tick.contact_id,
+        timestamp '0001-01-01' as valid_from,
+        before_tick.member_from,
+        before_tick.member_until,
+        false as is_redefined
+    from {{ this }} as before_tick
+    inner join redefined on before_tick.segment = redefined.segment
+    where before_tick.valid_from < {{ tick_start() }}
+    qualify
+        not before_tick.is_withdrawn
+        and row_number() over (
+            partition by before_tick.segment, before_tick.contact_id
+            order by before_tick.valid_from desc, before_tick.is_withdrawn
+        ) = 1
+    {%- endif %}
+),
+
 compared as (
     select
         *,
         lag(member_from) over by_contact as previous_from,
         lag(member_until) over by_contact as previous_until
-    from periods
+    from judged
     window by_contact as (partition by segment, contact_id order by valid_from)
 ),
 
@@ -39,6 +85,7 @@ select
     member_from,
     member_until,
     false as is_withdrawn,
+    is_redefined,
     {{ tick_end() }} as tick_end
 from changed
 where member_from is not null
@@ -52,6 +99,7 @@ select
     previous_from as member_from,
     previous_until as member_until,
     true as is_withdrawn,
+    is_redefined,
     {{ tick_end() }} as tick_end
 from changed
 where previous_from is not null
