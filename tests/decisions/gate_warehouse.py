@@ -24,7 +24,8 @@ UPSTREAM = (
         " rate_per_hour bigint",
         "configuration.frequency_caps": "rule varchar, channel varchar, topic varchar, max_sends integer,"
         " period_hours integer",
-        "configuration.topics": "topic varchar, kind varchar, requires_consent boolean, description varchar",
+        "configuration.topics": "topic varchar, kind varchar, requires_consent boolean, channel varchar,"
+        " description varchar",
         "configuration.profile_timezones": "timezone varchar",
         "contacts.consent_statements": "channel varchar, topic varchar, status varchar, email varchar, phone varchar,"
         " occurred_at timestamp, effective_at timestamp",

@@ -186,7 +186,7 @@ def some_proposals(draw: st.DrawFn, windows: list[Window], people: list[int]) ->
             topic=draw(st.sampled_from(("offers", "offers", "newsletter", "service", UNKNOWN_TOPIC))),
             if_held=draw(st.sampled_from(("skip", "defer", "defer", "next channel"))),
             expires_at=reached_at + draw(st.sampled_from((1, 6, 24, 24, 72, 2400))) * HOUR,
-            kind="set_property" if draw(rarely) else "send",
+            kind=draw(st.sampled_from(("set_property", "join_audience"))) if draw(rarely) else "send",
         )
         if draw(rarely) and window != windows[-1]:
             # the workflow ran once more, over a wider window

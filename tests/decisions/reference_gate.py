@@ -157,15 +157,17 @@ def own_gates(world: World, window: Window, candidate: Decision, name: str) -> S
     now = window.end
     eligibility = standing(world, candidate.contact_id, name, candidate.topic, now)
     is_message = candidate.kind == "send"
-    if candidate.is_promotional and is_held_out(candidate.contact_id):
+    # an ad reaches people, too
+    is_marketing = candidate.kind in ("send", "join_audience") and candidate.topic_kind != "transactional"
+    if is_marketing and is_held_out(candidate.contact_id):
         return Stop("global holdout")
     if eligibility is not None and eligibility.is_erased:
         return Stop("erased")
-    if is_message and eligibility is None:
+    if (is_message or is_marketing) and eligibility is None:
         return Stop("unreachable" if candidate.topic_kind == "transactional" else "no consent")
-    if is_message and not eligibility.is_consented:
+    if (is_message or is_marketing) and not eligibility.is_consented:
         return Stop("no consent")
-    if is_message and address_objects(world, eligibility, candidate, now):
+    if (is_message or is_marketing) and address_objects(world, eligibility, candidate, now):
         return Stop("no consent")
     if is_message and not eligibility.is_reachable:
         return Stop("unreachable")

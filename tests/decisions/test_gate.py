@@ -224,8 +224,8 @@ MUTANTS = {
     ),
     "consent asked after the exits": (
         "candidate_channels",
-        "when is_message and not is_consented then 'no consent'",
-        "when is_message and not is_consented and exit_reason is null then 'no consent'",
+        "when (is_message or is_marketing) and not is_consented then 'no consent'",
+        "when (is_message or is_marketing) and not is_consented and exit_reason is null then 'no consent'",
     ),
     "a cap one too wide": (
         "cap_walk",

@@ -181,7 +181,7 @@ def test_the_crm_and_the_ad_platform_are_told(place: Place, actions: Mapping[str
     assert [(actions[name]["kind"], actions[name]["topic"]) for name in names] == [
         ("update_crm", "service"),
         ("update_crm", "service"),
-        ("join_audience", "service"),
+        ("join_audience", "advertising"),
         ("leave_audience", "service"),
     ]
     assert deliver(place, [actions[name] for name in names]).accepted == 4

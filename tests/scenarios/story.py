@@ -13,13 +13,13 @@ import yaml
 
 FOLDER = Path(__file__).parent
 DAY_1 = datetime(2026, 3, 2)
-CHANNEL = r"(?:email|sms|voice|profile|webhook)"
+CHANNEL = r"(?:email|sms|voice|profile|webhook|audience)"
 TIME = r"day -?\d+ \d\d:\d\d(?::\d\d)?"
 NAME = r"[A-Z][a-z]+"
 WORD = r"[a-z_]+"
 TOPICS = ("newsletter", "offers", "partners")
 KEYS = {"scenario", "rule", "threads", "people", "given", "then", "watching", "fails because"}
-OF_PEOPLE = {"lives in", "agrees to", "held out of", "drawn", "known since", "email", "born"}
+OF_PEOPLE = {"lives in", "agrees to", "agrees to ads", "held out of", "drawn", "known since", "email", "born"}
 
 Row = dict[str, Any]
 
@@ -160,15 +160,13 @@ def _introduced(person: Person) -> list[Happening]:
     more = {"email": person.email, "phone": person.phone, "first_name": person.name}
     zone = {"timezone": person.traits.get("lives in", "UTC"), "birth_date": person.traits.get("born")}
     topics = person.traits.get("agrees to", TOPICS)
+    agreed = [(channel, topic) for topic in topics for channel in ("email", "sms")]
+    agreed += [("audience", "advertising")] if person.traits.get("agrees to ads") else []
     return [
         # the user_id comes first, so that it makes the contact's id
         Happening(since, "contacts", known),
         Happening(since + timedelta(minutes=1), "contacts", {**known, **more, **zone}),
-        *(
-            _consent(person, since + timedelta(minutes=2), channel, topic, "granted")
-            for topic in topics
-            for channel in ("email", "sms")
-        ),
+        *(_consent(person, since + timedelta(minutes=2), channel, topic, "granted") for channel, topic in agreed),
     ]
 
 

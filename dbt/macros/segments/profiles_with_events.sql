@@ -88,6 +88,25 @@
         ),
         {%- for name, within in events.items() %}
 
+        -- by themselves first: else everybody might be compared with the times of everybody's events
+        of_people_{{ name }} as materialized (
+            select
+                people.contact_id,
+                greatest(happened.effective_at, people.since) as counts_from,
+                happened.occurred_at,
+                {%- if name in latest %}
+                happened.properties,
+                {%- endif %}
+                happened.effective_at
+            from people
+            inner join {{ name }} as happened on people.member_id = happened.contact_id
+            where
+                happened.effective_at < {{ tick_end() }}
+                {%- if within %}
+                and happened.effective_at >= {{ tick_start() }} - interval '{{ within }}'
+                {%- endif %}
+        ),
+
         counted_{{ name }} as (
             select
                 profiles.contact_id,
@@ -97,19 +116,13 @@
                 {%- endif %}
                 count(*) as times
             from profiles
-            inner join people on profiles.contact_id = people.contact_id and profiles.counted_at >= people.since
-            inner join {{ name }} as happened
+            inner join of_people_{{ name }} as happened
                 on
-                    people.member_id = happened.contact_id
-                    and profiles.counted_at >= happened.effective_at
+                    profiles.contact_id = happened.contact_id
+                    and profiles.counted_at >= happened.counts_from
                     {%- if within %}
                     and profiles.counted_at - interval '{{ within }}' < happened.occurred_at
                     {%- endif %}
-            where
-                happened.effective_at < {{ tick_end() }}
-                {%- if within %}
-                and happened.effective_at >= {{ tick_start() }} - interval '{{ within }}'
-                {%- endif %}
             group by profiles.contact_id, profiles.counted_at
         ){{ ',' if not loop.last }}
         {%- endfor %}

@@ -28,6 +28,19 @@
             {{ people_of('latest') }}
         ),
 
+        -- by themselves first: else everybody might be compared with the times of everybody's events
+        of_people as materialized (
+            select
+                people.contact_id,
+                people.since,
+                earlier.effective_at
+            from people
+            inner join {{ events }} as earlier on people.member_id = earlier.contact_id
+            where
+                earlier.effective_at > {{ tick_start() }} - interval '{{ within }}'
+                and earlier.effective_at < {{ tick_end() }}
+        ),
+
         counted as (
             select
                 latest.contact_id,
@@ -36,15 +49,12 @@
                 count(*) as times,
                 sum(case when earlier.effective_at < latest.effective_at then 1 else 0 end) as times_before
             from latest
-            inner join people on latest.contact_id = people.contact_id and latest.effective_at >= people.since
-            inner join {{ events }} as earlier
+            inner join of_people as earlier
                 on
-                    people.member_id = earlier.contact_id
+                    latest.contact_id = earlier.contact_id
+                    and latest.effective_at >= earlier.since
                     and latest.effective_at >= earlier.effective_at
                     and latest.effective_at - interval '{{ within }}' < earlier.effective_at
-            where
-                earlier.effective_at > {{ tick_start() }} - interval '{{ within }}'
-                and earlier.effective_at < {{ tick_end() }}
             group by latest.contact_id, latest.effective_at, latest.occurred_at
         )
 

@@ -1,5 +1,6 @@
 {#- Proposes to put the contact into an audience of an ad platform, known there by hashes of the e-mail address and the telephone
-    number. No consent to messages is asked for: say with `when` who has agreed to be shown ads.
+    number. Whoever has not agreed to the topic `advertising` on the channel `audience` is stopped at the gate, and so is the global
+    holdout: an ad is marketing as much as a message.
 
     audience  its name in activations/templates/audiences.yml
 
@@ -7,7 +8,7 @@
 -#}
 {% macro join_audience(audience, when='true', expires='3 days') -%}
     {{ act(
-        'join_audience', ['audience'], 'service', when=when, expires=expires,
+        'join_audience', ['audience'], 'advertising', when=when, expires=expires,
         details=action_details({'audience': text_literal(audience)})
     ) }}
 {%- endmacro %}

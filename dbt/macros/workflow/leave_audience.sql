@@ -1,5 +1,5 @@
 {#- Proposes to take the contact out of an audience of an ad platform, known there by hashes of the e-mail address and the telephone
-    number. No consent to messages is asked for: who leaves is only shown less.
+    number. No consent is asked for: who leaves is only shown less.
 
     audience  its name in activations/templates/audiences.yml
 

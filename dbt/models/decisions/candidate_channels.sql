@@ -24,8 +24,9 @@ with options as (
 standing as (
     select
         channel,
-        {{ standing_channel('channel') }} as standing_channel
-    from (select distinct channel from options) as tried
+        topic,
+        {{ standing_channel('channel', 'topic') }} as standing_channel
+    from (select distinct channel, topic from options) as tried
 ),
 
 exited as (
@@ -84,6 +85,8 @@ asked as (
         options.*,
         options.kind = 'send' and options.topic_kind <> 'transactional' as is_promotional,
         options.kind = 'send' as is_message,
+        -- an ad reaches people, too
+        options.kind in ('send', 'join_audience') and options.topic_kind <> 'transactional' as is_marketing,
         coalesce(eligibility.is_erased, false) as is_erased,
         -- of whom nothing is known cannot have refused what needs no consent, but has no address either
         coalesce(eligibility.is_consented, options.topic_kind = 'transactional') as is_consented,
@@ -98,7 +101,7 @@ asked as (
         quiet.quiet_begins_at,
         quiet.next_quiet_until
     from options
-    inner join standing on options.channel = standing.channel
+    inner join standing on options.channel = standing.channel and options.topic = standing.topic
     left join {{ ref('candidate_eligibility') }} as eligibility
         on
             options.contact_id = eligibility.contact_id
@@ -115,9 +118,9 @@ gated as (
     select
         *,
         case
-            when is_promotional and is_held_out then 'global holdout'
+            when is_marketing and is_held_out then 'global holdout'
             when is_erased then 'erased'
-            when is_message and not is_consented then 'no consent'
+            when (is_message or is_marketing) and not is_consented then 'no consent'
             when is_message and not is_reachable then 'unreachable'
             when exit_reason is not null then 'exited'
             when expires_at <= {{ tick_end() }} then 'expired'

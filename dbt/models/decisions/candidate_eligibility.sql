@@ -17,7 +17,7 @@ asked as (
         contact_id,
         topic,
         topic_kind,
-        {{ standing_channel('channel') }} as channel
+        {{ standing_channel('channel', 'topic') }} as channel
     from tried
 ),
 

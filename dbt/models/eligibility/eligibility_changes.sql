@@ -53,8 +53,10 @@ asked as (
     from changed
     cross join {{ ref('channels') }} as channels
     cross join {{ ref('topics') }} as topics
-    -- nobody is written to by a channel without addresses
-    where channels.address_type is distinct from 'none'
+    where
+        topics.channel = channels.channel
+        -- nobody is written to by a channel without addresses
+        or (topics.channel is null and channels.address_type is distinct from 'none')
 ),
 
 answered as (

@@ -204,7 +204,7 @@ limits as (
 topics_to_agree_to as (
     select coalesce(list(topic order by topic), []) as topics
     from {{ ref('topics') }}
-    where requires_consent and kind <> 'transactional'
+    where requires_consent and kind <> 'transactional' and coalesce(channel, 'email') = 'email'
 ),
 
 versions as (
