@@ -111,7 +111,7 @@ def test_triggers_over_events_fire_when_the_reference_does(triggers: dict[str, s
     ("model", "rule", "broken"),
     [
         ("reengagement__offer", "and times_before < 2", ""),
-        ("reengagement__offer", "and latest.effective_at >= people.since", ""),
+        ("reengagement__offer", "and latest.effective_at >= earlier.since", ""),
         ("reengagement__offer", "- interval '20 hours' < earlier", "- interval '20 hours' <= earlier"),
         ("reengagement__goodbye", "ended_before.ended_before <= last_but_one.reached_at", "true"),
         (
