@@ -3,19 +3,25 @@
     {%- if execute and flags.WHICH in ['run', 'build', 'test'] -%}
         {%- do run_query("create schema if not exists engine") -%}
         {%- do run_query("create schema if not exists decisions") -%}
-        {%- do run_query(
-            "create table if not exists engine.windows ("
-            ~ "scope varchar not null, tick_start timestamp not null, tick_end timestamp not null, succeeded boolean not null)"
-        ) -%}
-        {%- do run_query(
-            "create table if not exists engine.backfilled ("
-            ~ "workflow varchar not null, contact_id bigint not null, entry_key varchar, reached_at timestamp not null, "
-            ~ "occurred_at timestamp not null, carried varchar not null, qualified_at timestamp not null)"
-        ) -%}
-        {%- do run_query("create table if not exists decisions.decisions (" ~ decision_columns() ~ ")") -%}
+        {%- do create_empty_table('engine.windows', {
+            'scope': 'varchar not null',
+            'tick_start': 'timestamp not null',
+            'tick_end': 'timestamp not null',
+            'succeeded': 'boolean not null',
+        }) -%}
+        {%- do create_empty_table('engine.backfilled', {
+            'workflow': 'varchar not null',
+            'contact_id': 'bigint not null',
+            'entry_key': 'varchar',
+            'reached_at': 'timestamp not null',
+            'occurred_at': 'timestamp not null',
+            'carried': 'varchar not null',
+            'qualified_at': 'timestamp not null',
+        }) -%}
+        {%- do create_empty_table('decisions.decisions', decision_columns()) -%}
         {#- dbt looked at the schemas before this ran -#}
         {%- do adapter.cache_added(
-            api.Relation.create(database=target.database, schema='decisions', identifier='decisions', type='table')
+            api.Relation.create(database=target.get('database'), schema='decisions', identifier='decisions', type='table')
         ) -%}
     {%- endif -%}
 {% endmacro %}

@@ -19,12 +19,12 @@
                 ) -%}
             {%- endif -%}
             {%- set among = "scope in ('" ~ scopes | unique | sort | join("', '") ~ "')" -%}
-            {%- set unfit = run_query(
+            {%- set unfit = run_query(as_written(
                 "select scope, max(tick_end) as last_end from engine.windows where succeeded and " ~ among
                 ~ " group by scope having max(tick_end) <> " ~ tick_start()
                 ~ " and not (bool_or(tick_start = " ~ tick_start() ~ ") and bool_or(tick_end = " ~ tick_end() ~ "))"
                 ~ " order by scope limit 1"
-            ).rows -%}
+            )).rows -%}
             {%- for window in unfit -%}
                 {%- do exceptions.raise_compiler_error(
                     "The window " ~ start ~ " to " ~ end ~ " does not fit " ~ window['scope'] ~ ": it was last completed up to "
@@ -32,9 +32,9 @@
                 ) -%}
             {%- endfor -%}
             {#- whoever broke in this window has another chance, and is not taken for broken until it breaks again -#}
-            {%- do run_query(
-                "delete from engine.windows where not succeeded and " ~ among
-                ~ " and tick_end > " ~ tick_start() ~ " and tick_end <= " ~ tick_end()
+            {%- do delete_rows(
+                'engine.windows',
+                "not succeeded and " ~ among ~ " and tick_end > " ~ tick_start() ~ " and tick_end <= " ~ tick_end()
             ) -%}
         {%- endif -%}
     {%- endif -%}

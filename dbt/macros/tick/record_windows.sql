@@ -11,11 +11,12 @@
             {%- do windows.append("('" ~ scope ~ "', " ~ tick_start() ~ ", " ~ tick_end() ~ ", " ~ succeeded ~ ")") -%}
         {%- endfor -%}
         {%- if windows -%}
-            {%- do run_query(
-                "delete from engine.windows where scope in ('" ~ fared.keys() | join("', '") ~ "')"
-                ~ " and tick_end > " ~ tick_start() ~ " and tick_end <= " ~ tick_end() ~ ";"
-                ~ " insert into engine.windows values " ~ windows | join(', ')
+            {%- do delete_rows(
+                'engine.windows',
+                "scope in ('" ~ fared.keys() | join("', '") ~ "')"
+                ~ " and tick_end > " ~ tick_start() ~ " and tick_end <= " ~ tick_end()
             ) -%}
+            {%- do run_query("insert into engine.windows values " ~ windows | join(', ')) -%}
         {%- endif -%}
         {%- do adapter.commit_if_has_connection() if adapter.commit_if_has_connection is defined else none -%}
     {%- endif -%}

@@ -1,4 +1,4 @@
-"""What dbt compiled for DuckDB, said in Spark's SQL: the same models on another engine."""
+"""The SQL that models are written in, which is DuckDB's, said in Spark's."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,12 +9,7 @@ from sqlglot import exp, parse_one
 # by table: types by name, in order
 Columns = Mapping[str, Mapping[str, str]]
 # one expression's way of being said in Spark; None where it may stay as it is
-Rewrite = Callable[[exp.Expression], exp.Expression | None]
-
-
-def view_name(table: str) -> str:
-    """Spark's session knows no schemas for views."""
-    return table.replace(".", "__")
+Rewrite = Callable[[exp.Expr], exp.Expr | None]
 
 
 @dataclass(frozen=True)
@@ -28,10 +23,9 @@ class Recursion:
 
 @dataclass(frozen=True)
 class Question:
-    """In Spark's SQL; the window is asked of the session."""
+    """In Spark's SQL."""
 
     sql: str
-    reads: frozenset[str]
     recursion: Recursion | None = None
 
 
@@ -39,13 +33,12 @@ def spark_question(sql: str, columns: Columns) -> Question:
     """The same question in Spark's SQL."""
     query = parse_one(sql, read="duckdb").unnest()
     _Namer(columns).name(query, {})
-    reads = frozenset(_full_name(table) for table in query.find_all(exp.Table) if table.db)
     query = _bottom_up(_moments(query))
     recursion = _take_recursion(query)
-    return Question(query.sql(dialect="spark"), reads, recursion)
+    return Question(query.sql(dialect="spark"), recursion)
 
 
-def _take_recursion(query: exp.Expression) -> Recursion | None:
+def _take_recursion(query: exp.Expr) -> Recursion | None:
     """Take what is recursive out of a question, which then reads a table of that name instead."""
     with_ = query.args.get("with_")
     if with_ is None or not with_.recursive:
@@ -63,7 +56,7 @@ def _take_recursion(query: exp.Expression) -> Recursion | None:
     return None
 
 
-def _bottom_up(node: exp.Expression) -> exp.Expression:
+def _bottom_up(node: exp.Expr) -> exp.Expr:
     for child in list(node.iter_expressions()):
         rewritten = _bottom_up(child)
         if rewritten is not child:
@@ -93,7 +86,7 @@ class _Namer:
         self.catalog = catalog
         self.numbers = count(1)
 
-    def name(self, query: exp.Expression, known: Mapping[str, _Known]) -> list[str]:
+    def name(self, query: exp.Expr, known: Mapping[str, _Known]) -> list[str]:
         """Returns the columns of the question itself."""
         if isinstance(query, exp.Subquery):
             return self.name(query.this, known)
@@ -101,7 +94,7 @@ class _Namer:
         with_ = query.args.get("with_")
         for cte in with_.expressions if with_ else []:
             name, unique = cte.alias, f"{cte.alias}_{next(self.numbers)}"
-            if with_.recursive and isinstance(cte.this, exp.Union):
+            if with_ is not None and with_.recursive and isinstance(cte.this, exp.Union):
                 known[name] = _Known(unique, self.name(cte.this.this, known))
                 self.name(cte.this.expression, known)
             else:
@@ -124,7 +117,9 @@ class _Namer:
         query.set("expressions", named)
         return [projection.alias_or_name for projection in named]
 
-    def _source(self, source: exp.Expression, known: Mapping[str, _Known]) -> Collection[str]:
+    def _source(self, source: exp.Expr, known: Mapping[str, _Known]) -> Collection[str]:
+        if isinstance(source, exp.Values):
+            return [column.name for column in source.args["alias"].columns]
         if not isinstance(source, exp.Table):
             return self.name(source, known)
         if source.db:
@@ -139,8 +134,8 @@ class _Namer:
             names = self.name(query.this, known)
             self.name(query.expression, known)
             return names
-        parts: list[exp.Expression] = []
-        rest: exp.Expression = query
+        parts: list[exp.Expr] = []
+        rest: exp.Expr = query
         while isinstance(rest, exp.SetOperation) and rest.args.get("by_name"):
             parts.append(rest.expression)
             rest.set("by_name", None)
@@ -154,11 +149,11 @@ class _Namer:
         return names
 
 
-def _questions(node: object) -> Iterator[exp.Expression]:
+def _questions(node: object) -> Iterator[exp.Expr]:
     """Questions within an expression; not those within these."""
     if isinstance(node, exp.Query):
         yield node
-    elif isinstance(node, exp.Expression):
+    elif isinstance(node, exp.Expr):
         for child in node.iter_expressions():
             yield from _questions(child)
 
@@ -172,14 +167,14 @@ def _spell_out_rows(query: exp.Select, sources: Mapping[str, Collection[str]]) -
                 call.set("expressions", [_in_json(name, column, sources[name]) for column in sources[name]])
 
 
-def _in_json(table: str, name: str, columns: Collection[str]) -> exp.Expression:
-    value: exp.Expression = exp.column(name, table=table)
+def _in_json(table: str, name: str, columns: Collection[str]) -> exp.Expr:
+    value: exp.Expr = exp.column(name, table=table)
     if isinstance(columns, Mapping) and columns[name].startswith("TIMESTAMP"):
         value = exp.cast(value, "text")
     return exp.alias_(value, name)
 
 
-def _expanded(projection: exp.Expression, sources: Mapping[str, Collection[str]]) -> list[exp.Expression]:
+def _expanded(projection: exp.Expr, sources: Mapping[str, Collection[str]]) -> list[exp.Expr]:
     if isinstance(projection, exp.Columns):
         lambda_ = projection.this.this
         among = lambda_.find(exp.In)
@@ -202,7 +197,7 @@ def _all(sources: Mapping[str, Collection[str]]) -> list[exp.Column]:
 # ---- what the engines say differently
 
 
-def _call(name: str, *arguments: exp.Expression | str) -> exp.Expression:
+def _call(name: str, *arguments: exp.Expr | str) -> exp.Expr:
     return exp.Anonymous(this=name, expressions=[exp.maybe_parse(one, dialect="spark") for one in arguments])
 
 
@@ -214,7 +209,7 @@ def _is_call(node: object, name: str) -> bool:
 _ENGINES_OWN = {"action", "branch", "assignment", "definition_version", "tick_end"}
 
 
-def _row_as_json(node: exp.Expression) -> exp.Expression | None:
+def _row_as_json(node: exp.Expr) -> exp.Expr | None:
     if not _is_call(node, "json_merge_patch"):
         return None
     columns = [column for column in node.expressions[0].expressions if column.alias not in _ENGINES_OWN]
@@ -225,7 +220,7 @@ def _row_as_json(node: exp.Expression) -> exp.Expression | None:
 _JSON_OPTIONS = "map('ignoreNullFields', 'false', 'timestampNTZFormat', 'yyyy-MM-dd HH:mm:ss')"
 
 
-def _moments(node: exp.Expression) -> exp.Expression:
+def _moments(node: exp.Expr) -> exp.Expr:
     """timezone() leads from wall clocks to moments, and back; here a moment is its UTC timestamp."""
     if not _is_call(node, "timezone"):
         for child in list(node.iter_expressions()):
@@ -243,7 +238,7 @@ def _moments(node: exp.Expression) -> exp.Expression:
     return _utc_of(zone, moment)
 
 
-def _utc_of(zone: exp.Expression, local: exp.Expression) -> exp.Expression:
+def _utc_of(zone: exp.Expr, local: exp.Expr) -> exp.Expr:
     """Of a wall-clock time that stands twice, the later, as in DuckDB; Spark would take the earlier."""
     known, text = zone.sql(dialect="spark"), local.sql(dialect="spark")
     earlier = f"convert_timezone({known}, 'UTC', {text})"
@@ -252,7 +247,7 @@ def _utc_of(zone: exp.Expression, local: exp.Expression) -> exp.Expression:
     return exp.paren(parse_one(sql, read="spark"))
 
 
-def _is_moment(node: exp.Expression) -> bool:
+def _is_moment(node: exp.Expr) -> bool:
     if _is_call(node, "timezone"):
         return not _is_moment(node.expressions[1])
     if isinstance(node, exp.Case):
@@ -262,25 +257,7 @@ def _is_moment(node: exp.Expression) -> bool:
     return False
 
 
-def _table(node: exp.Expression) -> exp.Expression | None:
-    if not isinstance(node, exp.Table) or not node.db:
-        return None
-    return exp.alias_(exp.to_table(view_name(_full_name(node))), node.alias_or_name, table=True)
-
-
-def _session_timestamp(node: exp.Expression) -> exp.Expression | None:
-    """As in the macro of that name."""
-    return exp.Literal.string(f"${{hourbell.{node.expressions[0].name}}}") if _is_call(node, "getvariable") else None
-
-
-def _stable_hash(node: exp.Expression) -> exp.Expression | None:
-    """As in the macro of that name."""
-    if isinstance(node, exp.DPipe) and node.this.name == "0x":
-        return _call("conv", node.expression, "16", "10")
-    return None
-
-
-def _pair(node: exp.Expression) -> exp.Expression | None:
+def _pair(node: exp.Expr) -> exp.Expr | None:
     """A question of several columns is a row already."""
     if isinstance(node, exp.In) and isinstance(node.this, exp.Tuple) and node.args.get("query"):
         asked = node.args["query"].this
@@ -290,7 +267,7 @@ def _pair(node: exp.Expression) -> exp.Expression | None:
     return None
 
 
-def _interval(node: exp.Expression) -> exp.Expression | None:
+def _interval(node: exp.Expr) -> exp.Expr | None:
     if isinstance(node, exp.Interval) and ":" in node.this.name:
         return _since_midnight(exp.Literal.string(node.this.name))
     if isinstance(node, exp.Cast) and node.to.this == exp.DataType.Type.INTERVAL:
@@ -299,12 +276,14 @@ def _interval(node: exp.Expression) -> exp.Expression | None:
     if isinstance(node, exp.Anonymous) and node.name.lower() in units:
         number = node.expressions[0].sql(dialect="spark")
         return parse_one(f"make_dt_interval({units[node.name.lower()].format(n=number)})", read="spark")
+    if _is_call(node, "to_years"):
+        return _call("make_ym_interval", exp.cast(node.expressions[0], "int"))
     if isinstance(node, exp.ToDays):
         return _call("make_dt_interval", exp.cast(node.this, "int"))
     return None
 
 
-def _since_midnight(text: exp.Expression) -> exp.Expression:
+def _since_midnight(text: exp.Expr) -> exp.Expr:
     sql = text.sql(dialect="spark")
     return parse_one(
         f"make_dt_interval(0, cast(split_part({sql}, ':', 1) as int), cast(split_part({sql}, ':', 2) as int))",
@@ -312,7 +291,7 @@ def _since_midnight(text: exp.Expression) -> exp.Expression:
     )
 
 
-def _time_of_day(node: exp.Expression) -> exp.Expression | None:
+def _time_of_day(node: exp.Expr) -> exp.Expr | None:
     """As text, which is in the same order: '21:00' as it was given, or a timestamp's."""
     if isinstance(node, exp.Cast) and node.to.this == exp.DataType.Type.TIME:
         sql = node.this.sql(dialect="spark")
@@ -320,7 +299,7 @@ def _time_of_day(node: exp.Expression) -> exp.Expression | None:
     return None
 
 
-def _unnest_with_place(node: exp.Expression) -> exp.Expression | None:
+def _unnest_with_place(node: exp.Expr) -> exp.Expr | None:
     """unnest() beside generate_subscripts()."""
     if not isinstance(node, exp.Select):
         return None
@@ -338,7 +317,13 @@ def _unnest_with_place(node: exp.Expression) -> exp.Expression | None:
     return node
 
 
-def _list(node: exp.Expression) -> exp.Expression | None:
+def _list(node: exp.Expr) -> exp.Expr | None:
+    if isinstance(node, exp.ArrayOverlaps):
+        return _call("arrays_overlap", node.this, node.expression)
+    if isinstance(node, exp.Array) and node.expressions and isinstance(node.expressions[0], exp.Comprehension):
+        return _comprehended(node.expressions[0])
+    if _is_call(node, "list_extract"):
+        return _call("get", node.expressions[0], exp.Sub(this=node.expressions[1], expression=exp.Literal.number(1)))
     if isinstance(node, exp.Bracket):
         return _call("get", node.this, exp.Sub(this=exp.paren(node.expressions[0]), expression=exp.Literal.number(1)))
     if isinstance(node, exp.ArrayAgg) and isinstance(node.this, exp.Order):
@@ -356,7 +341,15 @@ def _list(node: exp.Expression) -> exp.Expression | None:
     return None
 
 
-def _json(node: exp.Expression) -> exp.Expression | None:
+def _comprehended(made: exp.Comprehension) -> exp.Expr:
+    """[a for x in list if b]"""
+    name, listed = made.expression.name, made.args["iterator"].sql(dialect="spark")
+    if made.args.get("condition"):
+        listed = f"filter({listed}, {name} -> {made.args['condition'].sql(dialect='spark')})"
+    return parse_one(f"transform({listed}, {name} -> {made.this.sql(dialect='spark')})", read="spark")
+
+
+def _json(node: exp.Expr) -> exp.Expr | None:
     if isinstance(node, exp.JSONObject):
         pairs = [part for pair in node.expressions for part in (pair.this, pair.expression)]
         return _call("to_json", _call("named_struct", *pairs), _JSON_OPTIONS)
@@ -365,9 +358,6 @@ def _json(node: exp.Expression) -> exp.Expression | None:
 
 _REWRITES: tuple[Rewrite, ...] = (
     _row_as_json,
-    _table,
-    _session_timestamp,
-    _stable_hash,
     _pair,
     _interval,
     _time_of_day,

@@ -1,0 +1,98 @@
+"""A session of Spark in which dbt runs our models as they are written."""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from dbt.adapters.spark.session import Cursor
+from pyspark.sql import SparkSession
+
+from dagster_project.spark.dialect import Recursion, spark_question
+
+# the macro as_written puts these around a question
+_AS_WRITTEN = re.compile(r"/\* as written: \*/(.*?)/\* end \*/", re.DOTALL)
+_CONFIGURATION = {
+    "spark.sql.session.timeZone": "UTC",
+    # timestamps without a zone are UTC, as everywhere in the warehouse
+    "spark.sql.timestampType": "TIMESTAMP_NTZ",
+    # DuckDB gives null where Spark would refuse, as in x / 0
+    "spark.sql.ansi.enabled": "false",
+    "spark.sql.legacy.createHiveTableByDefault": "false",
+}
+
+
+def open_session(folder: Path, master: str = "local[*]", **settings: str) -> SparkSession:
+    """A session whose tables are in a folder, with settings beside those that the models need.
+
+    It is the process's own: dbt, with the target `spark`, runs in it.
+    """
+    builder = SparkSession.builder.master(master).appName("hourbell")
+    for name, value in {**_CONFIGURATION, "spark.sql.warehouse.dir": str(folder), **settings}.items():
+        builder = builder.config(name, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    return session
+
+
+class _Catalog(Mapping[str, Mapping[str, str]]):
+    """Tables that the session knows, by schema and name: types by column."""
+
+    def __init__(self, session: SparkSession) -> None:
+        self._session = session
+
+    def __getitem__(self, table: str) -> Mapping[str, str]:
+        return {name: of_type.upper() for name, of_type in self._session.table(table).dtypes}
+
+    def __iter__(self) -> Iterator[str]:
+        raise TypeError("a catalog is asked for one table at a time")
+
+    def __len__(self) -> int:
+        raise TypeError("a catalog is asked for one table at a time")
+
+
+@contextmanager
+def models_as_written() -> Iterator[None]:
+    """Let dbt-spark run what is marked as written for DuckDB."""
+    original = Cursor.execute
+
+    def execute(cursor: Cursor, sql: str, *parameters: Any) -> None:
+        original(cursor, _said_for_spark(sql), *parameters)
+
+    Cursor.execute = execute
+    try:
+        yield
+    finally:
+        Cursor.execute = original
+
+
+def _said_for_spark(statement: str) -> str:
+    """A statement of dbt's with the questions in it as Spark says them."""
+    return _AS_WRITTEN.sub(lambda found: _question(found.group(1)), statement)
+
+
+def _question(sql: str) -> str:
+    session = SparkSession.builder.getOrCreate()
+    question = spark_question(sql, _Catalog(session))
+    if question.recursion is not None:
+        _answer(session, question.recursion)
+    return question.sql
+
+
+def _answer(session: SparkSession, recursion: Recursion) -> None:
+    """Show what a question answers when it is asked of its last answer until there is none."""
+    answers = [session.sql(recursion.begins).toArrow()]
+    while answers[-1].num_rows:
+        show(session, recursion.name, answers[-1])
+        answers.append(session.sql(recursion.goes_on).toArrow().cast(answers[0].schema))
+    show(session, recursion.name, pa.concat_tables(answers))
+
+
+def show(session: SparkSession, name: str, rows: pa.Table) -> None:
+    """Rows as a view of the session."""
+    if not rows.num_rows:
+        # a column without any chunk has no type for Spark
+        rows = pa.table([pa.array([], column.type) for column in rows.schema], schema=rows.schema)
+    session.createDataFrame(rows).createOrReplaceTempView(name)
