@@ -1,0 +1,129 @@
+{{ config(event_time='fitted_at') }}
+
+-- What each state adds to the states that people met with, whatever their order: the Shapley value of a game whose coalitions are
+-- the sets of states of the paths, and are worth the share of their paths that led to an order. It is exact by the subsets that
+-- are worth anything; of large coalitions it is the mean over orders drawn by hash, and says how far off that may be.
+with coalitions_of_paths as (
+    select
+        fitted_at,
+        list_sort(list(distinct state)) as states,
+        bool_or(converted) as converted
+    from {{ journeys() }} as journeys
+    group by fitted_at, journey_id
+),
+
+coalitions as (
+    select
+        fitted_at,
+        states,
+        len(states) as size,
+        count(*) as journeys,
+        count(*) filter (where converted) as conversions,
+        count(*) filter (where converted) / count(*) as worth
+    from coalitions_of_paths
+    group by fitted_at, states
+    having bool_or(converted)
+),
+
+members as (
+    select
+        fitted_at,
+        states,
+        size,
+        unnest(states) as state
+    from coalitions
+),
+
+-- n! overflows long before it is too much
+factorials as (
+    select
+        number,
+        sum(coalesce(ln(nullif(number, 0)), 0)) over (order by number) as log_factorial
+    from (select unnest(generate_series(0, {{ var('shapley_exact_states') }})) as number) as numbers
+),
+
+exact as (
+    select
+        members.fitted_at,
+        members.states,
+        members.state,
+        sum(
+            subsets.worth * case
+                when list_contains(subsets.states, members.state)
+                    then exp(smaller.log_factorial + without.log_factorial - whole.log_factorial)
+                when subsets.size < members.size
+                    then -exp(same.log_factorial + fewer.log_factorial - whole.log_factorial)
+                else 0
+            end
+        ) as value,
+        0.0 as standard_error
+    from members
+    inner join coalitions as subsets
+        on
+            members.fitted_at = subsets.fitted_at
+            and members.size >= subsets.size
+            and list_has_all(members.states, subsets.states)
+    inner join factorials as whole on members.size = whole.number
+    inner join factorials as smaller on subsets.size - 1 = smaller.number
+    inner join factorials as without on members.size - subsets.size = without.number
+    inner join factorials as same on subsets.size = same.number
+    inner join factorials as fewer on greatest(members.size - subsets.size - 1, 0) = fewer.number
+    where members.size <= {{ var('shapley_exact_states') }}
+    group by members.fitted_at, members.states, members.state
+),
+
+orders_drawn as (
+    select
+        members.fitted_at,
+        members.states,
+        members.state,
+        draws.draw,
+        list_sort(list(members.state) over (
+            partition by members.fitted_at, members.states, draws.draw
+            order by {{ stable_hash(['draws.draw', 'members.state']) }}, members.state
+            rows between unbounded preceding and current row
+        )) as joined
+    from members
+    cross join (select unnest(generate_series(1, {{ var('shapley_samples') }})) as draw) as draws
+    where members.size > {{ var('shapley_exact_states') }}
+),
+
+sampled as (
+    select
+        drawn.fitted_at,
+        drawn.states,
+        drawn.state,
+        avg(coalesce(after.worth, 0) - coalesce(before.worth, 0)) as value,
+        stddev_samp(coalesce(after.worth, 0) - coalesce(before.worth, 0)) / sqrt(count(*)) as standard_error
+    from orders_drawn as drawn
+    left join coalitions as after on drawn.fitted_at = after.fitted_at and drawn.joined = after.states
+    left join coalitions as before
+        on
+            drawn.fitted_at = before.fitted_at
+            and list_filter(drawn.joined, lambda joined: joined <> drawn.state) = before.states
+    group by drawn.fitted_at, drawn.states, drawn.state
+),
+
+valued as (
+    select
+        *,
+        false as is_sampled
+    from exact
+    union all
+    select
+        *,
+        true as is_sampled
+    from sampled
+)
+
+select
+    valued.fitted_at,
+    array_to_string(valued.states, ' + ') as coalition,
+    valued.state,
+    valued.value,
+    valued.standard_error,
+    valued.is_sampled,
+    coalitions.journeys,
+    coalitions.conversions
+from valued
+inner join coalitions on valued.fitted_at = coalitions.fitted_at and valued.states = coalitions.states
