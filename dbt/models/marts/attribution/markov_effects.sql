@@ -118,14 +118,16 @@ ordering as (
     group by visits.fitted_at, visits.row_of
 ),
 
--- who comes to a state that is taken away buys nothing
+-- who comes to a state that is taken away buys nothing; the last digits depend on the order in which sums were made
 effects as (
     select
         states.fitted_at,
         states.state,
-        to_it.value / at_it.value as chance_to_reach,
-        ordering.chance_of_order,
-        (to_it.value / at_it.value) * ordering.chance_of_order / nullif(from_start.chance_of_order, 0) as removal_effect
+        round(to_it.value / at_it.value, 12) as chance_to_reach,
+        round(ordering.chance_of_order, 12) as chance_of_order,
+        round(
+            (to_it.value / at_it.value) * ordering.chance_of_order / nullif(from_start.chance_of_order, 0), 12
+        ) as removal_effect
     from states
     inner join visits as to_it
         on states.fitted_at = to_it.fitted_at and to_it.row_of = 0 and states.number = to_it.column_of

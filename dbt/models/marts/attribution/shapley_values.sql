@@ -72,36 +72,66 @@ exact as (
     group by members.fitted_at, members.states, members.state
 ),
 
-orders_drawn as (
+places as (
     select
-        members.fitted_at,
-        members.states,
-        members.state,
+        members.*,
         draws.draw,
-        list_sort(list(members.state) over (
+        row_number() over (
             partition by members.fitted_at, members.states, draws.draw
             order by {{ stable_hash(['draws.draw', 'members.state']) }}, members.state
-            rows between unbounded preceding and current row
-        )) as joined
+        ) as place
     from members
     cross join (select unnest(generate_series(1, {{ var('shapley_samples') }})) as draw) as draws
     where members.size > {{ var('shapley_exact_states') }}
 ),
 
-sampled as (
+-- each order that is drawn is begun at each of its states, so that none comes late or early by chance
+turns as (
     select
-        drawn.fitted_at,
-        drawn.states,
-        drawn.state,
-        avg(coalesce(after.worth, 0) - coalesce(before.worth, 0)) as value,
-        stddev_samp(coalesce(after.worth, 0) - coalesce(before.worth, 0)) / sqrt(count(*)) as standard_error
-    from orders_drawn as drawn
-    left join coalitions as after on drawn.fitted_at = after.fitted_at and drawn.joined = after.states
+        *,
+        unnest(generate_series(1, size)) as turn
+    from places
+),
+
+growing as (
+    select
+        fitted_at,
+        states,
+        state,
+        draw,
+        list_sort(list(state) over (
+            partition by fitted_at, states, draw, turn
+            order by (place + turn) % size
+            rows between unbounded preceding and current row
+        )) as joined
+    from turns
+),
+
+drawn as (
+    select
+        growing.fitted_at,
+        growing.states,
+        growing.state,
+        growing.draw,
+        avg(coalesce(after.worth, 0) - coalesce(before.worth, 0)) as value
+    from growing
+    left join coalitions as after on growing.fitted_at = after.fitted_at and growing.joined = after.states
     left join coalitions as before
         on
-            drawn.fitted_at = before.fitted_at
-            and list_filter(drawn.joined, lambda joined: joined <> drawn.state) = before.states
-    group by drawn.fitted_at, drawn.states, drawn.state
+            growing.fitted_at = before.fitted_at
+            and list_filter(growing.joined, lambda joined: joined <> growing.state) = before.states
+    group by growing.fitted_at, growing.states, growing.state, growing.draw
+),
+
+sampled as (
+    select
+        fitted_at,
+        states,
+        state,
+        avg(value) as value,
+        stddev_samp(value) / sqrt(count(*)) as standard_error
+    from drawn
+    group by fitted_at, states, state
 ),
 
 valued as (
@@ -120,8 +150,9 @@ select
     valued.fitted_at,
     array_to_string(valued.states, ' + ') as coalition,
     valued.state,
-    valued.value,
-    valued.standard_error,
+    -- the last digits depend on the order in which sums were made
+    round(valued.value, 12) as value,
+    round(valued.standard_error, 12) as standard_error,
     valued.is_sampled,
     coalitions.journeys,
     coalitions.conversions
