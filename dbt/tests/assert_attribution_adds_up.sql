@@ -10,14 +10,16 @@ with owed as (
     left join {{ ref('given_back') }} as given_back on conversions.conversion_id = given_back.conversion_id
 ),
 
+models as (
+    select unnest(['{{ var("attribution_models") | join("', '") }}']) as attribution_model
+),
+
 owed_by_each as (
     select
         models.attribution_model,
         owed.*
     from owed
-    cross join (
-        select unnest(['{{ var("attribution_models") | join("', '") }}']) as attribution_model
-    ) as models
+    cross join models
 ),
 
 credited as (

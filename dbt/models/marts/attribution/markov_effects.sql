@@ -50,7 +50,8 @@ states as (
         from_state as state,
         row_number() over (partition by fitted_at order by from_state <> '(start)', from_state) - 1 as number,
         count(*) over (partition by fitted_at) as states
-    from (select distinct fitted_at, from_state from chances) as known
+    from chances
+    group by fitted_at, from_state
 ),
 
 eliminated as (

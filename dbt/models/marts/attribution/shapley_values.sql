@@ -34,12 +34,16 @@ members as (
     from coalitions
 ),
 
+numbers as (
+    select unnest(generate_series(0, {{ var('shapley_exact_states') }})) as number
+),
+
 -- n! overflows long before it is too much
 factorials as (
     select
         number,
         sum(coalesce(ln(nullif(number, 0)), 0)) over (order by number) as log_factorial
-    from (select unnest(generate_series(0, {{ var('shapley_exact_states') }})) as number) as numbers
+    from numbers
 ),
 
 exact as (
@@ -72,6 +76,10 @@ exact as (
     group by members.fitted_at, members.states, members.state
 ),
 
+draws as (
+    select unnest(generate_series(1, {{ var('shapley_samples') }})) as draw
+),
+
 places as (
     select
         members.*,
@@ -81,7 +89,7 @@ places as (
             order by {{ stable_hash(['draws.draw', 'members.state']) }}, members.state
         ) as place
     from members
-    cross join (select unnest(generate_series(1, {{ var('shapley_samples') }})) as draw) as draws
+    cross join draws
     where members.size > {{ var('shapley_exact_states') }}
 ),
 

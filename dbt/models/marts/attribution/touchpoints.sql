@@ -50,7 +50,7 @@ looks as (
         message_id,
         occurred_at,
         effective_at as known_at,
-        event is not distinct from 'Email Link Clicked' as is_of_message,
+        coalesce(event = 'Email Link Clicked', false) as is_of_message,
         {{ url }} as url,
         lower(coalesce(nullif(context ->> '$.campaign.source', ''), {{ query_parameter(url, 'utm_source') }})) as utm_source,
         lower(coalesce(nullif(context ->> '$.campaign.medium', ''), {{ query_parameter(url, 'utm_medium') }})) as utm_medium,
@@ -60,11 +60,13 @@ looks as (
             when coalesce(properties ->> '$.{{ parameter }}', {{ query_parameter(url, parameter) }}) is not null then '{{ network }}'
             {%- endfor %}
         end as ad_network,
-        nullif(regexp_extract(context ->> '$.page.referrer', '^https?://([^/:?#]+)', 1), '') as referrer,
-        nullif(regexp_extract(context ->> '$.page.url', '^https?://([^/:?#]+)', 1), '') as own_host
+        nullif(nullif(
+            regexp_extract(context ->> '$.page.referrer', '^https?://([^/:?#]+)', 1),
+            regexp_extract(context ->> '$.page.url', '^https?://([^/:?#]+)', 1)
+        ), '') as came_from
     from {{ ref('events') }}
     where
-        effective_at >= {{ tick_start() }} - interval '1 day'
+        effective_at >= {{ tick_start() }} - interval '2 hours'
         and effective_at < {{ tick_end() }}
         and (
             type in ('page', 'screen')
@@ -79,10 +81,10 @@ origins as (
         case
             when ad_network is not null then 'ad click'
             when coalesce(utm_source, utm_medium, utm_campaign) is not null then 'visit'
-            when referrer is distinct from own_host and referrer is not null then 'visit'
+            when came_from is not null then 'visit'
             else 'direct'
         end as kind,
-        coalesce(utm_source, ad_network, case when referrer is distinct from own_host then referrer end) as origin_source
+        coalesce(utm_source, ad_network, came_from) as origin_source
     from looks
 ),
 
@@ -102,7 +104,7 @@ visits as (
                     or landed.occurred_at = earlier.occurred_at and landed.message_id > earlier.message_id)
                 and earlier.occurred_at >= landed.occurred_at - {{ gap }}
                 and landed.known_at >= earlier.known_at
-                and earlier.known_at > landed.known_at - interval '1 day'
+                and earlier.known_at > landed.known_at - interval '2 hours'
                 and (
                     landed.kind = 'direct'
                     or landed.kind = earlier.kind
