@@ -4,7 +4,7 @@
 {% macro journeys() -%}
     {%- set history = "interval '" ~ var('attribution_history') ~ "'" -%}
     (
-        with moments as (select * from {{ fitting_moments() }} as midnights),
+        with moments as (select * from {{ midnights('fitted_at') }} as midnights),
 
         lost as (
             select
