@@ -1,7 +1,9 @@
 {{ config(event_time='as_of') }}
 
 -- How many of those who first ordered in a month order again in the months that follow, as it stands at each midnight of a tick.
-with midnights as (select * from {{ midnights('as_of') }} as times),
+with midnights as (
+    select * from {{ midnights('as_of') }} as times
+),
 
 orders as (
     select

@@ -1,7 +1,9 @@
 {{ config(event_time='as_of') }}
 
 -- What customers have been worth by now, by the month in which they first ordered, as it stands at each midnight of a tick.
-with midnights as (select * from {{ midnights('as_of') }} as times),
+with midnights as (
+    select * from {{ midnights('as_of') }} as times
+),
 
 customers as (
     select

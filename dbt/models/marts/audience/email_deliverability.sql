@@ -2,7 +2,9 @@
 
 -- What became of e-mail, by the domain that it went to: at each midnight of a tick the day that ends, and the week. Each number counts
 -- on the day on which it became known.
-with midnights as (select * from {{ midnights('as_of') }} as times),
+with midnights as (
+    select * from {{ midnights('as_of') }} as times
+),
 
 reported as (
     select
@@ -45,19 +47,26 @@ of_the_week as (
         on reported.known_at >= midnights.as_of - interval '7 days' and reported.known_at < midnights.as_of
 ),
 
+contacts as (
+    select distinct
+        as_of,
+        contact_id
+    from of_the_week
+),
+
 addresses as (
     select
-        of_contacts.as_of,
-        of_contacts.contact_id,
+        contacts.as_of,
+        contacts.contact_id,
         {{ last_by('changes.address', 'changes.tick_end') }} as address
-    from (select distinct as_of, contact_id from of_the_week) as of_contacts
+    from contacts
     inner join {{ ref('eligibility_changes') }} as changes
-        on of_contacts.contact_id = changes.contact_id and of_contacts.as_of >= changes.tick_end
+        on contacts.contact_id = changes.contact_id and contacts.as_of >= changes.tick_end
     where
         changes.channel = 'email'
         and changes.address is not null
         and changes.tick_end <= {{ tick_end() }}
-    group by of_contacts.as_of, of_contacts.contact_id
+    group by contacts.as_of, contacts.contact_id
 ),
 
 counted as (

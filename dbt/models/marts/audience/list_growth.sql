@@ -1,7 +1,9 @@
 {{ config(event_time='as_of') }}
 
 -- Who may be written to and can be, at each midnight of a tick: how many they are, who came and who went in the day that ends.
-with midnights as (select * from {{ midnights('as_of') }} as times),
+with midnights as (
+    select * from {{ midnights('as_of') }} as times
+),
 
 standings as (
     select
