@@ -16,6 +16,7 @@ MIDNIGHT = datetime(2026, 3, 20)
 # what is learnt at a midnight counts in the day that begins
 TICK = Window(MIDNIGHT, MIDNIGHT + timedelta(hours=1))
 LONG_AGO = MIDNIGHT - timedelta(days=20)
+LEARNING = ("markov_effects", "shapley_values")
 START, ORDER, NOTHING = "(start)", "(order)", "(nothing)"
 
 
@@ -87,7 +88,7 @@ def fill(connection: duckdb.DuckDBPyConnection, journeys: Sequence[Journey]) -> 
 
 def learn(connection: duckdb.DuckDBPyConnection, sql: Mapping[str, str]) -> None:
     """Let the models learn what they learn from the paths."""
-    for model in ("markov_effects", "shapley_values"):
+    for model in ("midnights", *LEARNING):
         connection.execute(f"create or replace table marts.{model} as {sql[model]}")
 
 

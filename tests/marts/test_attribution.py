@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from typing import Any
 
 import duckdb
 import pytest
 from attribution_paths import (
+    LEARNING,
     LONG_AGO,
     MIDNIGHT,
     TICK,
@@ -53,7 +55,7 @@ CROWD = tuple(f"channel {number:02}" for number in range(14))
 def sql(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The models of attribution and the test that they add up."""
     home = Home(tmp_path_factory.mktemp("attribution")).prepare()
-    selected = ["path:models/marts/attribution", "assert_attribution_adds_up"]
+    selected = ["path:models/marts/attribution", "midnights", "assert_attribution_adds_up"]
     results = run_dbt(home, ["compile", "--select", *selected, "--indirect-selection", "empty"]).results
     return {result.node.name: result.node.compiled_code for result in results if hasattr(result.node, "compiled_code")}
 
@@ -74,6 +76,10 @@ def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
 
 def effects(connection: duckdb.DuckDBPyConnection) -> dict[str, float]:
     return dict(connection.execute("select state, removal_effect from marts.markov_effects").fetchall())
+
+
+def rows_of(connection: duckdb.DuckDBPyConnection, model: str) -> list[tuple[Any, ...]]:
+    return connection.execute(f"from marts.{model} order by all").fetchall()
 
 
 def values(connection: duckdb.DuckDBPyConnection) -> dict[frozenset[str], dict[str, float]]:
@@ -139,7 +145,7 @@ def test_large_coalitions_are_sampled_and_say_how_far_off_they_may_be(
     ).fetchall()
     assert [state for state, *_ in rows] == list(CROWD)
     again = warehouse.execute(sql["shapley_values"] + " order by all").fetchall()
-    assert again == warehouse.execute("from marts.shapley_values order by all").fetchall()
+    assert again == rows_of(warehouse, "shapley_values")
     warehouse.execute(
         "create or replace table marts.shapley_values as " + sql["shapley_values"].replace("12", str(len(CROWD)))
     )
@@ -174,18 +180,17 @@ def test_what_is_known_too_late_or_was_long_ago_is_not_learnt_from(
 def test_the_size_of_a_tick_changes_nothing_that_is_learnt(
     sql: dict[str, str], shop: duckdb.DuckDBPyConnection, hours: int
 ) -> None:
-    learnt = {
-        model: shop.execute(f"from marts.{model} order by all").fetchall()
-        for model in ("markov_effects", "shapley_values")
-    }
+    learnt = {model: rows_of(shop, model) for model in LEARNING}
     set_window(shop, Window(MIDNIGHT, MIDNIGHT + timedelta(hours=hours)))
     try:
+        learn(shop, sql)
         for model, rows in learnt.items():
-            found = shop.execute(f"from ({sql[model]}) order by all").fetchall()
+            found = rows_of(shop, model)
             assert [row for row in found if row[0] == MIDNIGHT] == rows
             assert {row[0] for row in found} == {MIDNIGHT + timedelta(days=day) for day in range((hours + 23) // 24)}
         set_window(shop, Window(MIDNIGHT + timedelta(hours=1), MIDNIGHT + timedelta(hours=24)))
-        assert not shop.execute(sql["markov_effects"]).fetchall()
+        learn(shop, sql)
+        assert not rows_of(shop, "markov_effects")
     finally:
         set_window(shop, TICK)
 

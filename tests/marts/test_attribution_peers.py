@@ -39,7 +39,7 @@ def example() -> list[Journey]:
 @pytest.fixture(scope="module")
 def warehouse(example: list[Journey], tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
     home = Home(tmp_path_factory.mktemp("attribution")).prepare()
-    selected = ["compile", "--select", "path:models/marts/attribution", "--indirect-selection", "empty"]
+    selected = ["compile", "--select", "path:models/marts/attribution", "midnights", "--indirect-selection", "empty"]
     sql = {result.node.name: result.node.compiled_code for result in run_dbt(home, selected).results}
     # nothing is sampled: the packages do not
     sql["shapley_values"] = (
