@@ -240,6 +240,14 @@ def test_the_credits_of_each_model_are_all_orders_and_all_revenue_to_the_cent(
     ((revenue,),) = shop.execute("select sum(revenue) from marts.conversions").fetchall()
     ((returned,),) = shop.execute("select sum(amount) from marts.given_back").fetchall()
     assert sums == [(sum(one.orders for one in SHOP) - 2, revenue - returned)]
+    totals = "select attribution_model, channel, conversions, revenue from ({}) order by all"
+    by_channel = (
+        "select attribution_model, channel, sum(attributed_conversions) as conversions, "
+        "sum(attributed_revenue) as revenue from marts.attributed_conversions group by attribution_model, channel"
+    )
+    found = shop.execute(totals.format(sql["attribution_totals"])).fetchall()
+    assert found == shop.execute(totals.format(by_channel)).fetchall()
+    assert len(found) > len(registered)
 
 
 @pytest.mark.parametrize(
