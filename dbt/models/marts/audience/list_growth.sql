@@ -35,6 +35,7 @@ select
     count(*) filter (where was_member and not is_member and unreachable_reason = 'no address') as without_address,
     count(*) filter (where was_member and not is_member and unreachable_reason = 'merged away') as merged,
     count(*) filter (where is_member) as members,
-    cast(count(*) filter (where is_member) as double) / nullif(count(*) filter (where was_member), 0) - 1 as growth
+    cast(count(*) filter (where is_member) - count(*) filter (where was_member) as double)
+    / nullif(count(*) filter (where was_member), 0) as growth
 from standings
 group by as_of, channel, topic
