@@ -46,33 +46,51 @@ factorials as (
     from numbers
 ),
 
+-- only those are compared that have the subset's first state in common
+subsets as (
+    select
+        members.fitted_at,
+        members.states,
+        members.size,
+        part.states as part,
+        part.size as part_size,
+        part.worth
+    from members
+    inner join coalitions as part
+        on
+            members.fitted_at = part.fitted_at
+            and members.state = list_extract(part.states, 1)
+            and members.size >= part.size
+            and list_has_all(members.states, part.states)
+    where members.size <= {{ var('shapley_exact_states') }}
+),
+
+weighed as (
+    select
+        subsets.*,
+        exp(smaller.log_factorial + without.log_factorial - whole.log_factorial) as weight_within,
+        -exp(same.log_factorial + fewer.log_factorial - whole.log_factorial) as weight_without
+    from subsets
+    inner join factorials as whole on subsets.size = whole.number
+    inner join factorials as smaller on subsets.part_size - 1 = smaller.number
+    inner join factorials as without on subsets.size - subsets.part_size = without.number
+    inner join factorials as same on subsets.part_size = same.number
+    -- the whole lacks nobody
+    left join factorials as fewer on subsets.size - subsets.part_size - 1 = fewer.number
+),
+
 exact as (
     select
         members.fitted_at,
         members.states,
         members.state,
         sum(
-            subsets.worth * case
-                when list_contains(subsets.states, members.state)
-                    then exp(smaller.log_factorial + without.log_factorial - whole.log_factorial)
-                when subsets.size < members.size
-                    then -exp(same.log_factorial + fewer.log_factorial - whole.log_factorial)
-                else 0
-            end
+            weighed.worth
+            * case when list_contains(weighed.part, members.state) then weighed.weight_within else weighed.weight_without end
         ) as value,
         0.0 as standard_error
     from members
-    inner join coalitions as subsets
-        on
-            members.fitted_at = subsets.fitted_at
-            and members.size >= subsets.size
-            and list_has_all(members.states, subsets.states)
-    inner join factorials as whole on members.size = whole.number
-    inner join factorials as smaller on subsets.size - 1 = smaller.number
-    inner join factorials as without on members.size - subsets.size = without.number
-    inner join factorials as same on subsets.size = same.number
-    inner join factorials as fewer on greatest(members.size - subsets.size - 1, 0) = fewer.number
-    where members.size <= {{ var('shapley_exact_states') }}
+    inner join weighed on members.fitted_at = weighed.fitted_at and members.states = weighed.states
     group by members.fitted_at, members.states, members.state
 ),
 
