@@ -1,7 +1,7 @@
 {{ config(event_time='fitted_at') }}
 
--- How many orders would be lost without a state: paths are a Markov chain of first order, of which each midnight of a tick learns
--- the chances anew. It is solved, not simulated: with N the inverse of (I - Q), found by elimination, a state is ever come to from
+-- How many orders would be lost without a state: paths are a Markov chain of first order, of which each midnight learns the
+-- chances anew. It is solved, not simulated: with N the inverse of (I - Q), found by elimination, a state is ever come to from
 -- the start with the chance N[start, state] / N[state, state].
 with recursive steps as (
     select
@@ -168,7 +168,9 @@ select
     portions.chance_to_reach,
     portions.chance_of_order,
     coalesce(portions.removal_effect, 0) as removal_effect,
-    cast({{ apportioned('1', 'portions.portion', ['portions.fitted_at'], 'portions.state', digits=8) }} as decimal(9, 8)) as share,
+    cast({{ apportioned(
+        '1', 'portions.portion', ['portions.fitted_at'], 'portions.state', digits=8
+    ) }} as decimal(9, 8)) as share,
     journeys_of.journeys,
     journeys_of.conversions
 from portions

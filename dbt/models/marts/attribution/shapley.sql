@@ -1,7 +1,7 @@
 {{ config(event_time='known_at', access='protected') }}
 
--- Touches share the credit by what their like added to the others of the path, as was learnt by the midnight before; what kept people
--- from buying has none. Several touches of a kind share what is that kind's.
+-- Touches share the credit by what their like added to the others of the path, as was learnt by the midnight before; what kept
+-- people from buying has none. Several touches of a kind share what is that kind's.
 with touches as (
     select
         conversion_id,

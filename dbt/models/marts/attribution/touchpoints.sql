@@ -57,7 +57,8 @@ looks as (
         coalesce(nullif(context ->> '$.campaign.name', ''), {{ query_parameter(url, 'utm_campaign') }}) as utm_campaign,
         case
             {%- for parameter, network in var('attribution_ad_clicks').items() %}
-            when coalesce(properties ->> '$.{{ parameter }}', {{ query_parameter(url, parameter) }}) is not null then '{{ network }}'
+            when coalesce(properties ->> '$.{{ parameter }}', {{ query_parameter(url, parameter) }}) is not null
+                then '{{ network }}'
             {%- endfor %}
         end as ad_network,
         nullif(nullif(

@@ -1,6 +1,6 @@
 {{ config(event_time='as_of') }}
 
--- How many of those who first ordered in a month order again in the months that follow, as it stands at each midnight of a tick.
+-- How many of those who first ordered in a month order again in the months that follow, as it stands at each midnight.
 with midnights as (
     select * from {{ midnights('as_of') }} as times
 ),
@@ -28,7 +28,9 @@ months as (
         as_of,
         cohort_month,
         customers,
-        unnest(generate_series(0, cast(date_diff('month', cohort_month, as_of - interval '1 microsecond') as bigint))) as months_since
+        unnest(generate_series(
+            0, cast(date_diff('month', cohort_month, as_of - interval '1 microsecond') as bigint)
+        )) as months_since
     from cohorts
 ),
 

@@ -1,6 +1,6 @@
 {{ config(event_time='as_of') }}
 
--- How much contacts get in a week, and what more of it brings: at each midnight of a tick, contacts by the messages that they got in the
+-- How much contacts get in a week, and what more of it brings: at each midnight, contacts by the messages that they got in the
 -- seven days before. Beside it stands what was held back from them, by the gate that did.
 with midnights as (
     select * from {{ midnights('as_of') }} as times

@@ -1,6 +1,6 @@
 {{ config(event_time='as_of') }}
 
--- What customers have been worth by now, by the month in which they first ordered, as it stands at each midnight of a tick.
+-- What customers have been worth by now, by the month in which they first ordered, as it stands at each midnight.
 with midnights as (
     select * from {{ midnights('as_of') }} as times
 ),

@@ -1,7 +1,7 @@
 {{ config(event_time='as_of') }}
 
--- What became of e-mail, by the domain that it went to: at each midnight of a tick the day that ends, and the week. Each number counts
--- on the day on which it became known.
+-- What became of e-mail, by the domain that it went to: at each midnight the day that ends, and the week. Each number counts on
+-- the day on which it became known.
 with midnights as (
     select * from {{ midnights('as_of') }} as times
 ),

@@ -1,6 +1,6 @@
 {{ config(event_time='as_of') }}
 
--- Who may be written to and can be, at each midnight of a tick: how many they are, who came and who went in the day that ends.
+-- Who may be written to and can be, at each midnight: how many they are, who came and who went in the day that ends.
 with midnights as (
     select * from {{ midnights('as_of') }} as times
 ),
