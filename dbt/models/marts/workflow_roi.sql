@@ -1,27 +1,17 @@
 {{ config(materialized='view') }}
 
 -- What each workflow brought in and what it cost, month by month.
-with given_back as (
-    select
-        order_id as conversion_id,
-        max(case status when 'cancelled' then total else coalesce(refunded, total) end) as amount
-    from {{ ref('orders') }}
-    where status in ('cancelled', 'refunded')
-    group by order_id
-),
-
 -- the first of the registered models of attribution is the one that money is counted by
-brought_in as (
+with brought_in as (
     select
         date_trunc('month', attributed.converted_at) as month,
         attributed.workflow,
         attributed.currency,
-        count(distinct attributed.conversion_id) as conversions,
-        sum(attributed.attributed_revenue) as gross_revenue,
-        sum(coalesce(given_back.amount, 0) * attributed.share) as given_back
+        count(distinct attributed.conversion_id) filter (where attributed.attributed_conversions > 0) as conversions,
+        sum(attributed.attributed_gross_revenue) as gross_revenue,
+        sum(attributed.attributed_given_back) as given_back
     from {{ ref('attributed_conversions') }} as attributed
-    left join given_back on attributed.conversion_id = given_back.conversion_id
-    where attributed.attribution_model = '{{ var("attribution_models")[0] }}'
+    where attributed.attribution_model = '{{ var("attribution_models")[0] }}' and attributed.workflow is not null
     group by date_trunc('month', attributed.converted_at), attributed.workflow, attributed.currency
 ),
 

@@ -1,29 +1,19 @@
 {{ config(event_time='known_at', access='protected') }}
 
--- Every order beside the messages that its person got in the time before it: what models of attribution share out the
--- credit among. An order counts in the tick that learns of it, and when things happened decides what came before what.
+-- Every order beside what its person met with in the time before it: what models of attribution share out the credit among.
 with conversions as (
-    select
-        order_id as conversion_id,
-        contact_id,
-        total as revenue,
-        currency,
-        occurred_at as converted_at,
-        effective_at as known_at
-    from {{ ref('orders') }}
-    where
-        {{ in_tick('effective_at') }}
-        and status = 'placed'
-        and contact_id is not null
-        and occurred_at > effective_at - interval '{{ var("latest_conversion") }}'
+    select *
+    from {{ ref('conversions') }}
+    where {{ in_tick('known_at') }}
 ),
 
--- what somebody got under another id was theirs too
+-- what somebody met with under another id was theirs too
 known_as as (
     select
         conversion_id,
         contact_id as member_id
     from conversions
+    where contact_id is not null
     union
     select
         conversions.conversion_id,
@@ -33,15 +23,12 @@ known_as as (
         on conversions.contact_id = absorbed.into_contact_id and conversions.known_at >= absorbed.merged_at
 ),
 
--- a message that belongs to an order is not what the next order came of
-messages as (
+touches as (
     select *
-    from {{ ref('decisions') }}
+    from {{ ref('touchpoints') }}
     where
-        outcome = 'send'
-        and kind = 'send'
-        and topic_kind <> 'transactional'
-        and send_after
+        kind in {{ quoted_list(var('attribution_kinds')) }}
+        and touched_at
         > {{ tick_start() }} - interval '{{ var("latest_conversion") }}' - interval '{{ var("attribution_window") }}'
         and contact_id in (select member_id from known_as)
 ),
@@ -54,7 +41,7 @@ not_received as (
     where
         status in ('rejected', 'failed', 'expired')
         and effective_at < {{ tick_end() }}
-        and action_id in (select action_id from messages)
+        and action_id in (select action_id from touches)
     union all
     select
         action_id,
@@ -63,33 +50,51 @@ not_received as (
     where
         kind = 'bounced'
         and known_at < {{ tick_end() }}
-        and action_id in (select action_id from messages)
+        and action_id in (select action_id from touches)
+),
+
+-- a message is one touch: when it was sent, or when it was answered last
+met_with as (
+    select
+        conversions.conversion_id,
+        touches.*
+    from conversions
+    inner join known_as on conversions.conversion_id = known_as.conversion_id
+    inner join touches
+        on
+            known_as.member_id = touches.contact_id
+            and conversions.known_at >= touches.known_at
+            and conversions.converted_at >= touches.touched_at
+            and conversions.converted_at < touches.touched_at + interval '{{ var("attribution_window") }}'
+    where not exists (
+        select 1
+        from not_received
+        where not_received.action_id = touches.action_id and not_received.known_at <= conversions.known_at
+    )
+    qualify row_number() over (
+        partition by conversions.conversion_id, coalesce(touches.action_id, touches.touch_id)
+        order by touches.touched_at desc, touches.touch_id desc
+    ) = 1
 )
 
 select
     conversions.conversion_id,
-    messages.action_id,
+    coalesce(met_with.touch_id, {{ stable_hash(["'unknown'", 'conversions.conversion_id']) }}) as touch_id,
+    coalesce(met_with.kind, 'unknown') as kind,
+    met_with.action_id,
     conversions.contact_id,
-    messages.enrollment_id,
-    messages.workflow,
-    messages.step,
-    messages.variant,
-    messages.channel,
-    messages.topic,
-    messages.send_after as touched_at,
+    met_with.enrollment_id,
+    met_with.workflow,
+    met_with.step,
+    met_with.variant,
+    coalesce(met_with.channel, 'unknown') as channel,
+    met_with.source,
+    met_with.campaign,
+    met_with.topic,
+    coalesce(met_with.touched_at, conversions.converted_at) as touched_at,
     conversions.converted_at,
     conversions.known_at,
     conversions.revenue,
     conversions.currency
 from conversions
-inner join known_as on conversions.conversion_id = known_as.conversion_id
-inner join messages
-    on
-        known_as.member_id = messages.contact_id
-        and conversions.converted_at >= messages.send_after
-        and conversions.converted_at < messages.send_after + interval '{{ var("attribution_window") }}'
-where not exists (
-    select 1
-    from not_received
-    where not_received.action_id = messages.action_id and not_received.known_at <= conversions.known_at
-)
+left join met_with on conversions.conversion_id = met_with.conversion_id

@@ -1,0 +1,4 @@
+{#- A list of configuration as SQL has it, for `in`. -#}
+{% macro quoted_list(values) -%}
+    ('{{ values | join("', '") }}')
+{%- endmacro %}
