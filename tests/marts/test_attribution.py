@@ -106,6 +106,15 @@ def test_any_paths_are_learnt_from_as_the_references_do(
         assert value == pytest.approx(shapley_value(coalition, worth), abs=1e-9)
 
 
+def test_orders_hang_on_a_state_that_all_paths_end_with(
+    sql: dict[str, str], warehouse: duckdb.DuckDBPyConnection
+) -> None:
+    """By the other definition of removal who met with both would go on without the second, and order as before."""
+    fill(warehouse, [Journey(("first", "second"), orders=5, without=5), Journey(("second",), orders=5, without=5)])
+    learn(warehouse, sql)
+    assert effects(warehouse) == pytest.approx({"first": 0.5, "second": 1.0})
+
+
 @pytest.fixture
 def shop(sql: dict[str, str], warehouse: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     fill(warehouse, SHOP)

@@ -1,7 +1,7 @@
 {{ config(event_time='known_at', access='protected') }}
 
 {% set gap = "interval '" ~ var('attribution_visit_gap') ~ "'" -%}
-{%- set url = "concat_ws('&', context ->> '$.page.url', context ->> '$.page.search', properties ->> '$.url')" -%}
+{%- set ad_clicks = var('attribution_ad_clicks') -%}
 -- What may have brought somebody to an order: messages and what they met with, and visits by where they came from.
 with messages as (
     select
@@ -43,28 +43,19 @@ with messages as (
         and kind in ('opened', 'opened by machine', 'clicked')
 ),
 
--- what happens in a browser or an app says on which page; a click on a message opens a visit that is the message's
-looks as (
+-- what happens in a browser or an app says on which page, and each text of JSON is gone through once; a click on a message
+-- opens a visit that is the message's
+heard as (
     select
         contact_id,
         message_id,
         occurred_at,
         effective_at as known_at,
         coalesce(event = 'Email Link Clicked', false) as is_of_message,
-        {{ url }} as url,
-        lower(coalesce(nullif(context ->> '$.campaign.source', ''), {{ query_parameter(url, 'utm_source') }})) as utm_source,
-        lower(coalesce(nullif(context ->> '$.campaign.medium', ''), {{ query_parameter(url, 'utm_medium') }})) as utm_medium,
-        coalesce(nullif(context ->> '$.campaign.name', ''), {{ query_parameter(url, 'utm_campaign') }}) as utm_campaign,
-        case
-            {%- for parameter, network in var('attribution_ad_clicks').items() %}
-            when coalesce(properties ->> '$.{{ parameter }}', {{ query_parameter(url, parameter) }}) is not null
-                then '{{ network }}'
-            {%- endfor %}
-        end as ad_network,
-        nullif(nullif(
-            regexp_extract(context ->> '$.page.referrer', '^https?://([^/:?#]+)', 1),
-            regexp_extract(context ->> '$.page.url', '^https?://([^/:?#]+)', 1)
-        ), '') as came_from
+        json_extract_string(context, [
+            '$.page.url', '$.page.search', '$.page.referrer', '$.campaign.source', '$.campaign.medium', '$.campaign.name'
+        ]) as told,
+        json_extract_string(properties, ['$.url', '$.{{ ad_clicks | join("', '$.") }}']) as carried
     from {{ ref('events') }}
     where
         effective_at >= {{ tick_start() }} - interval '2 hours'
@@ -74,6 +65,43 @@ looks as (
             or type = 'track' and (context -> '$.page') is not null
             or event = 'Email Link Clicked'
         )
+),
+
+landings as (
+    select
+        *,
+        concat_ws('&', list_extract(told, 1), list_extract(told, 2), list_extract(carried, 1)) as url
+    from heard
+),
+
+looks as (
+    select
+        contact_id,
+        message_id,
+        occurred_at,
+        known_at,
+        is_of_message,
+        lower(coalesce(nullif(list_extract(told, 4), ''), {{ query_parameter('url', 'utm_source') }})) as utm_source,
+        lower(coalesce(nullif(list_extract(told, 5), ''), {{ query_parameter('url', 'utm_medium') }})) as utm_medium,
+        coalesce(nullif(list_extract(told, 6), ''), {{ query_parameter('url', 'utm_campaign') }}) as utm_campaign,
+        regexp_extract(url, '[?&]({{ ad_clicks | join("|") }})=[^&#]', 1) as ad_parameter,
+        carried,
+        nullif(nullif(
+            regexp_extract(list_extract(told, 3), '^https?://([^/:?#]+)', 1),
+            regexp_extract(list_extract(told, 1), '^https?://([^/:?#]+)', 1)
+        ), '') as came_from
+    from landings
+),
+
+networks as (
+    select
+        * exclude (ad_parameter, carried),
+        case
+            {%- for parameter, network in ad_clicks.items() %}
+            when ad_parameter = '{{ parameter }}' or list_extract(carried, {{ loop.index + 1 }}) is not null then '{{ network }}'
+            {%- endfor %}
+        end as ad_network
+    from looks
 ),
 
 origins as (
@@ -86,7 +114,7 @@ origins as (
             else 'direct'
         end as kind,
         coalesce(utm_source, ad_network, came_from) as origin_source
-    from looks
+    from networks
 ),
 
 visits as (
