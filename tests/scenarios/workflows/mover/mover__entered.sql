@@ -1,0 +1,3 @@
+with moved as (select * from {{ trait_changed('timezone', to="'America/New_York'") }})
+
+select * from {{ entries('moved', reentry='always', holdout=0) }}
