@@ -12,23 +12,30 @@ from dagster_project.preview.telling import action_of, difference_of, moment, wa
 # a message may name pictures of its shop: the page asks nobody for them
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-src 'self' about:"
 _STYLE = """
-body { margin: 0 auto; max-width: 960px; padding: 24px; color: #222; background: #fafaf8; }
+:root { color-scheme: light dark; --paper: #fafaf8; --card: #fff; --text: #222; --faint: #666; --line: #ddd;
+  --own: #2f6b4f; --badge: #eee; --own-badge: #d9ebe1; --quote: #f4f4f1; }
+@media (prefers-color-scheme: dark) {
+  :root { --paper: #1c1b19; --card: #272522; --text: #eae7e1; --faint: #a8a39a; --line: #45423d;
+    --own: #7dbb9c; --badge: #3a3733; --own-badge: #2c4a3b; --quote: #201f1c; }
+}
+body { margin: 0 auto; max-width: 960px; padding: 24px; color: var(--text); background: var(--paper); }
 body { font: 15px/1.5 system-ui, sans-serif; }
 h1 { font-size: 24px; margin: 0 0 4px; }
-ol { list-style: none; margin: 0; padding: 0 0 0 22px; border-left: 2px solid #ddd; }
+ol { list-style: none; margin: 0; padding: 0 0 0 22px; border-left: 2px solid var(--line); }
 ol.way { padding-left: 0; border: 0; }
 li { margin: 14px 0; }
-.stop { padding: 12px 16px; border: 1px solid #ddd; border-radius: 6px; background: #fff; }
-.own > .stop { border-color: #2f6b4f; box-shadow: inset 4px 0 #2f6b4f; }
+.stop { padding: 12px 16px; border: 1px solid var(--line); border-radius: 6px; background: var(--card); }
+.own > .stop { border-color: var(--own); box-shadow: inset 4px 0 var(--own); }
 .step { font-weight: 600; }
-.small { color: #666; font-size: 13px; }
-.badge { padding: 1px 8px; border-radius: 9px; background: #eee; font-size: 13px; }
-.own > .stop .badge { background: #d9ebe1; }
+.small { color: var(--faint); font-size: 13px; }
+.badge { padding: 1px 8px; border-radius: 9px; background: var(--badge); font-size: 13px; }
+.own > .stop .badge { background: var(--own-badge); }
 table { border-collapse: collapse; margin: 8px 0; font-size: 13px; }
 td { padding: 2px 14px 2px 0; vertical-align: top; }
 summary { cursor: pointer; }
-iframe { width: 100%; height: 420px; border: 1px solid #ddd; border-radius: 4px; resize: vertical; background: #fff; }
-pre { white-space: pre-wrap; background: #f4f4f1; padding: 10px; border-radius: 4px; }
+iframe { width: 100%; height: 420px; border: 1px solid var(--line); border-radius: 4px; resize: vertical; }
+pre { white-space: pre-wrap; background: var(--quote); padding: 10px; border-radius: 4px; }
+@media (max-width: 600px) { body { padding: 12px; } ol { padding-left: 10px; } .stop { padding: 10px 12px; } }
 """
 
 
@@ -46,8 +53,8 @@ def page_of(found: Preview) -> str:
             Markup('<ol class="way">{}</ol>').format(_stop(found.start)),
         ]
     )
-    return "<!doctype html>\n" + Markup(
-        '<html lang="en"><head><meta charset="utf-8">'
+    return Markup(
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta http-equiv="Content-Security-Policy" content="{}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         "<title>{}: preview</title><style>{}</style></head>\n<body>\n{}\n</body></html>\n"

@@ -127,6 +127,7 @@ class _Fetches(HTMLParser):
 def test_the_page_is_whole_and_fetches_nothing(invented: Preview) -> None:
     named = replace(invented, profile={"first_name": "<script>alert(1)</script>"})
     page = page_of(named)
+    assert page.startswith("<!doctype html>\n<html")
     fetches = _Fetches()
     fetches.feed(page)
     assert fetches.found == []
