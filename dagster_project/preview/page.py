@@ -28,7 +28,7 @@ li { margin: 14px 0; }
 .own > .stop { border-color: var(--own); box-shadow: inset 4px 0 var(--own); }
 .step { font-weight: 600; }
 .small { color: var(--faint); font-size: 13px; }
-.badge { padding: 1px 8px; border-radius: 9px; background: var(--badge); font-size: 13px; }
+.badge { white-space: nowrap; padding: 1px 8px; border-radius: 9px; background: var(--badge); font-size: 13px; }
 .own > .stop .badge { background: var(--own-badge); }
 table { border-collapse: collapse; margin: 8px 0; font-size: 13px; }
 td { padding: 2px 14px 2px 0; vertical-align: top; }
