@@ -26,7 +26,8 @@ standing as (
         channel,
         topic,
         {{ standing_channel('channel', 'topic') }} as standing_channel
-    from (select distinct channel, topic from options) as tried
+    from options
+    group by channel, topic
 ),
 
 exited as (
