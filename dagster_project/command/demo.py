@@ -143,5 +143,6 @@ def _added(warehouse: duckdb.DuckDBPyConnection, truly: dict[str, float]) -> Non
         "What it earned",
         ["workflow", "currency", "messages", "orders", "revenue", "cost", "ROI"],
         warehouse.execute(EARNED).fetchall(),
-        caption="Orders after a message, by the last one before them. The cost is that of the whole month.",
+        caption="Orders whose last touch that was no direct visit was a message of the workflow. The cost is that of "
+        "the whole month.",
     )

@@ -6,8 +6,8 @@ from itertools import count
 
 from sqlglot import exp, parse_one
 
-# by table: types by name, in order
-Columns = Mapping[str, Mapping[str, str]]
+# of a table, by schema and name: types by name, in order
+Columns = Callable[[str], Mapping[str, str]]
 # one expression's way of being said in Spark; None where it may stay as it is
 Rewrite = Callable[[exp.Expr], exp.Expr | None]
 
@@ -29,10 +29,10 @@ class Question:
     recursion: Recursion | None = None
 
 
-def spark_question(sql: str, columns: Columns) -> Question:
+def spark_question(sql: str, columns_of: Columns) -> Question:
     """The same question in Spark's SQL."""
     query = parse_one(sql, read="duckdb").unnest()
-    _Namer(columns).name(query, {})
+    _Namer(columns_of).name(query, {})
     query = _bottom_up(_moments(query))
     recursion = _take_recursion(query)
     return Question(query.sql(dialect="spark"), recursion)
@@ -82,8 +82,8 @@ class _Known:
 class _Namer:
     """Names the columns of questions and of all within them."""
 
-    def __init__(self, catalog: Columns) -> None:
-        self.catalog = catalog
+    def __init__(self, columns_of: Columns) -> None:
+        self.columns_of = columns_of
         self.numbers = count(1)
 
     def name(self, query: exp.Expr, known: Mapping[str, _Known]) -> list[str]:
@@ -123,7 +123,7 @@ class _Namer:
         if not isinstance(source, exp.Table):
             return self.name(source, known)
         if source.db:
-            return self.catalog[_full_name(source)]
+            return self.columns_of(_full_name(source))
         found = known[source.name]
         source.set("alias", exp.TableAlias(this=exp.to_identifier(source.alias_or_name)))
         source.set("this", exp.to_identifier(found.name))

@@ -1,7 +1,7 @@
 """A session of Spark in which dbt runs our models as they are written."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,32 +25,23 @@ _CONFIGURATION = {
 
 
 def open_session(folder: Path, master: str = "local[*]", **settings: str) -> SparkSession:
-    """A session whose tables are in a folder, with settings beside those that the models need.
+    """A session whose tables are in a folder, known there to the next one; settings are beside those that are needed.
 
-    It is the process's own: dbt, with the target `spark`, runs in it.
+    It is the process's own: dbt, with the target `spark`, runs in it. A metastore of yours is a matter of settings; the
+    one in the folder serves one process at a time.
     """
-    builder = SparkSession.builder.master(master).appName("hourbell")
-    for name, value in {**_CONFIGURATION, "spark.sql.warehouse.dir": str(folder), **settings}.items():
+    builder = SparkSession.builder.master(master).appName("hourbell").enableHiveSupport()
+    where = {
+        "spark.sql.warehouse.dir": str(folder / "tables"),
+        # where the metastore leaves its log
+        "spark.driver.extraJavaOptions": f"-Dderby.system.home={folder}",
+        "spark.hadoop.javax.jdo.option.ConnectionURL": f"jdbc:derby:;databaseName={folder / 'metastore'};create=true",
+    }
+    for name, value in {**_CONFIGURATION, **where, **settings}.items():
         builder = builder.config(name, value)
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     return session
-
-
-class _Catalog(Mapping[str, Mapping[str, str]]):
-    """Tables that the session knows, by schema and name: types by column."""
-
-    def __init__(self, session: SparkSession) -> None:
-        self._session = session
-
-    def __getitem__(self, table: str) -> Mapping[str, str]:
-        return {name: of_type.upper() for name, of_type in self._session.table(table).dtypes}
-
-    def __iter__(self) -> Iterator[str]:
-        raise TypeError("a catalog is asked for one table at a time")
-
-    def __len__(self) -> int:
-        raise TypeError("a catalog is asked for one table at a time")
 
 
 @contextmanager
@@ -75,7 +66,9 @@ def _said_for_spark(statement: str) -> str:
 
 def _question(sql: str) -> str:
     session = SparkSession.builder.getOrCreate()
-    question = spark_question(sql, _Catalog(session))
+    question = spark_question(
+        sql, lambda table: {name: of_type.upper() for name, of_type in session.table(table).dtypes}
+    )
     if question.recursion is not None:
         _answer(session, question.recursion)
     return question.sql

@@ -134,4 +134,5 @@ def test_spark_gives_the_rows_of_duckdb(both: Both) -> None:
         "decisions.candidates",
         "decisions.cap_walk",
         "decisions.decisions",
+        *(f"workflows.{name}__entered" for name in WORKFLOWS),
     }

@@ -120,7 +120,7 @@ def test_triggers_over_events_fire_when_the_reference_does(triggers: dict[str, s
             "later.reached_at >= earlier.effective_at",
         ),
         ("reengagement__sunset", "where heard_again.contact_id is null", ""),
-        ("reengagement__sunset", "and by_person.reached_at >= people.since", ""),
+        ("reengagement__sunset", "and by_person.reached_at >= later.since", ""),
     ],
 )
 def test_an_error_in_a_trigger_would_be_seen(triggers: dict[str, str], model: str, rule: str, broken: str) -> None:

@@ -30,20 +30,30 @@
             {{ people_of('by_person') }}
         ),
 
+        -- by themselves first: else everybody might be compared with the times of everybody's events
+        of_people as materialized (
+            select
+                people.contact_id,
+                people.since,
+                later.effective_at
+            from people
+            inner join {{ events }} as later on people.member_id = later.contact_id
+            where
+                later.effective_at >= {{ tick_start() }} - interval '{{ period }}'
+                and later.effective_at < {{ tick_end() }}
+        ),
+
         heard_again as (
             select distinct
                 by_person.contact_id,
                 by_person.effective_at
             from by_person
-            inner join people on by_person.contact_id = people.contact_id and by_person.reached_at >= people.since
-            inner join {{ events }} as later
+            inner join of_people as later
                 on
-                    people.member_id = later.contact_id
+                    by_person.contact_id = later.contact_id
+                    and by_person.reached_at >= later.since
                     and by_person.effective_at < later.effective_at
                     and by_person.reached_at >= later.effective_at
-            where
-                later.effective_at >= {{ tick_start() }} - interval '{{ period }}'
-                and later.effective_at < {{ tick_end() }}
         )
 
         select

@@ -7,7 +7,8 @@
                that time; '-3 days' is three days ahead of it
     local_time do not arrive before this time of day in the contact's own zone (column timezone): '10:00'; or 'best hour', the
                hour of the day in the column best_hour, and where that is null in var best_hour
-    local_window  do not arrive outside of these hours there: ['09:00', '17:00'], or ['20:00', '02:00'] over midnight
+    local_window  do not arrive outside of these hours there: ['09:00', '17:00'], or ['20:00', '02:00'] over midnight,
+               ['10:00', '24:00'] from then to the end of the day
     weekdays   with local_time or local_window, only on these days: 1 is Monday, 7 Sunday
     branch     only those who left the previous step this way
     exits      the workflow's exits, as ref(): who left by then does not arrive

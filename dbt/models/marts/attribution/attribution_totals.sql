@@ -17,14 +17,4 @@ select
     cast(sum(attributed_given_back) as decimal(18, 2)) as given_back,
     cast(sum(attributed_revenue) as decimal(18, 2)) as revenue
 from {{ ref('attributed_conversions') }}
-group by
-    date_trunc('month', converted_at),
-    attribution_model,
-    kind,
-    workflow,
-    step,
-    variant,
-    channel,
-    source,
-    campaign,
-    currency
+group by all

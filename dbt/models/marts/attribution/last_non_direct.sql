@@ -1,14 +1,5 @@
 {{ config(event_time='known_at', access='protected') }}
 
 -- All the credit goes to the last touch before the order of which it is known what brought it; to the last where of none is.
-select
-    conversion_id,
-    touch_id,
-    known_at,
-    cast(1 as decimal(9, 8)) as share
-from {{ ref('conversion_touchpoints') }}
-where {{ in_tick('known_at') }}
-qualify row_number() over (
-    partition by conversion_id
-    order by kind in {{ quoted_list(var('attribution_direct')) }}, touched_at desc, touch_id desc
-) = 1
+{% set is_direct = 'kind in ' ~ quoted_list(var('attribution_direct')) -%}
+{{ all_credit_to(is_direct ~ ', touched_at desc, touch_id desc') }}
