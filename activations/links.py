@@ -5,8 +5,17 @@ import hmac
 from urllib.parse import quote_plus
 
 from activations.outbox import Action
+from activations.shop import Shop
 
 _SIGNATURE_BYTES = 15
+
+
+def message_links(shop: Shop, action: Action, key: bytes) -> dict[str, str]:
+    """Who gets a promotional message can leave its topic; what belongs to an order is sent regardless."""
+    links = {"preferences_url": preferences_link(shop.preferences_url, action, key)}
+    if action.topic_kind != "transactional":
+        links["unsubscribe_url"] = unsubscribe_link(shop.unsubscribe_url, action, key)
+    return links
 
 
 def unsubscribe_link(url: str, action: Action, key: bytes) -> str:

@@ -67,6 +67,11 @@ class Action(NamedTuple):
     expires_at: datetime | None
 
 
+def sent_at(action: Action) -> datetime:
+    """When an action goes out; not by the clock, so that what is sent anew after a crash is the same."""
+    return max(action.tick_end, action.send_after or action.tick_end)
+
+
 @dataclass(frozen=True, slots=True)
 class Share:
     """The part of the outbox that one process takes: every so-manieth batch. Number 0 of 1 is the whole."""

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from activations.dkim import DkimKey, dkim_key
 from activations.errors import HourbellError
 from activations.sandbox.http import SANDBOX_SECRET, HttpSandbox
+from activations.sandbox.reply import TOKEN
 from activations.sandbox.server import HOST, Sandbox, utc_now
 
 LIVE = "live"
@@ -54,16 +55,18 @@ class Profile:
     """By endpoint; the one of all others is under an empty name."""
     webhook_rate: float | None = None
     """Webhooks a second; None is as many as can be sent."""
+    sms_rate: float | None = None
+    """Text messages a second that the account may send; None is as many as the provider takes."""
 
     dkim: DkimKey | None = None
     """Signs e-mails, where there is one."""
     tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Of CRMs and ad platforms, by the upper-case name of the endpoint."""
+    """Of CRMs, ad platforms and providers, by the upper-case name of the endpoint."""
 
     def token(self, endpoint: str) -> str:
-        """What lets us in at a CRM or an ad platform; raises HourbellError where there is none."""
+        """What lets us in at a CRM, an ad platform or a provider; raises HourbellError where there is none."""
         if not self.is_live:
-            return SANDBOX
+            return TOKEN
         token = self.tokens.get(endpoint.upper(), "").strip()
         if not token.isprintable() or not token:
             raise HourbellError(f"There is no token for {endpoint}. Set {_TOKENS}{endpoint.upper()} to it.")
@@ -112,6 +115,7 @@ def live_profile(environment: Mapping[str, str]) -> Profile:
         _rate(environment, "HOURBELL_SMTP_RATE"),
         webhook_secrets=secrets,
         webhook_rate=_rate(environment, "HOURBELL_WEBHOOK_RATE"),
+        sms_rate=_rate(environment, "HOURBELL_SMS_RATE"),
         dkim=dkim_key(environment),
         tokens={name.removeprefix(_TOKENS): value for name, value in environment.items() if name.startswith(_TOKENS)},
     )

@@ -6,7 +6,8 @@ A field that is missing, null or blank rejects the message, unless the template 
 """
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import cached_property, lru_cache, wraps
@@ -27,6 +28,7 @@ from activations.shop import Shop, read_shop
 
 LAYOUT = "layout"
 SUBJECT, PREHEADER, HTML, TEXT = "subject.liquid", "preheader.liquid", "body.html.liquid", "body.txt.liquid"
+SMS = "sms.liquid"
 _SUBJECT_LIMIT = 300
 _CONTENT = "{{ content }}"
 _SHOP_FIELD = re.compile(r"\{\{ *shop\.(\w+) *\}\}")
@@ -85,7 +87,8 @@ class _Environment(Environment):
 class Templates:
     """The templates of a folder: a folder each, with `subject.liquid`, `body.html.liquid` and `body.txt.liquid`.
 
-    The folder `layout` holds what is around every message. Raises HourbellError where that or shop.yml cannot be used.
+    What can be sent as a text message has `sms.liquid`, beside them or alone. The folder `layout` holds what is around
+    every message. Raises HourbellError where that or shop.yml cannot be used.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -94,6 +97,7 @@ class Templates:
         self._html = _Environment(autoescape=True)
         self._text = _Environment(autoescape=False)
         self._read: dict[str, _Parts] = {}
+        self._read_sms: dict[str, BoundTemplate] = {}
         self._texts: dict[str, BoundTemplate] = {}
         self._html_layout = self._read_layout(self._html, HTML)
         self._text_layout = self._read_layout(self._text, TEXT)
@@ -121,7 +125,7 @@ class Templates:
             "message": _present(message),
             "shop": self._shop_fields,
         }
-        try:
+        with _refusing(template):
             subject = parts.same_subject
             if subject is None:
                 subject = one_line(parts.subject.render(**fields))
@@ -130,15 +134,27 @@ class Templates:
                 preheader = one_line(parts.preheader.render(**fields)) if parts.preheader else ""
             html = parts.html.render(**fields, subject=subject, preheader=preheader)
             text = parts.text.render(**fields, subject=subject)
-        except UndefinedError as error:
-            raise UnsendableError(f"template {template} needs {_field(error)}, which is not known") from error
-        except LiquidError as error:
-            raise UnsendableError(f"template {template} cannot be rendered: {error.message}") from error
         if not subject:
             raise UnsendableError(f"template {template} has an empty subject")
         if len(subject) > _SUBJECT_LIMIT:
             raise UnsendableError(f"template {template}: the subject has more than {_SUBJECT_LIMIT} characters")
         return Rendered(subject, html, text)
+
+    def render_sms(
+        self, template: str, *, contact: Mapping[str, Any], context: Mapping[str, Any], message: Mapping[str, Any]
+    ) -> str:
+        """Render a text message; raises UnsendableError naming the template and the field or the fault."""
+        part = self._sms_part(template)
+        with _refusing(template):
+            text = part.render(
+                contact=_present(contact),
+                context=_present(context),
+                message=_present(message),
+                shop=self._shop_fields,
+            ).strip()
+        if not text:
+            raise UnsendableError(f"template {template} has an empty {SMS}")
+        return text
 
     def render_text(self, source: str, *, contact: Mapping[str, Any], context: Mapping[str, Any]) -> str:
         """Render a text that is no template of the folder; raises UnsendableError naming the field or the fault."""
@@ -161,7 +177,7 @@ class Templates:
         Raises UnsendableError where there is no such template, or it cannot be read.
         """
         needed: dict[str, set[str]] = {}
-        for part in self._parts(template).all():
+        for part in self._all_parts(template):
             for root, variables in part.analyze().globals.items():
                 if root in _OF_THE_LAYOUT:
                     continue
@@ -174,22 +190,38 @@ class Templates:
             self._read[template] = self._read_parts(template)
         return self._read[template]
 
-    def _read_parts(self, template: str) -> _Parts:
+    def _sms_part(self, template: str) -> BoundTemplate:
+        if template not in self._read_sms:
+            with _reading(template):
+                self._read_sms[template] = self._parse(self._text, self._folder(template) / SMS, self._sms_layout)
+        return self._read_sms[template]
+
+    @cached_property
+    def _sms_layout(self) -> str:
+        return self._read_layout(self._text, SMS)
+
+    def _all_parts(self, template: str) -> list[BoundTemplate]:
+        """The parts for every channel that the template is written for; without any, those of a mail are missed."""
+        has_sms = (self._folder(template) / SMS).exists()
+        is_mail = not has_sms or any((self._folder(template) / part).exists() for part in (SUBJECT, HTML, TEXT))
+        return [*(self._parts(template).all() if is_mail else []), *([self._sms_part(template)] if has_sms else [])]
+
+    def _folder(self, template: str) -> Path:
         folder = self.folder / template
         if not re.fullmatch(r"\w+", template) or template == LAYOUT or not folder.is_dir():
             raise UnsendableError(f"there is no template {template!r}")
+        return folder
+
+    def _read_parts(self, template: str) -> _Parts:
+        folder = self._folder(template)
         preheader = folder / PREHEADER
-        try:
+        with _reading(template):
             return _Parts(
                 subject=self._parse(self._text, folder / SUBJECT),
                 preheader=self._parse(self._text, preheader) if preheader.exists() else None,
                 html=self._parse(self._html, folder / HTML, self._html_layout),
                 text=self._parse(self._text, folder / TEXT, self._text_layout),
             )
-        except OSError as error:
-            raise UnsendableError(f"template {template} lacks {Path(error.filename).name}") from error
-        except LiquidError as error:
-            raise UnsendableError(f"template {template} is not valid Liquid: {error.message}") from error
 
     def _parse(self, environment: Environment, path: Path, layout: str = _CONTENT) -> BoundTemplate:
         source = path.read_text(encoding="utf-8").strip()
@@ -221,6 +253,28 @@ class Templates:
         if layout.count(_CONTENT) != 1:
             raise HourbellError(f"{path} must hold {_CONTENT} once, where the message goes.")
         return layout
+
+
+@contextmanager
+def _reading(template: str) -> Iterator[None]:
+    """What keeps a template from being read, as an UnsendableError."""
+    try:
+        yield
+    except OSError as error:
+        raise UnsendableError(f"template {template} lacks {Path(error.filename).name}") from error
+    except LiquidError as error:
+        raise UnsendableError(f"template {template} is not valid Liquid: {error.message}") from error
+
+
+@contextmanager
+def _refusing(template: str) -> Iterator[None]:
+    """What keeps a template from being rendered, as an UnsendableError."""
+    try:
+        yield
+    except UndefinedError as error:
+        raise UnsendableError(f"template {template} needs {_field(error)}, which is not known") from error
+    except LiquidError as error:
+        raise UnsendableError(f"template {template} cannot be rendered: {error.message}") from error
 
 
 def check_templates(templates: Templates, uses: Mapping[str, Collection[str]] | None = None) -> list[str]:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from activations.account import DeliveryAccount
-from activations.channels import audience, contact_profile, crm, email, webhook
+from activations.channels import audience, contact_profile, crm, email, sms, webhook
 from activations.channels.face import Channel, Setting
 from activations.delivery import TEMPLATES, default_receipts, deliver
 from activations.journal_place import sqlite_url
@@ -62,6 +62,14 @@ def action(number: int, **changes: Any) -> dict[str, Any]:
 def webhook_action(number: int, **changes: Any) -> dict[str, Any]:
     """A row of the outbox: a webhook to the endpoint of webhooks.yml."""
     return action(number, **{"channel": "webhook", "address": str(number), "template": "order_desk", **changes})
+
+
+def sms_action(number: int, **changes: Any) -> dict[str, Any]:
+    """A row of the outbox: a cart reminder by text to a number that is reserved for films."""
+    return action(
+        number,
+        **{"channel": "sms", "address": f"+447700900{number:03}", "template": "cart_reminder", **changes},
+    )
 
 
 def write_outbox(
@@ -142,6 +150,7 @@ def channels(batch_size: int) -> dict[str, Callable[[Setting], Channel]]:
         "audience": partial(opened, audience.open_channel, batch_size=batch_size),
         "crm": partial(opened, crm.open_channel, batch_size=batch_size),
         "email": partial(opened, email.open_channel, batch_size=batch_size, ask_after=0.2),
+        "sms": partial(opened, sms.open_channel, batch_size=batch_size),
         "webhook": partial(opened, webhook.open_channel, batch_size=batch_size),
         "profile": partial(opened, contact_profile.open_channel, batch_size=batch_size),
     }

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from functools import lru_cache, partial
 from typing import Any
@@ -15,8 +15,8 @@ from activations.channels.face import Answer, Idempotency, Message, Setting, Uns
 from activations.dkim import signed
 from activations.email_addresses import checked_address
 from activations.errors import HourbellError
-from activations.links import preferences_link, unsubscribe_link
-from activations.outbox import Action
+from activations.links import message_links
+from activations.outbox import Action, sent_at
 from activations.people import read_people
 from activations.profile import Profile
 from activations.rendering import Rendered, Templates
@@ -94,7 +94,7 @@ class EmailChannel:
             recipient = self.validate(action.address)
             if action.template is None:
                 raise UnsendableError("no template is named")
-            links = self._links(action)
+            links = message_links(self.templates.shop, action, self.profile.link_key)
             message = {"topic": action.topic, "variant": action.variant, **links}
             rendered = self.templates.render(action.template, contact=contact, context=context, message=message)
             headers = self._headers(action, message_id, recipient, rendered, links.get("unsubscribe_url"))
@@ -102,7 +102,7 @@ class EmailChannel:
         content = mime.email_bytes(headers, text=rendered.text, html=rendered.html, boundary=boundary)
         if self.profile.dkim is not None:
             domain = self.templates.shop.sender.rpartition("@")[2]
-            content = signed(content, self.profile.dkim, domain=domain, signed_at=_dated(action))
+            content = signed(content, self.profile.dkim, domain=domain, signed_at=sent_at(action))
         return Message(action.action_id, message_id, recipient, content)
 
     async def push(self, batch: Sequence[Message]) -> list[Answer]:
@@ -131,14 +131,6 @@ class EmailChannel:
         html = "<p>" + "<br>\n".join(str(escape(line)) for line in text.splitlines()) + "</p>"
         return self.validate(self.people[person]), Rendered(mime.one_line(subject), html, text)
 
-    def _links(self, action: Action) -> dict[str, str]:
-        """Who gets a promotional message can leave its topic; what belongs to an order is sent regardless."""
-        shop, key = self.templates.shop, self.profile.link_key
-        links = {"preferences_url": preferences_link(shop.preferences_url, action, key)}
-        if action.topic_kind != "transactional":
-            links["unsubscribe_url"] = unsubscribe_link(shop.unsubscribe_url, action, key)
-        return links
-
     def _headers(
         self, action: Action, message_id: str, recipient: str, rendered: Rendered, unsubscribe: str | None = None
     ) -> dict[str, str]:
@@ -147,7 +139,7 @@ class EmailChannel:
             "From": mime.mailbox(shop.name, shop.sender),
             "To": recipient,
             "Subject": rendered.subject,
-            "Date": mime.date(_dated(action)),
+            "Date": mime.date(sent_at(action)),
             "Message-ID": message_id,
             "Feedback-ID": ":".join((action.template or action.kind, action.workflow, action.topic or "", "hourbell")),
         }
@@ -168,8 +160,3 @@ def _checked(address: str, is_live: bool) -> str:
         test_environment=not is_live,
     )
     return str(checked.ascii_email)
-
-
-def _dated(action: Action) -> datetime:
-    """Not by the clock, so that a message that is sent anew after a crash is the same."""
-    return max(action.tick_end, action.send_after or action.tick_end)

@@ -35,14 +35,23 @@ class Receivers:
     """The receivers of a channel, by name. `mend` is what to do where one refuses us altogether.
 
     With `in_batches` several messages share a post; one that was done in part counts as rejected, so that it can be
-    taken apart.
+    taken apart. `refuses_us` tells, where the status does not, that an answer is about us and not about the message.
     """
 
-    def __init__(self, pool: HttpPool, now: Callable[[], datetime], mend: str, *, in_batches: bool = False) -> None:
+    def __init__(
+        self,
+        pool: HttpPool,
+        now: Callable[[], datetime],
+        mend: str,
+        *,
+        in_batches: bool = False,
+        refuses_us: Callable[[HttpAnswer], bool] = lambda said: False,
+    ) -> None:
         self._pool = pool
         self._now = now
         self._mend = mend
         self._in_batches = in_batches
+        self._refuses_us = refuses_us
         self._resting: dict[str, _Rest] = {}
         self._rests: Counter[str] = Counter()
 
@@ -105,7 +114,7 @@ class Receivers:
             return Answer(0, "retry", reason, retry_after=retry_after(said.headers.get("Retry-After"), self._now()))
         if 300 <= status < 400:
             return Answer(0, "postponed", f"{name}: {reason}: redirects are not followed")
-        if status in _OF_THE_ENDPOINT:
+        if status in _OF_THE_ENDPOINT or self._refuses_us(said):
             return Answer(0, "postponed", f"{name}: {reason}: {self._mend}")
         if 200 <= status < 500:
             return Answer(0, "rejected", reason)

@@ -1,7 +1,5 @@
 """Webhooks: signed POSTs to an endpoint that the step names, one an action or, where it takes them, one a batch."""
 
-import asyncio
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, timedelta
@@ -10,14 +8,15 @@ from functools import cached_property
 import orjson
 
 from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_text
+from activations.channels.in_flight import in_flight
 from activations.channels.receivers import Receivers
 from activations.channels.webhook_batch import ANSWERS_BYTES, answers_of_each, batched
 from activations.endpoints import Endpoint, read_endpoints
 from activations.errors import HourbellError
-from activations.outbox import Action
+from activations.outbox import Action, sent_at
 from activations.profile import Profile
 from activations.signing import signed_headers, signing_key
-from activations.transport.http import CONNECTIONS, HttpPool
+from activations.transport.http import HttpPool
 
 # all that the client would otherwise look for and add to each call
 _HEADERS = {
@@ -80,11 +79,9 @@ class WebhookChannel:
     def render(self, action: Action, message_id: str) -> Message:
         if action.template is None or action.template not in self.endpoints:
             raise UnsendableError(f"webhooks.yml names no endpoint {action.template!r}")
-        # not the clock, so that what is sent anew after a crash is the same
-        moment = max(action.tick_end, action.send_after or action.tick_end)
         payload: dict[str, object] = {
             "type": f"{action.workflow}.{action.step}",
-            "timestamp": f"{moment.isoformat()}Z",
+            "timestamp": f"{sent_at(action).isoformat()}Z",
             "data": {
                 "action_id": str(action.action_id),
                 "workflow": action.workflow,
@@ -102,15 +99,7 @@ class WebhookChannel:
         return Message(action.action_id, message_id, action.template, orjson.dumps(payload))
 
     async def push(self, batch: Sequence[Message]) -> list[Answer]:
-        waiting = deque(self._calls(batch))
-        answers: list[Answer] = []
-
-        async def work() -> None:
-            while waiting:
-                answers.extend(await self._answers(waiting.popleft()))
-
-        await asyncio.gather(*(work() for _ in range(min(CONNECTIONS, len(waiting)))))
-        return answers
+        return await in_flight(self._calls(batch), self._answers)
 
     async def ask(self, message_ids: Sequence[str]) -> Mapping[str, str]:
         return {}

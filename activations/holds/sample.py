@@ -6,6 +6,7 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
 
+from activations.channels import sms
 from activations.channels.face import Setting, UnsendableError
 from activations.channels.registry import CHANNELS
 from activations.holds.hold import Hold
@@ -51,6 +52,8 @@ def sample_of(action: Action, templates: Path, now: datetime) -> Sample:
         content = channel.render(action, channel.message_id(action.action_id)).content
     except UnsendableError as error:
         return Sample(template, "", f"cannot be rendered: {error}")
+    if action.channel == "sms":
+        return Sample(template, "", sms.text_of(content))
     if action.channel != "email":
         return Sample(template, "", content.decode(errors="replace"))
     message = message_from_bytes(content, EmailMessage, policy=policy.default)

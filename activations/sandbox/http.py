@@ -1,13 +1,13 @@
-"""The sandbox's receiver of webhooks: real HTTP on loopback, which takes each id once, as the scheme asks."""
+"""The sandbox's receiver over HTTP on loopback: of webhooks, each id once, and as the providers that it plays."""
 
 import asyncio
 import base64
 import json
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +16,8 @@ from typing import Self
 from aiohttp import web
 
 from activations.errors import HourbellError
+from activations.sandbox import twilio
+from activations.sandbox.reply import ProviderAnswer, Reply
 from activations.sandbox.webhooks import Call, WebhookStore
 from activations.signing import ID, is_signed, signing_key
 
@@ -24,16 +26,8 @@ SANDBOX_SECRET = "whsec_" + base64.b64encode(b"secrets of the sandbox").decode()
 _SIZE_LIMIT = 8 * 1024 * 1024
 
 
-@dataclass(frozen=True)
-class Reply:
-    """What a rehearsal wants to be answered; a status of 0 breaks the connection."""
-
-    status: int
-    headers: dict[str, str] = field(default_factory=dict)
-    text: str = ""
-    wait: float = 0.0
-    """Seconds until it is said."""
-
+PROVIDERS: Mapping[str, Callable[[str, Mapping[str, str], bytes], ProviderAnswer]] = {"twilio": twilio.answer}
+"""By the first part of the path."""
 
 Script = Callable[[str], Reply | None]
 
@@ -42,7 +36,8 @@ class HttpSandbox:
     """Accepts and keeps webhooks in a folder; a context manager that runs in a thread of its own.
 
     `now` is the time that is noted as received, and by which signatures are fresh. `before` and `after` may answer for
-    a webhook by its id, before it is kept and afterwards; what they leave is accepted.
+    a webhook by its id, or for a message to a provider by its recipient, before it is kept and afterwards; what they
+    leave is accepted, or answered as the provider does.
     """
 
     def __init__(
@@ -113,13 +108,15 @@ class HttpSandbox:
         await runner.cleanup()
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        key = request.headers.get(ID, "")
+        body = await request.read()
+        name = request.path.split("/")[1]
+        said = PROVIDERS[name](request.path, request.headers, body) if name in PROVIDERS else None
+        key = request.headers.get(ID, "") if said is None else said.recipient
         reply = self._before(key) if self._before is not None else None
         if reply is None:
-            body = await request.read()
             now = self._now()
             call = Call(
-                endpoint=request.path.strip("/"),
+                endpoint=request.path.strip("/") if said is None else name,
                 webhook_id=key,
                 idempotency_key=request.headers.get("idempotency-key", ""),
                 headers=dict(request.headers),
@@ -127,8 +124,13 @@ class HttpSandbox:
                 is_signed=is_signed(self._key, request.headers, body, now=int(now.replace(tzinfo=UTC).timestamp())),
                 received_at=now,
             )
-            await asyncio.gather(*(self._keep(each) for each in _each(call)))
+            if said is None:
+                await asyncio.gather(*(self._keep(each) for each in _each(call)))
+            elif said.message_id is not None:
+                await self._keep(replace(call, webhook_id=said.message_id, is_signed=True))
             reply = self._after(key) if self._after is not None else None
+            if reply is None and said is not None:
+                reply = said.reply
         if reply is not None and reply.wait and self._stop is not None:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), reply.wait)

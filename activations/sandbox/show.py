@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 from rich.console import Group, RenderableType
 from rich.panel import Panel
@@ -11,7 +12,7 @@ from rich.text import Text
 
 from activations.errors import HourbellError
 from activations.sandbox.store import Received, count_by, messages
-from activations.sandbox.webhooks import count_by_endpoint, webhooks
+from activations.sandbox.webhooks import ReceivedWebhook, count_by_endpoint, webhooks
 
 PAGE = "received.html"
 _BODY_SHOWN = 300
@@ -70,9 +71,17 @@ def _webhooks(folder: Path, endpoints: Mapping[str, int], limit: int) -> Table:
             received.endpoint,
             received.webhook_id,
             "yes" if received.is_signed else "no",
-            Text(received.body.decode("utf-8", "replace")[:_BODY_SHOWN]),
+            Text(_readable(received)[:_BODY_SHOWN]),
         )
     return shown
+
+
+def _readable(received: ReceivedWebhook) -> str:
+    """What it says; a form without its signs for what is no letter."""
+    text = received.body.decode("utf-8", "replace")
+    if text.startswith(("{", "[")):
+        return text
+    return " · ".join(f"{name}: {value}" for name, value in parse_qsl(text)) or text
 
 
 def one_message(received: Received) -> RenderableType:

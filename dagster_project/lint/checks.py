@@ -1,6 +1,7 @@
 """The checks, one function each; a new one is a function in CHECKS."""
 
 import csv
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from itertools import combinations
@@ -95,6 +96,36 @@ def _exits_asked(project: Project) -> Iterator[Finding]:
             if "exits" not in call.arguments:
                 mend = f"add exits=ref('{workflow.name}__{EXITED}')"
                 yield Finding(step.path, call.line, "who has left the workflow arrives all the same", mend)
+
+
+def _times_not_carried(project: Project) -> Iterator[Finding]:
+    for workflow, step in project.steps:
+        # what is carried is written out in the entry, or in a step on the way; what an entry has by a star is not known
+        written = {name: _columns(other) for name, other in workflow.steps.items() if name != EXITED}
+        if "*" in written.get("entered", "*"):
+            continue
+        for call in step.arrives:
+            for column in _times_needed(call):
+                if not any(re.search(rf"\b{column}\b", columns) for columns in written.values()):
+                    mend = f"carry {column} along from {workflow.name}__entered.sql"
+                    yield Finding(step.path, call.line, f"no step before {step.name} has the column {column}", mend)
+
+
+def _times_needed(call: Call) -> Iterator[str]:
+    """The columns of the step before by which an arrival is timed."""
+    if isinstance(call.arguments.get("until"), str):
+        yield call.arguments["until"]
+    if call.arguments.get("local_time") or call.arguments.get("local_window"):
+        yield "timezone"
+    if call.arguments.get("local_time") == "best hour":
+        yield "best_hour"
+
+
+def _columns(step: Step) -> str:
+    """A step's SQL without its comments, the ways into it and what it is timed by."""
+    lines = (line.split("--")[0] for line in step.path.read_text().splitlines())
+    sql = "\n".join(line for line in lines if "entries(" not in line and "entered_again(" not in line)
+    return re.sub(r"count\(\*\)|until='\w+'", "", sql)
 
 
 def _waits_that_never_end(project: Project) -> Iterator[Finding]:
@@ -235,6 +266,7 @@ CHECKS: tuple[Callable[[Project], Iterator[Finding]], ...] = (
     _branches_without_an_else,
     _ways_that_nobody_goes,
     _exits_asked,
+    _times_not_carried,
     _waits_that_never_end,
     _waits_left_behind,
     _unknown_contents,

@@ -15,7 +15,8 @@ from activations.delivery import TEMPLATES
 from activations.errors import HourbellError
 from activations.hashing import hashed_email, hashed_phone
 from activations.profile import live_profile
-from activations.sandbox.http import HttpSandbox, Reply
+from activations.sandbox.http import HttpSandbox
+from activations.sandbox.reply import Reply
 from activations.sandbox.webhooks import webhooks
 
 CHANNELS = {"crm": crm.open_channel, "audience": audience.open_channel}

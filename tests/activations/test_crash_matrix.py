@@ -22,7 +22,8 @@ from activations.account import DeliveryAccount
 from activations.channels import email
 from activations.journal import open_journal
 from activations.journal_care import rebuild, verify
-from activations.sandbox.http import HttpSandbox, Reply
+from activations.sandbox.http import HttpSandbox
+from activations.sandbox.reply import Reply
 from activations.sandbox.server import Sandbox
 from activations.sandbox.webhooks import webhooks
 

@@ -22,7 +22,8 @@ from activations.dkim import DkimKey, signed
 from activations.journal import open_journal
 from activations.journal_care import verify
 from activations.journal_place import sqlite_url
-from activations.sandbox.http import HttpSandbox, Reply
+from activations.sandbox.http import HttpSandbox
+from activations.sandbox.reply import Reply
 from activations.sandbox.server import Sandbox
 from activations.sandbox.webhooks import webhooks
 

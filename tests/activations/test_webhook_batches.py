@@ -16,7 +16,8 @@ from activations.channels.face import Answer, Message
 from activations.channels.webhook_batch import answers_of_each, batched
 from activations.endpoints import Endpoint, read_endpoints
 from activations.errors import HourbellError
-from activations.sandbox.http import HttpSandbox, Reply
+from activations.sandbox.http import HttpSandbox
+from activations.sandbox.reply import Reply
 from activations.sandbox.webhooks import webhooks
 
 BATCH = 10

@@ -33,7 +33,8 @@ from activations.journal import open_journal
 from activations.journal_place import sqlite_url
 from activations.patience import Patience
 from activations.profile import Profile, SmtpServer, live_profile, open_profile
-from activations.sandbox.http import HttpSandbox, Reply
+from activations.sandbox.http import HttpSandbox
+from activations.sandbox.reply import Reply
 from activations.sandbox.show import overview
 from activations.sandbox.webhooks import webhooks
 from activations.transport.guard import HostRefusedError, SocketAddress, allowed_addresses, is_public

@@ -1,0 +1,28 @@
+"""What the sandbox answers, by itself or because a rehearsal wants it."""
+
+from dataclasses import dataclass, field
+
+TOKEN = "sandbox"
+"""What lets a rehearsal in, wherever a provider wants one."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a rehearsal wants to be answered; a status of 0 breaks the connection."""
+
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
+    text: str = ""
+    wait: float = 0.0
+    """Seconds until it is said."""
+
+
+@dataclass(frozen=True)
+class ProviderAnswer:
+    """What a provider that is played says to a request."""
+
+    recipient: str
+    """By which a rehearsal knows the request."""
+    reply: Reply
+    message_id: str | None = None
+    """Under which it is kept; None where it was refused."""
