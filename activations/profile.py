@@ -17,6 +17,8 @@ from activations.sandbox.server import HOST, Sandbox, utc_now
 
 LIVE = "live"
 SANDBOX = "sandbox"
+SMTP = "smtp"
+MAIL_CARRIER = "HOURBELL_MAIL_CARRIER"
 _SECRETS = "HOURBELL_WEBHOOK_SECRET"
 _TOKENS = "HOURBELL_TOKEN_"
 _SANDBOX_LINK_KEY = b"links of the sandbox lead nowhere"
@@ -58,10 +60,20 @@ class Profile:
     sms_rate: float | None = None
     """Text messages a second that the account may send; None is as many as the provider takes."""
 
+    mail_carrier: str = SMTP
+    """Who carries e-mail: a mail server, or a provider by its name."""
     dkim: DkimKey | None = None
     """Signs e-mails, where there is one."""
     tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Of CRMs, ad platforms and providers, by the upper-case name of the endpoint."""
+
+    def needs_http_sandbox(self) -> None:
+        """Raises HourbellError where nothing may leave this machine, and nobody here would take it."""
+        if not self.is_live and self.http_sandbox is None:
+            raise HourbellError(
+                f"The profile {self.name!r} stays on this machine, and no sandbox for HTTP runs. Unset "
+                "HOURBELL_PROFILE to use it, or set it to live to send for good."
+            )
 
     def token(self, endpoint: str) -> str:
         """What lets us in at a CRM, an ad platform or a provider; raises HourbellError where there is none."""
@@ -90,14 +102,17 @@ class Profile:
 
 def live_profile(environment: Mapping[str, str]) -> Profile:
     """The live profile as the environment describes it; raises HourbellError naming the variable that is missing."""
-    url = _needed(environment, "HOURBELL_SMTP_URL", "where mail goes, as in smtp://user:password@host:587")
+    carrier = _mail_carrier(environment)
+    url = environment.get("HOURBELL_SMTP_URL", "").strip()
+    if carrier == SMTP:
+        url = _needed(environment, "HOURBELL_SMTP_URL", "where mail goes, as in smtp://user:password@host:587")
     hosts = _needed(environment, "HOURBELL_ALLOWED_HOSTS", "the hosts that may be reached, separated by commas")
     key = _needed(environment, "HOURBELL_LINK_KEY", "a secret that signs the links in messages")
     if len(key) < 16:
         raise HourbellError("HOURBELL_LINK_KEY is too short to be a secret. Give it 16 characters or more.")
     allowed = frozenset(plain_host(host) for host in hosts.split(",") if host.strip())
-    server = smtp_server(url)
-    if plain_host(server.host) not in allowed:
+    server = smtp_server(url) if url else SmtpServer("", 0)
+    if url and plain_host(server.host) not in allowed:
         raise HourbellError(
             f"HOURBELL_SMTP_URL names {server.host}, which is not in HOURBELL_ALLOWED_HOSTS. "
             "Add it there if mail is to go to it."
@@ -116,6 +131,7 @@ def live_profile(environment: Mapping[str, str]) -> Profile:
         webhook_secrets=secrets,
         webhook_rate=_rate(environment, "HOURBELL_WEBHOOK_RATE"),
         sms_rate=_rate(environment, "HOURBELL_SMS_RATE"),
+        mail_carrier=carrier,
         dkim=dkim_key(environment),
         tokens={name.removeprefix(_TOKENS): value for name, value in environment.items() if name.startswith(_TOKENS)},
     )
@@ -136,15 +152,19 @@ def open_profile(
     if name == LIVE:
         yield live_profile(environment)
         return
-    dkim = dkim_key(environment)
+    dkim, carrier = dkim_key(environment), _mail_carrier(environment)
     if url := environment.get("HOURBELL_SMTP_URL"):
         mail = smtp_server(url)
         with HttpSandbox(sandbox, now=now) as webhooks:
-            yield Profile(name, mail, http_sandbox=webhooks.url, dkim=dkim)
+            yield Profile(name, mail, http_sandbox=webhooks.url, dkim=dkim, mail_carrier=carrier)
     else:
         with Sandbox(sandbox, now=now) as server, HttpSandbox(sandbox, now=now) as webhooks:
             yield Profile(
-                name, SmtpServer(server.host, server.port, kept_in=server.folder), http_sandbox=webhooks.url, dkim=dkim
+                name,
+                SmtpServer(server.host, server.port, kept_in=server.folder),
+                http_sandbox=webhooks.url,
+                dkim=dkim,
+                mail_carrier=carrier,
             )
 
 
@@ -156,7 +176,13 @@ def silent_profile(sandbox: Path, environment: Mapping[str, str] | None = None) 
         return live_profile(environment)
     url = environment.get("HOURBELL_SMTP_URL")
     mail = smtp_server(url) if url else SmtpServer(HOST, 0, kept_in=sandbox)
-    return Profile(name, mail, http_sandbox=f"http://{HOST}:0", dkim=dkim_key(environment))
+    return Profile(
+        name,
+        mail,
+        http_sandbox=f"http://{HOST}:0",
+        dkim=dkim_key(environment),
+        mail_carrier=_mail_carrier(environment),
+    )
 
 
 def smtp_server(url: str) -> SmtpServer:
@@ -185,6 +211,10 @@ def smtp_server(url: str) -> SmtpServer:
 def plain_host(host: str) -> str:
     """A host's name as it is compared."""
     return host.strip().rstrip(".").lower()
+
+
+def _mail_carrier(environment: Mapping[str, str]) -> str:
+    return environment.get(MAIL_CARRIER, "").strip().lower() or SMTP
 
 
 def _rate(environment: Mapping[str, str], name: str) -> float | None:

@@ -20,7 +20,7 @@ from activations.delivery import TEMPLATES, default_receipts, deliver
 from activations.journal_place import sqlite_url
 from activations.outbox import SCHEMA
 from activations.patience import Patience
-from activations.profile import Profile, SmtpServer
+from activations.profile import SMTP, Profile, SmtpServer
 from activations.receipts import receipts_folder
 from activations.sandbox.server import Sandbox
 from activations.sandbox.store import messages
@@ -114,10 +114,10 @@ class Place:
     def received(self) -> Path:
         return self.root / "sandbox"
 
-    def profile(self, port: int, *, blind: bool = False, webhooks: str | None = None) -> Profile:
+    def profile(self, port: int, *, blind: bool = False, webhooks: str | None = None, carrier: str = SMTP) -> Profile:
         """To the sandbox at a port; one that is blind cannot ask it what it received."""
         mail = SmtpServer("127.0.0.1", port, kept_in=None if blind else self.received)
-        return Profile("sandbox", mail, http_sandbox=webhooks)
+        return Profile("sandbox", mail, http_sandbox=webhooks, mail_carrier=carrier)
 
     def deliver(
         self,
@@ -127,6 +127,7 @@ class Place:
         batch_size: int = 50,
         now: datetime | Callable[[], datetime] = NOW,
         webhooks: str | None = None,
+        carrier: str = SMTP,
         **more: Any,
     ) -> DeliveryAccount:
         port = sandbox if isinstance(sandbox, int) else sandbox.port
@@ -134,7 +135,7 @@ class Place:
             self.outbox,
             self.journal_url,
             spool=self.spool,
-            profile=self.profile(port, blind=blind, webhooks=webhooks),
+            profile=self.profile(port, blind=blind, webhooks=webhooks, carrier=carrier),
             now=now,
             **{"channels": channels(batch_size), "patience": IMPATIENT, **more},
         )

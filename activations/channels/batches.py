@@ -9,7 +9,6 @@ from typing import Any
 from activations.channels.face import Answer, Message, Setting
 from activations.channels.receivers import Receivers
 from activations.endpoints import Endpoint, read_endpoints
-from activations.errors import HourbellError
 from activations.signing import ID
 from activations.transport.http import HttpPool
 
@@ -64,11 +63,7 @@ def open_batches(setting: Setting, file: str, kind: str, settings: Mapping[str, 
     """The endpoints of a file, as `read_endpoints` reads it; raises HourbellError where they cannot be used."""
     profile = setting.profile
     endpoints = read_endpoints(setting.templates, file, settings)
-    if not profile.is_live and profile.http_sandbox is None:
-        raise HourbellError(
-            f"The profile {profile.name!r} stays on this machine, and no sandbox for HTTP runs. Unset "
-            "HOURBELL_PROFILE to use it, or set it to live to send for good."
-        )
+    profile.needs_http_sandbox()
     pool = HttpPool(profile)
     return Batches(
         endpoints,

@@ -1,4 +1,4 @@
-"""E-mail over SMTP, with a text and an HTML part: to contacts, and to colleagues about them."""
+"""E-mail with a text and an HTML part: to contacts, and to colleagues about them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,21 +11,20 @@ from email_validator import EmailNotValidError, validate_email
 from markupsafe import escape
 
 from activations import mime
+from activations.carriers.face import Carrier, Mail
+from activations.carriers.registry import CARRIERS
 from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_object
-from activations.dkim import signed
 from activations.email_addresses import checked_address
 from activations.errors import HourbellError
 from activations.links import message_links
 from activations.outbox import Action, sent_at
 from activations.people import read_people
-from activations.profile import Profile
+from activations.profile import MAIL_CARRIER, Profile
 from activations.rendering import Rendered, Templates
-from activations.sandbox.store import find
-from activations.transport.smtp import SmtpPool
 
 
 def open_channel(setting: Setting) -> "EmailChannel":
-    """The channel over the profile's mail server; raises HourbellError where templates or shop.yml cannot be used."""
+    """The channel by the profile's carrier; raises HourbellError where that, templates or shop.yml cannot be used."""
     templates = Templates(setting.templates)
     profile = setting.profile
     if profile.is_live and templates.shop.is_example:
@@ -33,24 +32,30 @@ def open_channel(setting: Setting) -> "EmailChannel":
             f"{setting.templates / 'shop.yml'} still describes the example shop ({templates.shop.sender}). Put your "
             "own name and addresses there before you go live."
         )
+    if profile.mail_carrier not in CARRIERS:
+        raise HourbellError(
+            f"{MAIL_CARRIER} is {profile.mail_carrier!r}, and nobody of that name carries mail. Set it to one of "
+            f"{', '.join(CARRIERS)}."
+        )
+    carrier = CARRIERS[profile.mail_carrier](setting, templates.shop.sender)
     return EmailChannel(
         profile,
         templates,
-        SmtpPool(profile, templates.shop.sender),
+        carrier,
         read_people(setting.templates),
-        # over a server that cannot be asked a batch is what a crash leaves unknown
-        batch_size=500 if profile.smtp.kept_in else 100,
+        batch_size=carrier.batch_size,
+        window=carrier.window,
         rate=profile.rate,
     )
 
 
 @dataclass(frozen=True)
 class EmailChannel:
-    """A mail server is blind: it takes the same message any number of times. Only a sandbox can be asked."""
+    """What becomes of a call whose answer is lost is its carrier's matter."""
 
     profile: Profile
     templates: Templates
-    pool: SmtpPool
+    carrier: Carrier
     people: Mapping[str, str] = field(default_factory=dict)
     """Where colleagues read mail, by name."""
     name: str = "email"
@@ -63,11 +68,11 @@ class EmailChannel:
 
     @property
     def provider(self) -> str:
-        return "sandbox" if self.profile.smtp.kept_in else self.profile.smtp.host
+        return self.carrier.provider
 
     @property
     def idempotency(self) -> Idempotency:
-        return "askable" if self.profile.smtp.kept_in else "blind"
+        return self.carrier.idempotency
 
     def validate(self, address: str | None) -> str:
         if not address:
@@ -87,9 +92,11 @@ class EmailChannel:
             **json_object("profile", action.profile),
         }
         context = json_object("context", action.context, parse_float=Decimal)
+        headers = {
+            "Feedback-ID": ":".join((action.template or action.kind, action.workflow, action.topic or "", "hourbell"))
+        }
         if action.kind == "notify":
             recipient, rendered = self._notice(contact, context)
-            headers = self._headers(action, message_id, recipient, rendered)
         else:
             recipient = self.validate(action.address)
             if action.template is None:
@@ -97,25 +104,32 @@ class EmailChannel:
             links = message_links(self.templates.shop, action, self.profile.link_key)
             message = {"topic": action.topic, "variant": action.variant, **links}
             rendered = self.templates.render(action.template, contact=contact, context=context, message=message)
-            headers = self._headers(action, message_id, recipient, rendered, links.get("unsubscribe_url"))
-        boundary = f"=_hourbell_{action.action_id}"
-        content = mime.email_bytes(headers, text=rendered.text, html=rendered.html, boundary=boundary)
-        if self.profile.dkim is not None:
-            domain = self.templates.shop.sender.rpartition("@")[2]
-            content = signed(content, self.profile.dkim, domain=domain, signed_at=sent_at(action))
-        return Message(action.action_id, message_id, recipient, content)
+            if unsubscribe := links.get("unsubscribe_url"):
+                headers["List-Unsubscribe"] = f"<{unsubscribe}>"
+                headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+        shop = self.templates.shop
+        mail = Mail(
+            action.action_id,
+            message_id,
+            recipient,
+            shop.sender,
+            shop.name,
+            rendered.subject,
+            rendered.text,
+            rendered.html,
+            headers,
+            sent_at(action),
+        )
+        return Message(action.action_id, message_id, recipient, self.carrier.encode(mail))
 
     async def push(self, batch: Sequence[Message]) -> list[Answer]:
-        return await self.pool.send(batch)
+        return await self.carrier.push(batch)
 
     async def ask(self, message_ids: Sequence[str]) -> Mapping[str, str]:
-        kept_in = self.profile.smtp.kept_in
-        if kept_in is None:
-            return {}
-        return {received.message_id: f"kept as {received.number}" for received in find(kept_in, message_ids)}
+        return await self.carrier.ask(message_ids)
 
     async def close(self) -> None:
-        await self.pool.close()
+        await self.carrier.close()
 
     def _notice(self, contact: Mapping[str, Any], details: Mapping[str, Any]) -> tuple[str, Rendered]:
         """A colleague's address, and what they are told of a contact."""
@@ -130,23 +144,6 @@ class EmailChannel:
         )
         html = "<p>" + "<br>\n".join(str(escape(line)) for line in text.splitlines()) + "</p>"
         return self.validate(self.people[person]), Rendered(mime.one_line(subject), html, text)
-
-    def _headers(
-        self, action: Action, message_id: str, recipient: str, rendered: Rendered, unsubscribe: str | None = None
-    ) -> dict[str, str]:
-        shop = self.templates.shop
-        headers = {
-            "From": mime.mailbox(shop.name, shop.sender),
-            "To": recipient,
-            "Subject": rendered.subject,
-            "Date": mime.date(sent_at(action)),
-            "Message-ID": message_id,
-            "Feedback-ID": ":".join((action.template or action.kind, action.workflow, action.topic or "", "hourbell")),
-        }
-        if unsubscribe is not None:
-            headers["List-Unsubscribe"] = f"<{unsubscribe}>"
-            headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-        return headers
 
 
 @lru_cache(maxsize=10_000)

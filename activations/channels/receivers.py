@@ -17,6 +17,9 @@ LATER = frozenset({408, 425, 429, 503})
 _OF_THE_ENDPOINT = frozenset({401, 403, 404, 405, 407, 410})
 """What says something of the endpoint or the secret, not of the one message."""
 _PARTLY = 207
+_RESET = "X-RateLimit-Reset"
+"""Seconds, or the moment as seconds since 1970."""
+_LONG_AGO = 1e9
 REASON_LENGTH = 200
 _NUMBER = re.compile(r"\+?\d[\d ()./-]{5,}\d")
 _RESTS = 10
@@ -35,7 +38,8 @@ class Receivers:
     """The receivers of a channel, by name. `mend` is what to do where one refuses us altogether.
 
     With `in_batches` several messages share a post; one that was done in part counts as rejected, so that it can be
-    taken apart. `refuses_us` tells, where the status does not, that an answer is about us and not about the message.
+    taken apart. `refuses_us` tells, where the status does not, that an answer is about us and not about the message;
+    `known_as` the provider's own id of what it took.
     """
 
     def __init__(
@@ -46,12 +50,14 @@ class Receivers:
         *,
         in_batches: bool = False,
         refuses_us: Callable[[HttpAnswer], bool] = lambda said: False,
+        known_as: Callable[[HttpAnswer], str | None] = lambda said: None,
     ) -> None:
         self._pool = pool
         self._now = now
         self._mend = mend
         self._in_batches = in_batches
         self._refuses_us = refuses_us
+        self._known_as = known_as
         self._resting: dict[str, _Rest] = {}
         self._rests: Counter[str] = Counter()
 
@@ -75,7 +81,12 @@ class Receivers:
         """Post one body, and give each of its messages the answer, with so many bytes of what it says as its reason."""
         answer = await self._post(name, url, headers, body, read)
         if answer.status == "accepted":
-            return [Answer(message.action_id, "accepted", answer.reason, message.message_id) for message in messages]
+            return [
+                answer._replace(
+                    action_id=message.action_id, provider_message_id=answer.provider_message_id or message.message_id
+                )
+                for message in messages
+            ]
         return [answer._replace(action_id=message.action_id) for message in messages]
 
     async def _post(self, name: str, url: str, headers: Mapping[str, str], body: bytes, read: int) -> Answer:
@@ -109,9 +120,9 @@ class Receivers:
         reason = " ".join(f"{said.status} {said.reason} {text}".split())[:REASON_LENGTH]
         status = said.status
         if 200 <= status < 300 and not (self._in_batches and status == _PARTLY):
-            return Answer(0, "accepted", said.text or None)
+            return Answer(0, "accepted", said.text or None, self._known_as(said))
         if status in LATER:
-            return Answer(0, "retry", reason, retry_after=retry_after(said.headers.get("Retry-After"), self._now()))
+            return Answer(0, "retry", reason, retry_after=_rest_wanted(said, self._now()))
         if 300 <= status < 400:
             return Answer(0, "postponed", f"{name}: {reason}: redirects are not followed")
         if status in _OF_THE_ENDPOINT or self._refuses_us(said):
@@ -120,6 +131,16 @@ class Receivers:
             return Answer(0, "rejected", reason)
         # it broke while it was at it, or something between us did
         return Answer(0, "in doubt", reason)
+
+
+def _rest_wanted(said: HttpAnswer, now: datetime) -> float | None:
+    """Seconds for which a host wants to be left alone, as it states them in one of two headers."""
+    stated = retry_after(said.headers.get("Retry-After"), now)
+    reset = said.headers.get(_RESET, "").strip()
+    if stated is not None or not (reset.isascii() and reset.isdigit()):
+        return stated
+    seconds = float(reset[:12])
+    return seconds if seconds < _LONG_AGO else max(0.0, seconds - now.replace(tzinfo=UTC).timestamp())
 
 
 def retry_after(stated: str | None, now: datetime) -> float | None:

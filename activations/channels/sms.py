@@ -35,11 +35,7 @@ _REFUSES_US = frozenset({20003, 21212, 21603, 21606, 21611, 21659, 21660, 21661,
 def open_channel(setting: Setting) -> "SmsChannel":
     """The channel by the account and sender of sms.yml; raises HourbellError where that cannot be used."""
     profile = setting.profile
-    if not profile.is_live and profile.http_sandbox is None:
-        raise HourbellError(
-            f"The profile {profile.name!r} stays on this machine, and no sandbox for HTTP runs. Unset "
-            "HOURBELL_PROFILE to use it, or set it to live to send for good."
-        )
+    profile.needs_http_sandbox()
     sender = read_text_sender(setting.templates)
     if profile.is_live and sender.is_example:
         raise HourbellError(
@@ -72,7 +68,9 @@ class SmsChannel:
 
     @cached_property
     def _receivers(self) -> Receivers:
-        return Receivers(self.pool, self.setting.now, f"mend {FILE} or the token", refuses_us=_refuses_us)
+        return Receivers(
+            self.pool, self.setting.now, f"mend {FILE} or the token", refuses_us=_refuses_us, known_as=_known_as
+        )
 
     @property
     def _profile(self) -> Profile:
@@ -122,12 +120,12 @@ class SmsChannel:
         await self.pool.close()
 
     @cached_property
-    def _url(self) -> str:
+    def url(self) -> str:
         base = _API if self._profile.is_live else f"{self._profile.http_sandbox}/{PROVIDER}"
         return f"{base}/2010-04-01/Accounts/{self.sender.account}/Messages.json"
 
     @cached_property
-    def _headers(self) -> Mapping[str, str]:
+    def headers(self) -> Mapping[str, str]:
         credentials = base64.b64encode(f"{self.sender.account}:{self.token}".encode()).decode()
         return {
             "authorization": f"Basic {credentials}",
@@ -141,12 +139,9 @@ class SmsChannel:
         if rested := self._receivers.rested(PROVIDER, [message]):
             return rested
         [answer] = await self._receivers.post(
-            PROVIDER, self._url, self._headers, message.content, [message], read=_ANSWER_BYTES
+            PROVIDER, self.url, self.headers, message.content, [message], read=_ANSWER_BYTES
         )
-        if answer.status != "accepted":
-            return [answer]
-        sid = _stated(answer.reason).get("sid")
-        return [answer._replace(reason=None, provider_message_id=sid if isinstance(sid, str) else None)]
+        return [answer._replace(reason=None) if answer.status == "accepted" else answer]
 
 
 def text_of(content: bytes) -> str:
@@ -165,6 +160,11 @@ def _checked(address: str) -> str:
     if not phonenumbers.is_possible_number(number):
         raise UnsendableError("not a telephone number: no such number can be")
     return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+def _known_as(said: HttpAnswer) -> str | None:
+    sid = _stated(said.text).get("sid")
+    return sid if isinstance(sid, str) else None
 
 
 def _refuses_us(said: HttpAnswer) -> bool:

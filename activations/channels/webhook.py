@@ -12,7 +12,6 @@ from activations.channels.in_flight import in_flight
 from activations.channels.receivers import Receivers
 from activations.channels.webhook_batch import ANSWERS_BYTES, answers_of_each, batched
 from activations.endpoints import Endpoint, read_endpoints
-from activations.errors import HourbellError
 from activations.outbox import Action, sent_at
 from activations.profile import Profile
 from activations.signing import signed_headers, signing_key
@@ -31,11 +30,7 @@ def open_channel(setting: Setting) -> "WebhookChannel":
     """The channel to the endpoints of webhooks.yml; raises HourbellError where that cannot be used."""
     profile = setting.profile
     endpoints = read_endpoints(setting.templates)
-    if not profile.is_live and profile.http_sandbox is None:
-        raise HourbellError(
-            f"The profile {profile.name!r} stays on this machine, and no sandbox for webhooks runs. Unset "
-            "HOURBELL_PROFILE to use it, or set it to live to send for good."
-        )
+    profile.needs_http_sandbox()
     keys = {name: signing_key(profile.webhook_secret(name)) for name in endpoints}
     return WebhookChannel(setting, endpoints, keys, HttpPool(profile), rate=profile.webhook_rate)
 

@@ -3,20 +3,18 @@
 import dataclasses
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
+from contracts import Contract
 from hypothesis import given
 from hypothesis import strategies as st
-from openapi_core import OpenAPI
-from openapi_core.datatypes import RequestParameters
 from rehearsal import NOW, Place, sms_action, write_outbox
 from sqlalchemy import create_engine, text
-from werkzeug.datastructures import Headers, ImmutableMultiDict
 
 from activations.account import DeliveryAccount
 from activations.channels import sms
@@ -29,7 +27,6 @@ from activations.sandbox.http import HttpSandbox
 from activations.sandbox.reply import Reply
 from activations.sandbox.webhooks import webhooks
 
-CONTRACT = Path(__file__).resolve().parents[3] / "shared" / "specs" / "twilio_messages.json"
 ACCOUNT = "AC" + "0" * 32
 LIVE = Profile("live", SmtpServer("mail.shop.example", 587), link_key=b"0123456789abcdef", tokens={"TWILIO": "hush"})
 
@@ -81,23 +78,9 @@ def deliver(
     return account, calls
 
 
-class AsTheContractReads:
-    """A request of ours as openapi-core wants to be shown it."""
-
-    def __init__(self, of: sms.SmsChannel, body: bytes) -> None:
-        self.body = body
-        self.host_url = "https://api.twilio.com"
-        self.path = of._url.removeprefix(self.host_url)
-        self.method = "post"
-        self.content_type = of._headers["content-type"]
-        self.parameters = RequestParameters(ImmutableMultiDict(), Headers(dict(of._headers)))
-
-
 @pytest.fixture(scope="module")
-def contract() -> OpenAPI:
-    if not CONTRACT.exists():
-        pytest.skip("../shared/specs/twilio_messages.json is not here")
-    return OpenAPI.from_dict(json.loads(CONTRACT.read_text()))
+def contract() -> Contract:
+    return Contract("twilio_messages.json")
 
 
 @pytest.fixture
@@ -113,7 +96,7 @@ TEXTS = st.text(max_size=40).filter(lambda text: text.isprintable())
 
 @given(name=TEXTS, cart=TEXTS, number=st.integers(0, 999), hours=st.integers(-2, 40), service=st.booleans())
 def test_every_request_is_one_that_the_contract_takes(
-    contract: OpenAPI, name: str, cart: str, number: int, hours: int, service: bool
+    contract: Contract, name: str, cart: str, number: int, hours: int, service: bool
 ) -> None:
     live = dataclasses.replace(channel(), setting=Setting(LIVE, lambda: NOW, Path(), TEMPLATES), token="hush")
     if service:
@@ -130,28 +113,25 @@ def test_every_request_is_one_that_the_contract_takes(
         # a cart without a name
         assert not cart.strip()
         return
-    contract.validate_request(AsTheContractReads(live, body))
+    assert contract.fault(live.url, live.headers, body) is None
 
 
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda request: setattr(request, "body", request.body.replace(b"To=", b"Too=")),
-        lambda request: setattr(request, "path", request.path.replace("AC", "XX")),
-        lambda request: request.parameters.header.remove("authorization"),
-        lambda request: setattr(request, "body", request.body.replace(b"Period=", b"Period=soon")),
+        lambda url, headers, body: (url, headers, body.replace(b"To=", b"Too=")),
+        lambda url, headers, body: (url.replace("AC", "XX"), headers, body),
+        lambda url, headers, body: (url, {**headers, "authorization": ""}, body),
+        lambda url, headers, body: (url, headers, body.replace(b"Period=", b"Period=soon")),
     ],
+    ids=["recipient", "account", "credentials", "period"],
 )
 def test_the_contract_would_see_what_is_wrong(
-    contract: OpenAPI, live: sms.SmsChannel, spoil: Callable[[Any], None]
+    contract: Contract, live: sms.SmsChannel, spoil: Callable[[str, Mapping[str, str], bytes], Any]
 ) -> None:
-    body = live.render(action(), "hourbell-1").content
-    contract.validate_request(AsTheContractReads(live, body))
-    request = AsTheContractReads(live, body)
-    spoil(request)
-    with pytest.raises(Exception, match=r".") as found:
-        contract.validate_request(request)
-    assert type(found.value).__module__.startswith("openapi_core")
+    request = (live.url, live.headers, live.render(action(), "hourbell-1").content)
+    assert contract.fault(*request) is None
+    assert contract.fault(*spoil(*request)) is not None
 
 
 def test_a_text_says_who_writes_and_how_to_be_left_alone() -> None:
@@ -307,7 +287,7 @@ def test_a_live_profile_wants_its_own_account_and_its_token(tmp_path: Path) -> N
         channel(LIVE)
     own = own_templates(tmp_path, sms=f"account: AC{'1' * 32}\nsender: Wren Willow")
     opened = channel(LIVE, own)
-    assert opened._url == f"https://api.twilio.com/2010-04-01/Accounts/AC{'1' * 32}/Messages.json"
+    assert opened.url == f"https://api.twilio.com/2010-04-01/Accounts/AC{'1' * 32}/Messages.json"
     assert "hush" not in repr(opened)
     with pytest.raises(HourbellError, match="HOURBELL_TOKEN_TWILIO"):
         channel(dataclasses.replace(LIVE, tokens={}), own)

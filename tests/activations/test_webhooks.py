@@ -423,7 +423,7 @@ def test_a_live_channel_wants_secrets_and_shows_none(place: Place, tmp_path: Pat
 
 def test_without_a_sandbox_nothing_goes_anywhere(place: Place) -> None:
     write_outbox(place.outbox, [webhook_action(1)], channel="webhook")
-    with pytest.raises(HourbellError, match="no sandbox for webhooks runs"):
+    with pytest.raises(HourbellError, match="no sandbox for HTTP runs"):
         place.deliver(1)
 
 

@@ -1,0 +1,1 @@
+"""Who carries e-mail, one module each, all with the same face."""
