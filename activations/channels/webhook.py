@@ -25,6 +25,7 @@ _HEADERS = {
     "accept-encoding": "identity",
 }
 
+
 def open_channel(setting: Setting) -> "WebhookChannel":
     """The channel to the endpoints of webhooks.yml; raises HourbellError where that cannot be used."""
     profile = setting.profile
