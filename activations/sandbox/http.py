@@ -16,7 +16,7 @@ from typing import Self
 from aiohttp import web
 
 from activations.errors import HourbellError
-from activations.sandbox import sendgrid, twilio
+from activations.sandbox import mailgun, postmark, sendgrid, ses, twilio
 from activations.sandbox.reply import ProviderAnswer, Reply
 from activations.sandbox.webhooks import Call, WebhookStore
 from activations.signing import ID, is_signed, signing_key
@@ -27,7 +27,10 @@ _SIZE_LIMIT = 8 * 1024 * 1024
 
 
 PROVIDERS: Mapping[str, Callable[[str, Mapping[str, str], bytes], ProviderAnswer]] = {
+    "mailgun": mailgun.answer,
+    "postmark": postmark.answer,
     "sendgrid": sendgrid.answer,
+    "ses": ses.answer,
     "twilio": twilio.answer,
 }
 """By the first part of the path."""
@@ -129,8 +132,11 @@ class HttpSandbox:
             )
             if said is None:
                 await asyncio.gather(*(self._keep(each) for each in _each(call)))
-            elif said.message_id is not None:
-                await self._keep(replace(call, webhook_id=said.message_id, is_signed=True))
+            else:
+                taken = said.taken if said.message_id is None else [(said.message_id, body)]
+                await asyncio.gather(
+                    *(self._keep(replace(call, webhook_id=one, body=text, is_signed=True)) for one, text in taken)
+                )
             reply = self._after(key) if self._after is not None else None
             if reply is None and said is not None:
                 reply = said.reply
