@@ -18,7 +18,7 @@ from activations.transport.http import HttpAnswer, HttpPool
 _ANSWER_BYTES = 1 << 20
 # a batch is what a crash leaves unknown
 _BATCH = 100
-MEBIBYTE = 1 << 20
+MEGABYTE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Api:
     """Bytes of one message."""
     call_size: int = 1
     """Messages that share a call."""
-    largest_call: int = 50 * MEBIBYTE
+    largest_call: int = 50 * MEGABYTE
     together: Callable[[Sequence[bytes]], bytes] = b"".join
     """The body of a call, from its messages."""
     of_each: Callable[[Sequence[Message], str], list[Answer]] | None = None
@@ -128,6 +128,7 @@ class ApiCarrier:
         calls: list[list[Message]] = []
         size = 0
         for message in batch:
+            # with what stands between two
             size += len(message.content) + 1
             if not calls or len(calls[-1]) == self.api.call_size or size > self.api.largest_call:
                 calls.append([])

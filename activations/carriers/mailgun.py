@@ -5,7 +5,7 @@ import re
 from urllib.parse import urlencode
 
 from activations import mime
-from activations.carriers.api import MEBIBYTE, Api, ApiCarrier, open_api, read_json
+from activations.carriers.api import MEGABYTE, Api, ApiCarrier, open_api, read_json
 from activations.carriers.face import Mail
 from activations.carriers.mail_settings import FILE, read_mail_settings
 from activations.channels.face import Setting
@@ -49,7 +49,7 @@ def open_carrier(setting: Setting, sender: str) -> ApiCarrier:
         mend="mend HOURBELL_TOKEN_MAILGUN, the sender or mail.yml",
         encode=encode,
         headers=lambda url, body: headers,
-        largest=25 * MEBIBYTE,
+        largest=25 * MEGABYTE,
         answer_bytes=_ANSWER_BYTES,
         known_as=_known_as,
         refuses_us=_refuses_us,

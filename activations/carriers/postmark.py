@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from activations import mime
-from activations.carriers.api import MEBIBYTE, Api, ApiCarrier, in_doubt, json_headers, open_api, read_json
+from activations.carriers.api import MEGABYTE, Api, ApiCarrier, in_doubt, json_headers, open_api, read_json
 from activations.carriers.face import Mail
 from activations.carriers.mail_settings import read_mail_settings
 from activations.channels.face import Answer, Message, Setting
@@ -37,9 +37,9 @@ def open_carrier(setting: Setting, sender: str) -> ApiCarrier:
         mend=_MEND,
         encode=lambda mail: encode(mail, streams["promotional" if mail.is_promotional else "transactional"]),
         headers=lambda url, body: headers,
-        largest=10 * MEBIBYTE,
+        largest=10 * MEGABYTE,
         call_size=500,
-        largest_call=50 * MEBIBYTE,
+        largest_call=50 * MEGABYTE,
         together=lambda contents: b"[" + b",".join(contents) + b"]",
         of_each=of_each,
         refuses_us=_refuses_us,

@@ -2,7 +2,7 @@
 
 import orjson
 
-from activations.carriers.api import MEBIBYTE, Api, ApiCarrier, json_headers, open_api
+from activations.carriers.api import MEGABYTE, Api, ApiCarrier, json_headers, open_api
 from activations.carriers.face import Mail
 from activations.channels.face import Setting
 from activations.transport.http import HttpAnswer
@@ -21,7 +21,7 @@ def open_carrier(setting: Setting, sender: str) -> ApiCarrier:
         mend="mend HOURBELL_TOKEN_SENDGRID or the sender",
         encode=encode,
         headers=lambda url, body: headers,
-        largest=30 * MEBIBYTE,
+        largest=30 * MEGABYTE,
         known_as=_known_as,
     )
     return open_api(setting, api)

@@ -26,6 +26,7 @@ _REGION = (r"[a-z]{2}(-[a-z]+)+-\d", "a region of Amazon's, as in eu-west-1")
 _CONFIGURATION = (r"[A-Za-z0-9_-]{1,64}", "the name of a configuration set")
 # three braces: as it stands, whatever is in it
 _TEMPLATE = {"Subject": "{{{subject}}}", "Text": "{{{text}}}", "Html": "{{{html}}}"}
+_TAIL = b"]}"
 _LONGEST_DATA = 262_144
 """Characters."""
 _LARGEST_CALL = 1_000_000
@@ -71,6 +72,7 @@ def open_carrier(setting: Setting, sender: str) -> ApiCarrier:
     )
     head = _head(mime.mailbox(read_shop(setting.templates).name, sender), stated.get("configuration_set"))
     plain = json_headers()
+    room = _LARGEST_CALL - len(head) - len(_TAIL)
     api = Api(
         PROVIDER,
         "Amazon SES",
@@ -79,10 +81,10 @@ def open_carrier(setting: Setting, sender: str) -> ApiCarrier:
         mend=_MEND,
         encode=encode,
         headers=lambda url, body: signed_headers(credentials, region, SERVICE, url, plain, body, setting.now()),
-        largest=_LARGEST_CALL - 2 * len(head),
+        largest=room,
         call_size=50,
-        largest_call=_LARGEST_CALL - 2 * len(head),
-        together=lambda contents: head + b",".join(contents) + b"]}",
+        largest_call=room,
+        together=lambda contents: head + b",".join(contents) + _TAIL,
         of_each=of_each,
         refuses_us=_refuses_us,
         means=_means,

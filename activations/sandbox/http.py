@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,7 +24,8 @@ from activations.signing import ID, is_signed, signing_key
 
 HOST = "127.0.0.1"
 SANDBOX_SECRET = "whsec_" + base64.b64encode(b"secrets of the sandbox").decode()
-_SIZE_LIMIT = 8 * 1024 * 1024
+# as large a call as any provider takes
+_SIZE_LIMIT = 64 * 1024 * 1024
 
 
 PROVIDERS: Mapping[str, Callable[[str, Mapping[str, str], bytes], ProviderAnswer]] = {
@@ -106,7 +108,8 @@ class HttpSandbox:
 
     async def _serve(self) -> None:
         self._stop = asyncio.Event()
-        runner = web.ServerRunner(web.Server(self._answer, access_log=None))
+        larger = partial(web.BaseRequest, loop=self._loop, client_max_size=_SIZE_LIMIT)
+        runner = web.ServerRunner(web.Server(self._answer, request_factory=larger, access_log=None))
         await runner.setup()
         await web.SockSite(runner, self._listening, shutdown_timeout=0.1).start()
         self._started.set()

@@ -13,6 +13,8 @@ from activations.sandbox.reply import TOKEN, ProviderAnswer, Reply
 _PATH = "/postmark/email/batch"
 _MOST = 500
 _ADDRESS = re.compile(r"[^@\s,]+@[^@\s,]+")
+# clients of Postmark want one, and a sandbox has no clock
+_SUBMITTED_AT = "2026-01-01T00:00:00Z"
 _METADATA = {"fields": 10, "name": 20, "value": 80}
 
 
@@ -36,7 +38,7 @@ def answer(path: str, headers: Mapping[str, str], body: bytes) -> ProviderAnswer
             continue
         message_id = str(uuid.uuid4())
         taken.append((message_id, json.dumps(mail, ensure_ascii=False).encode()))
-        results.append({**_said(0, "OK"), "To": mail["To"], "MessageID": message_id})
+        results.append({**_said(0, "OK"), "To": mail["To"], "MessageID": message_id, "SubmittedAt": _SUBMITTED_AT})
     return ProviderAnswer(recipients, _reply(200, results), taken=taken)
 
 

@@ -135,6 +135,7 @@ def test_a_mail_says_what_it_says_by_smtp() -> None:
     assert all(part["value"].count("unsubscribe") and "Ann" in part["value"] for part in said["content"])
     assert unsubscribe in said["content"][0]["value"]
     assert said["headers"]["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert said["tracking_settings"]["subscription_tracking"] == {"enable": False}
     assert said["headers"]["Message-ID"] == "<1.hourbell@shop.example>"
     assert "List-Unsubscribe" not in mail(topic_kind="transactional")["headers"]
 
