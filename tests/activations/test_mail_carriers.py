@@ -207,5 +207,5 @@ def test_a_mail_larger_than_the_provider_takes_says_so(carrier: str) -> None:
 
 
 def test_amazon_counts_characters_too() -> None:
-    with pytest.raises(UnsendableError, match="the mail has .* characters, and Amazon SES takes 262,144"):
+    with pytest.raises(UnsendableError, match=r"the mail has .* characters, and Amazon SES takes 262,144"):
         rendered("ses", profile=json.dumps({"first_name": "x" * 262_144}))
