@@ -2,7 +2,8 @@
 
 import base64
 import re
-from urllib.parse import urlencode
+from functools import lru_cache
+from urllib.parse import quote_plus
 
 from activations import mime
 from activations.carriers.api import MEGABYTE, Api, ApiCarrier, open_api, read_json
@@ -20,6 +21,7 @@ _SETTINGS = {
     "region": ("|".join(_HOSTS), " or ".join(_HOSTS)),
 }
 _ANSWER_BYTES = 2_000
+_LONGEST_KEPT = 500
 _REFUSES_US = frozenset({402, 420})
 """No money left, and more than the account may send."""
 _SENDER_REFUSED = re.compile(r'"from parameter|domain [^"]* is not allowed to send', re.IGNORECASE)
@@ -68,7 +70,20 @@ def encode(mail: Mail) -> bytes:
         **{f"h:{name}": value for name, value in mail.headers.items()},
         "v:action_id": str(mail.action_id),
     }
-    return urlencode(form).encode()
+    return "&".join(f"{quote_plus(name)}={_quoted(value)}" for name, value in form.items()).encode()
+
+
+def _quoted(text: str) -> str:
+    """A value of a form, by the line: most lines of a template are the same in every message."""
+    # what is kept must not grow with the messages
+    return "%0A".join(
+        _quoted_line(line) if len(line) <= _LONGEST_KEPT else quote_plus(line) for line in text.split("\n")
+    )
+
+
+@lru_cache(maxsize=2_000)
+def _quoted_line(line: str) -> str:
+    return quote_plus(line)
 
 
 def _known_as(said: HttpAnswer) -> str | None:
