@@ -201,6 +201,7 @@ def test_a_call_says_all_that_a_mail_has(opened: ApiCarrier) -> None:
     }
     headers = opened.api.headers(opened.url, b"{}")
     assert headers["x-amz-security-token"] == "lent-session"
+    assert not {"hush", "lent"} & set(re.findall(r"\w+", repr(Credentials("key", "hush", "lent"))))
     assert "hush-ses" not in str(headers)
 
 
