@@ -10,7 +10,7 @@ from email_validator import EmailNotValidError, validate_email
 from activations.errors import HourbellError
 
 FILE = "shop.yml"
-_EXAMPLES = (".example", ".test", ".invalid", "example.com", "example.org", "example.net")
+EXAMPLES = (".example", ".test", ".invalid", "example.com", "example.org", "example.net")
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Shop:
     @property
     def is_example(self) -> bool:
         """Whether it still is the one that comes with the checkout."""
-        return self.sender.endswith(_EXAMPLES)
+        return self.sender.endswith(EXAMPLES)
 
 
 def read_shop(templates: Path) -> Shop:
