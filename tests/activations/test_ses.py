@@ -240,8 +240,9 @@ def test_more_than_the_account_may_send_at_once_is_no_attempt(place: Place, monk
         return Reply(200, text=json.dumps({"BulkEmailEntryResults": results}))
 
     account, _ = deliver(place, "ses", 30, three_a_call)
-    # far more rounds than a message has attempts
-    assert (account.accepted, len(rounds)) == (30, 10)
+    # far more rounds than a message has attempts; how many share a round depends on how quick it is
+    assert account.accepted == 30
+    assert len(rounds) >= 10
 
 
 def test_who_says_too_much_again_and_again_is_left_to_the_next_delivery(
