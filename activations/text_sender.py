@@ -46,7 +46,8 @@ def read_text_sender(templates: Path) -> TextSender:
     stated = read_settings(path, "must hold `account` and `sender`.")
     if not {"account", "sender"} <= stated.keys() <= {"account", "sender", "carrier"}:
         raise HourbellError(
-            f"{path} must hold `account` and `sender`, perhaps `carrier`, and nothing else, for text messages to be sent."
+            f"{path} must hold `account` and `sender`, perhaps `carrier`, and nothing else, for text messages to be "
+            "sent."
         )
     account, sender, carrier = stated["account"], stated["sender"], stated.get("carrier", TWILIO)
     if not isinstance(carrier, str) or carrier not in _ACCOUNTS:

@@ -48,8 +48,9 @@ class Receivers:
     """The receivers of a channel, by name. `mend` is what to do where one refuses us altogether.
 
     With `in_batches` several messages share a post; one that was done in part counts as rejected, so that it can be
-    taken apart. `hides_numbers` is for those who quote a number otherwise than we know it. `refuses_us` tells, where the status does not, that an answer is about us and not about the message;
-    `means` what else an answer means that is no success; `known_as` the provider's own id of what it took.
+    taken apart. `hides_numbers` is for those who quote a number otherwise than we know it. `refuses_us` tells, where
+    the status does not, that an answer is about us and not about the message; `means` what else an answer means that is
+    no success; `known_as` the provider's own id of what it took.
     """
 
     def __init__(
