@@ -34,6 +34,8 @@ class Meaning(NamedTuple):
     status: Status
     rest: float | None = None
     """Seconds for which the host is left alone, with `retry`, where it does not say so itself."""
+    reason: str | None = None
+    """What is told of it instead of the answer's text."""
 
 
 @dataclass
@@ -114,6 +116,11 @@ class Receivers:
         [answer] = await self.post(name, url, headers, body, [message], read)
         return [answer._replace(reason=None) if answer.status == "accepted" else answer]
 
+    def leave_alone(self, name: str, message: Message, status: Status, reason: str) -> list[Answer]:
+        """Leave a receiver alone for the rest of this delivery, as nothing can be posted to it."""
+        answer = Answer(message.action_id, status, f"{name}: {reason}", is_called=False)
+        return [self._leave_alone(name, answer, float("inf"))]
+
     async def _post(self, name: str, url: str, headers: Mapping[str, str], body: bytes, read: int) -> Answer:
         try:
             said = await self._pool.post(url, headers, body, read)
@@ -140,13 +147,13 @@ class Receivers:
         return answer
 
     def _meaning(self, name: str, said: HttpAnswer) -> Answer:
-        text = _NUMBER.sub("…", said.text) if self._hides_numbers else said.text
+        text = without_numbers(said.text) if self._hides_numbers else said.text
         reason = " ".join(f"{said.status} {said.reason} {text}".split())[:REASON_LENGTH]
         status = said.status
         if 200 <= status < 300 and not (self._in_batches and status == _PARTLY):
             return Answer(0, "accepted", said.text or None, self._known_as(said))
         if meant := self._means(said):
-            return self._meant(name, meant, said, reason)
+            return self._meant(name, meant, said, meant.reason or reason)
         if status in LATER:
             return Answer(0, "retry", reason, retry_after=_rest_wanted(said, self._now()))
         if 300 <= status < 400:
@@ -166,6 +173,11 @@ class Receivers:
             stated = _rest_wanted(said, self._now())
             rest = meant.rest if stated is None else stated
         return Answer(0, meant.status, reason, retry_after=rest)
+
+
+def without_numbers(text: str) -> str:
+    """A text without anything that may be somebody's telephone number."""
+    return _NUMBER.sub("…", text)
 
 
 def stated_text(said: HttpAnswer) -> Mapping[str, object]:

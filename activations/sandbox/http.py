@@ -16,7 +16,7 @@ from typing import Self
 from aiohttp import web
 
 from activations.errors import HourbellError
-from activations.sandbox import sendgrid, twilio, vonage
+from activations.sandbox import fcm, sendgrid, twilio, vonage, web_push, whatsapp
 from activations.sandbox.reply import ProviderAnswer, Reply
 from activations.sandbox.webhooks import Call, WebhookStore
 from activations.signing import ID, is_signed, signing_key
@@ -27,9 +27,12 @@ _SIZE_LIMIT = 8 * 1024 * 1024
 
 
 PROVIDERS: Mapping[str, Callable[[str, Mapping[str, str], bytes], ProviderAnswer]] = {
+    "fcm": fcm.answer,
     "sendgrid": sendgrid.answer,
     "twilio": twilio.answer,
     "vonage": vonage.answer,
+    "web_push": web_push.answer,
+    "whatsapp": whatsapp.answer,
 }
 """By the first part of the path."""
 
