@@ -18,6 +18,8 @@ from activations.errors import HourbellError
 from activations.transport.http import AnswerLostError, HttpPool
 
 _GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+_AUDIENCE = "https://oauth2.googleapis.com/token"
+"""Wherever the token is asked for."""
 _LIFE = timedelta(hours=1)
 _EARLY = timedelta(minutes=1)
 """So long before its end a token is not used any more."""
@@ -123,7 +125,7 @@ class AccessToken:
         claims = {
             "iss": self._account.email,
             "scope": self._scope,
-            "aud": self._account.token_url,
+            "aud": _AUDIENCE,
             "iat": int(at.timestamp()),
             "exp": int((at + _LIFE).timestamp()),
         }

@@ -14,6 +14,7 @@ TOKEN_PATH = "/fcm/token"
 _SEND = re.compile(r"/fcm/v1/projects/([a-z0-9-]+)/messages:send")
 _GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
+_AUDIENCE = "https://oauth2.googleapis.com/token"
 _LONGEST_LIFE = 3_600
 _LARGEST = 4_096
 # tokens that begin so are refused
@@ -56,7 +57,7 @@ def _token(body: bytes) -> ProviderAnswer:
         life = claims["exp"] - claims["iat"]
     except (ValueError, LookupError, TypeError):
         return ProviderAnswer(TOKEN_PATH, _refused("invalid_grant", "Invalid JWT."))
-    if head.get("alg") != "RS256" or not claims.get("iss") or not str(claims.get("aud")).endswith(TOKEN_PATH):
+    if head.get("alg") != "RS256" or not claims.get("iss") or claims.get("aud") != _AUDIENCE:
         return ProviderAnswer(TOKEN_PATH, _refused("invalid_grant", "Invalid JWT Signature."))
     if not 0 < life <= _LONGEST_LIFE:
         return ProviderAnswer(TOKEN_PATH, _refused("invalid_grant", "Token must be a short-lived token (60 minutes)."))

@@ -253,10 +253,10 @@ def test_one_person_who_gets_too_much_does_not_hold_up_the_rest(place: Place) ->
 
 
 def test_an_account_that_asks_too_often_is_left_alone(place: Place) -> None:
-    account, calls = deliver(place, 300, lambda to: refusal(400, 130429))
-    assert account.waiting == 300
-    assert sum(calls.values()) <= 100
-    assert deliver(place, 300, again=True)[0].accepted == 300
+    account, calls = deliver(place, 120, lambda to: refusal(400, 130429))
+    assert account.waiting == 120
+    assert sum(calls.values()) <= 64
+    assert deliver(place, 120, again=True)[0].accepted == 120
 
 
 def test_messages_reach_the_sandbox_once(place: Place) -> None:
