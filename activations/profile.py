@@ -250,9 +250,9 @@ def allowed_hosts(listed: str) -> frozenset[str]:
 def covers(hosts: Collection[str], host: str) -> bool:
     """Whether a host is among some, or below a name that stands for all below it."""
     plain = plain_host(host)
-    if plain in hosts and not plain.startswith(_ANY):
-        return True
-    return any(known.startswith(_ANY) and plain.endswith(known[1:]) and plain != known[1:] for known in hosts)
+    if "*" in plain or plain.startswith("."):
+        return False
+    return plain in hosts or any(known.startswith(_ANY) and plain.endswith(known[1:]) for known in hosts)
 
 
 def _mail_carrier(environment: Mapping[str, str]) -> str:

@@ -45,6 +45,8 @@ class BrowserKeys:
         try:
             keys = cls(_unpacked(public), _unpacked(secret))
             EllipticCurvePublicKey.from_encoded_point(SECP256R1(), keys.public)
+        except KeysRefusedError:
+            raise
         except ValueError as error:
             raise KeysRefusedError("the public key is no point of P-256") from error
         if len(keys.secret) != _SECRET_BYTES:
@@ -81,7 +83,7 @@ class Vapid:
         """The header for a push service, signed anew before it ends."""
         now = self._now()
         until, token = self._tokens.get(origin, (datetime.min, ""))
-        if now >= until - _EARLY:
+        if now + _EARLY >= until:
             until = now + _LIFE
             claims = {"aud": origin, "exp": int(until.replace(tzinfo=UTC).timestamp()), "sub": self._subject}
             token = jwt.encode(claims, self._key, "ES256")

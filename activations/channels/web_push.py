@@ -33,7 +33,7 @@ from activations.vapid import LARGEST, BrowserKeys, KeysRefusedError, Vapid, rea
 FILE = "web_push.yml"
 _EXAMPLE = "mailto:hello@shop.example"
 _SUBJECT = re.compile(r"mailto:[^@\s<>]+@[^@\s<>]+\.[^@\s<>]+|https://[^\s<>]+")
-_SERVICE = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+")
+_SERVICE = re.compile(r"(\*\.[a-z0-9-]+|[a-z0-9-]+)(\.[a-z0-9-]+)+")
 _LONGEST_WAIT = timedelta(weeks=4)
 _LONGEST_ENDPOINT = 2_000
 _DECLARATIVE = 8030
