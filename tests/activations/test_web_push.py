@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import dataclasses
+import io
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +28,7 @@ from py_vapid import Vapid02
 from py_vapid.jwt import decode
 from pywebpush import webpush
 from rehearsal import NOW, Place, push_action, write_outbox
+from rich.console import Console
 
 from activations.account import DeliveryAccount
 from activations.channels import web_push
@@ -38,6 +40,7 @@ from activations.outbox import Action
 from activations.profile import Profile, SmtpServer
 from activations.sandbox.http import HttpSandbox
 from activations.sandbox.reply import Reply
+from activations.sandbox.show import overview
 from activations.sandbox.web_push import answer
 from activations.sandbox.webhooks import ReceivedWebhook, webhooks
 from activations.vapid import LARGEST, BrowserKeys, Vapid
@@ -156,6 +159,13 @@ def test_a_browser_reads_what_its_template_says(place: Place) -> None:
     }
     headers = headers_of(received)
     assert (headers["ttl"], headers["urgency"], headers["content-encoding"]) == ("86400", "normal", "aes128gcm")
+
+
+def test_the_inbox_shows_that_something_came(place: Place) -> None:
+    deliver(place, [web_action(1)])
+    console = Console(record=True, width=200, file=io.StringIO())
+    console.print(overview(place.received))
+    assert "bytes that only the recipient can read" in console.export_text()
 
 
 def test_each_message_is_encrypted_under_another_key() -> None:

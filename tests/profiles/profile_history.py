@@ -156,7 +156,7 @@ def _devices(draw: random.Random, history: History, contacts: int, dense: list[t
         token = draw.choice(["one", "two"])
         if draw.random() < 0.6:
             about = dict.fromkeys(_details(draw, contact), None)
-            told = {"source": "app", "user_id": f"u{contact}", "properties": json.dumps({"push_token": token})}
+            told = {"source": "app", "properties": json.dumps({"push_token": token})}
             history.contact_details.append({**common, **about, **told})
         else:
             gone = {"type": draw.choice(["hard", "hard", "soft"]), "channel": "push", "address": token}
