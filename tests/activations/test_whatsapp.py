@@ -207,7 +207,7 @@ def test_what_is_missing_is_named(changes: dict[str, Any], reason: str) -> None:
 
 
 def refusal(status: int, code: int, **headers: str) -> Reply:
-    known = {"error": {"message": f"(#{code}) No", "type": "OAuthException", "code": code, "to": "447700900000"}}
+    known = {"error": {"message": f"(#{code}) No to 447700900000", "type": "OAuthException", "code": code}}
     return Reply(status, headers, json.dumps(known))
 
 
