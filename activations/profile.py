@@ -1,7 +1,7 @@
 """Which hosts may be reached. Only a profile that is live on purpose leaves this machine."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,6 +21,9 @@ SMTP = "smtp"
 MAIL_CARRIER = "HOURBELL_MAIL_CARRIER"
 _SECRETS = "HOURBELL_WEBHOOK_SECRET"
 _TOKENS = "HOURBELL_TOKEN_"
+_KEY_FILE = "HOURBELL_{}_KEY_FILE"
+_RATES = ("whatsapp", "push", "web_push")
+_ANY = "*."
 _SANDBOX_LINK_KEY = b"links of the sandbox lead nowhere"
 
 Security = Literal["none", "starttls", "tls"]
@@ -59,7 +62,10 @@ class Profile:
     """Webhooks a second; None is as many as can be sent."""
     sms_rate: float | None = None
     """Text messages a second that the account may send; None is as many as the provider takes."""
-
+    rates: Mapping[str, float] = field(default_factory=dict)
+    """Messages a second on other channels, where the environment says so."""
+    key_files: Mapping[str, str] = field(default_factory=dict)
+    """Where keys are kept, by the upper-case name of what they open."""
     mail_carrier: str = SMTP
     """Who carries e-mail: a mail server, or a provider by its name."""
     dkim: DkimKey | None = None
@@ -83,6 +89,17 @@ class Profile:
         if not token.isprintable() or not token:
             raise HourbellError(f"There is no token for {endpoint}. Set {_TOKENS}{endpoint.upper()} to it.")
         return token
+
+    def key_file(self, name: str) -> Path:
+        """Where a key is kept; raises HourbellError where nobody says."""
+        path = self.key_files.get(name.upper(), "").strip()
+        if not path:
+            raise HourbellError(f"There is no key for {name}. Set {_KEY_FILE.format(name.upper())} to its file.")
+        return Path(path)
+
+    def allows(self, host: str) -> bool:
+        """Whether a live profile may reach a host."""
+        return covers(self.allowed_hosts, host)
 
     def webhook_secret(self, endpoint: str) -> str:
         """What signs the webhooks to an endpoint; raises HourbellError where there is none."""
@@ -110,9 +127,9 @@ def live_profile(environment: Mapping[str, str]) -> Profile:
     key = _needed(environment, "HOURBELL_LINK_KEY", "a secret that signs the links in messages")
     if len(key) < 16:
         raise HourbellError("HOURBELL_LINK_KEY is too short to be a secret. Give it 16 characters or more.")
-    allowed = frozenset(plain_host(host) for host in hosts.split(",") if host.strip())
+    allowed = allowed_hosts(hosts)
     server = smtp_server(url) if url else SmtpServer("", 0)
-    if url and plain_host(server.host) not in allowed:
+    if url and not covers(allowed, server.host):
         raise HourbellError(
             f"HOURBELL_SMTP_URL names {server.host}, which is not in HOURBELL_ALLOWED_HOSTS. "
             "Add it there if mail is to go to it."
@@ -134,6 +151,8 @@ def live_profile(environment: Mapping[str, str]) -> Profile:
         mail_carrier=carrier,
         dkim=dkim_key(environment),
         tokens={name.removeprefix(_TOKENS): value for name, value in environment.items() if name.startswith(_TOKENS)},
+        rates=_rates(environment),
+        key_files=_key_files(environment),
     )
 
 
@@ -213,8 +232,45 @@ def plain_host(host: str) -> str:
     return host.strip().rstrip(".").lower()
 
 
+def allowed_hosts(listed: str) -> frozenset[str]:
+    """Names of hosts that are separated by commas; `*.example.com` stands for all below a name of two parts or more.
+
+    Raises HourbellError.
+    """
+    hosts = frozenset(plain_host(host) for host in listed.split(",") if host.strip())
+    for host in hosts:
+        if "*" in host and ("*" in host[1:] or not host.startswith(_ANY) or "." not in host[2:].strip(".")):
+            raise HourbellError(
+                f"HOURBELL_ALLOWED_HOSTS has {host!r}, which stands for too many. Write *.example.com for all hosts "
+                "below one name."
+            )
+    return hosts
+
+
+def covers(hosts: Collection[str], host: str) -> bool:
+    """Whether a host is among some, or below a name that stands for all below it."""
+    plain = plain_host(host)
+    if "*" in plain or plain.startswith("."):
+        return False
+    return plain in hosts or any(known.startswith(_ANY) and plain.endswith(known[1:]) for known in hosts)
+
+
 def _mail_carrier(environment: Mapping[str, str]) -> str:
     return environment.get(MAIL_CARRIER, "").strip().lower() or SMTP
+
+
+def _rates(environment: Mapping[str, str]) -> dict[str, float]:
+    found = {channel: _rate(environment, f"HOURBELL_{channel.upper()}_RATE") for channel in _RATES}
+    return {channel: rate for channel, rate in found.items() if rate is not None}
+
+
+def _key_files(environment: Mapping[str, str]) -> dict[str, str]:
+    before, after = _KEY_FILE.split("{}")
+    return {
+        name.removeprefix(before).removesuffix(after): value
+        for name, value in environment.items()
+        if name.startswith(before) and name.endswith(after)
+    }
 
 
 def _rate(environment: Mapping[str, str], name: str) -> float | None:

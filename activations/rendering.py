@@ -23,12 +23,14 @@ from markupsafe import escape
 
 from activations.channels.face import UnsendableError
 from activations.errors import HourbellError
+from activations.message_fields import Tree, read_tree, rendered_tree, templates_of
 from activations.mime import one_line
 from activations.shop import Shop, read_shop
 
 LAYOUT = "layout"
 SUBJECT, PREHEADER, HTML, TEXT = "subject.liquid", "preheader.liquid", "body.html.liquid", "body.txt.liquid"
 SMS = "sms.liquid"
+PUSH, WHATSAPP = "push.yml", "whatsapp.yml"
 _SUBJECT_LIMIT = 300
 _CONTENT = "{{ content }}"
 _SHOP_FIELD = re.compile(r"\{\{ *shop\.(\w+) *\}\}")
@@ -87,8 +89,8 @@ class _Environment(Environment):
 class Templates:
     """The templates of a folder: a folder each, with `subject.liquid`, `body.html.liquid` and `body.txt.liquid`.
 
-    What can be sent as a text message has `sms.liquid`, beside them or alone. The folder `layout` holds what is around
-    every message. Raises HourbellError where that or shop.yml cannot be used.
+    What can be sent otherwise has `sms.liquid`, `push.yml` or `whatsapp.yml`, beside them or alone. The folder `layout`
+    holds what is around every message. Raises HourbellError where that or shop.yml cannot be used.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -98,6 +100,7 @@ class Templates:
         self._text = _Environment(autoescape=False)
         self._read: dict[str, _Parts] = {}
         self._read_sms: dict[str, BoundTemplate] = {}
+        self._read_fields: dict[tuple[str, str], Tree] = {}
         self._texts: dict[str, BoundTemplate] = {}
         self._html_layout = self._read_layout(self._html, HTML)
         self._text_layout = self._read_layout(self._text, TEXT)
@@ -156,6 +159,29 @@ class Templates:
             raise UnsendableError(f"template {template} has an empty {SMS}")
         return text
 
+    def render_fields(
+        self,
+        template: str,
+        file: str,
+        *,
+        contact: Mapping[str, Any],
+        context: Mapping[str, Any],
+        message: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """Render the fields of one of a template's files; raises UnsendableError naming the field or the fault."""
+        tree = self._fields(template, file)
+        with _refusing(template):
+            rendered: dict[str, Any] = rendered_tree(
+                tree,
+                {
+                    "contact": _present(contact),
+                    "context": _present(context),
+                    "message": _present(message),
+                    "shop": self._shop_fields,
+                },
+            )
+        return rendered
+
     def render_text(self, source: str, *, contact: Mapping[str, Any], context: Mapping[str, Any]) -> str:
         """Render a text that is no template of the folder; raises UnsendableError naming the field or the fault."""
         if source not in self._texts:
@@ -196,15 +222,26 @@ class Templates:
                 self._read_sms[template] = self._parse(self._text, self._folder(template) / SMS, self._sms_layout)
         return self._read_sms[template]
 
+    def _fields(self, template: str, file: str) -> Tree:
+        if (template, file) not in self._read_fields:
+            with _reading(template):
+                tree = read_tree(self._folder(template) / file, lambda source: self._written(self._text, source))
+                self._read_fields[template, file] = tree
+        return self._read_fields[template, file]
+
     @cached_property
     def _sms_layout(self) -> str:
         return self._read_layout(self._text, SMS)
 
     def _all_parts(self, template: str) -> list[BoundTemplate]:
         """The parts for every channel that the template is written for; without any, those of a mail are missed."""
-        has_sms = (self._folder(template) / SMS).exists()
-        is_mail = not has_sms or any((self._folder(template) / part).exists() for part in (SUBJECT, HTML, TEXT))
-        return [*(self._parts(template).all() if is_mail else []), *([self._sms_part(template)] if has_sms else [])]
+        folder = self._folder(template)
+        others = [self._sms_part(template)] if (folder / SMS).exists() else []
+        for file in (PUSH, WHATSAPP):
+            if (folder / file).exists():
+                others += templates_of(self._fields(template, file))
+        is_mail = not others or any((folder / part).exists() for part in (SUBJECT, HTML, TEXT))
+        return [*(self._parts(template).all() if is_mail else []), *others]
 
     def _folder(self, template: str) -> Path:
         folder = self.folder / template
@@ -227,7 +264,11 @@ class Templates:
         source = path.read_text(encoding="utf-8").strip()
         # by itself first, so that what is left open in it cannot swallow the layout
         environment.from_string(source, name=path.name, path=path)
-        whole = self._with_shop(layout.replace(_CONTENT, source), escaped=bool(environment.autoescape))
+        return self._written(environment, layout.replace(_CONTENT, source), path)
+
+    def _written(self, environment: Environment, source: str, path: Path = Path()) -> BoundTemplate:
+        """A template with what it says of the shop written in."""
+        whole = self._with_shop(source, escaped=bool(environment.autoescape))
         return environment.from_string(whole, name=path.name, path=path)
 
     def _with_shop(self, source: str, *, escaped: bool) -> str:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from activations.account import DeliveryAccount
-from activations.channels import audience, contact_profile, crm, email, sms, webhook
+from activations.channels import audience, contact_profile, crm, email, push, sms, web_push, webhook, whatsapp
 from activations.channels.face import Channel, Setting
 from activations.delivery import TEMPLATES, default_receipts, deliver
 from activations.journal_place import sqlite_url
@@ -70,6 +70,16 @@ def sms_action(number: int, **changes: Any) -> dict[str, Any]:
         number,
         **{"channel": "sms", "address": f"+447700900{number:03}", "template": "cart_reminder", **changes},
     )
+
+
+def whatsapp_action(number: int, **changes: Any) -> dict[str, Any]:
+    """A row of the outbox: a cart reminder by WhatsApp."""
+    return sms_action(number, **{"channel": "whatsapp", **changes})
+
+
+def push_action(number: int, **changes: Any) -> dict[str, Any]:
+    """A row of the outbox: a cart reminder in the shop's app."""
+    return sms_action(number, **{"channel": "push", "address": f"device{number}:APA91b", **changes})
 
 
 def write_outbox(
@@ -151,7 +161,10 @@ def channels(batch_size: int) -> dict[str, Callable[[Setting], Channel]]:
         "audience": partial(opened, audience.open_channel, batch_size=batch_size),
         "crm": partial(opened, crm.open_channel, batch_size=batch_size),
         "email": partial(opened, email.open_channel, batch_size=batch_size, ask_after=0.2),
+        "push": partial(opened, push.open_channel, batch_size=batch_size),
         "sms": partial(opened, sms.open_channel, batch_size=batch_size),
+        "web_push": partial(opened, web_push.open_channel, batch_size=batch_size),
+        "whatsapp": partial(opened, whatsapp.open_channel, batch_size=batch_size),
         "webhook": partial(opened, webhook.open_channel, batch_size=batch_size),
         "profile": partial(opened, contact_profile.open_channel, batch_size=batch_size),
     }

@@ -10,7 +10,7 @@ from typing import Any
 from activations.carriers.face import Mail
 from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError
 from activations.channels.in_flight import in_flight
-from activations.channels.receivers import Receivers
+from activations.channels.receivers import Meaning, Receivers
 from activations.errors import HourbellError
 from activations.profile import plain_host
 from activations.transport.http import HttpAnswer, HttpPool
@@ -48,7 +48,7 @@ class Api:
     """So much of an answer has to be read for `known_as`."""
     known_as: Callable[[HttpAnswer], str | None] = lambda said: None
     refuses_us: Callable[[HttpAnswer], bool] = lambda said: False
-    means: Callable[[HttpAnswer], Answer | None] = lambda said: None
+    means: Callable[[HttpAnswer], Meaning | None] = lambda said: None
 
 
 def open_api(setting: Setting, api: Api) -> "ApiCarrier":

@@ -16,7 +16,7 @@ from activations.carriers.api import Api, ApiCarrier, in_doubt, json_headers, op
 from activations.carriers.face import Mail
 from activations.carriers.mail_settings import read_mail_settings
 from activations.channels.face import Answer, Message, Setting, Status, UnsendableError
-from activations.channels.receivers import REASON_LENGTH
+from activations.channels.receivers import REASON_LENGTH, Meaning
 from activations.shop import read_shop
 from activations.transport.http import HttpAnswer
 
@@ -139,19 +139,15 @@ def _answer(message: Message, result: Any) -> Answer:
     if meaning == "postponed" or _is_unverified(reason):
         return Answer(message.action_id, "postponed", f"{PROVIDER}: {reason}: {_MEND}")
     if status == "ACCOUNT_THROTTLED":
-        return _too_much()._replace(action_id=message.action_id, reason=reason)
+        return Answer(message.action_id, "retry", reason, retry_after=_REST, is_called=False)
     return Answer(message.action_id, meaning, reason)
 
 
-def _too_much() -> Answer:
-    # turned away unseen, as more than the account may send at once: no attempt that counts
-    return Answer(0, "retry", retry_after=_REST, is_called=False)
-
-
-def _means(said: HttpAnswer) -> Answer | None:
+def _means(said: HttpAnswer) -> Meaning | None:
     if _kind(said) not in _TOO_MUCH or "quota exceeded" in said.text.lower():
         return None
-    return _too_much()
+    # turned away unseen, as more than the account may send at once: no attempt that counts
+    return Meaning("retry", _REST, is_called=False)
 
 
 def _refuses_us(said: HttpAnswer) -> bool:

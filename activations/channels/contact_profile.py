@@ -10,31 +10,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import polars as pl
-
 from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_object
+from activations.landed_events import SOURCE, identifiers_of, spool_events
 from activations.outbox import Action
-from activations.spool import spool_file
 
 _PROPERTY_KINDS = ("set_property", "unset_property", "add_tag", "remove_tag", "join_list", "leave_list")
 _EVENT_NAMES = {"start_workflow": "Workflow Started", "stop_workflow": "Workflow Stopped"}
-_IDENTIFIERS = ("user_id", "email", "phone")
-_EVENTS = pl.Schema(
-    {
-        "message_id": pl.String(),
-        "type": pl.String(),
-        "event": pl.String(),
-        "user_id": pl.String(),
-        "anonymous_id": pl.String(),
-        "email": pl.String(),
-        "phone": pl.String(),
-        "properties": pl.String(),
-        "traits": pl.String(),
-        "context": pl.String(),
-        "source": pl.String(),
-        "occurred_at": pl.Datetime("us"),
-    }
-)
 
 
 def open_channel(setting: Setting) -> "ContactProfileChannel":
@@ -48,7 +29,7 @@ class ContactProfileChannel:
 
     setting: Setting
     name: str = "profile"
-    provider: str = "hourbell"
+    provider: str = SOURCE
     kinds: frozenset[str] = frozenset({*_PROPERTY_KINDS, *_EVENT_NAMES})
     idempotency: Idempotency = "keyed"
     batch_size: int = 5_000
@@ -66,7 +47,7 @@ class ContactProfileChannel:
 
     def render(self, action: Action, message_id: str) -> Message:
         context, profile = json_object("context", action.context), json_object("profile", action.profile)
-        identifiers = {name: str(profile[name]) for name in _IDENTIFIERS if profile.get(name)}
+        identifiers = identifiers_of(profile)
         if not identifiers:
             raise UnsendableError("the contact has no user_id, e-mail address or telephone number to write to")
         event = {
@@ -80,8 +61,7 @@ class ContactProfileChannel:
 
     async def push(self, batch: Sequence[Message]) -> list[Answer]:
         now = self.setting.now()
-        events = [{**json.loads(message.content), "occurred_at": now} for message in batch]
-        spool_file(self.setting.spool, "events", pl.DataFrame(events, _EVENTS))
+        spool_events(self.setting.spool, [{**json.loads(message.content), "occurred_at": now} for message in batch])
         return [Answer(message.action_id, "accepted", provider_message_id=message.message_id) for message in batch]
 
     async def ask(self, message_ids: Sequence[str]) -> Mapping[str, str]:

@@ -1,5 +1,6 @@
 """Hosts that take posts: what their answers mean, and who is left alone for a while."""
 
+import json
 import re
 import time
 from collections import Counter
@@ -7,8 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import NamedTuple
 
-from activations.channels.face import Answer, Message
+from activations.channels.face import Answer, Message, Status
 from activations.errors import HourbellError
 from activations.transport.http import AnswerLostError, HttpAnswer, HttpPool
 
@@ -26,6 +28,18 @@ _RESTS = 10
 """How often in a row an endpoint may ask to be left alone before it is left to the next delivery."""
 
 
+class Meaning(NamedTuple):
+    """What an answer means where its status alone does not tell."""
+
+    status: Status
+    rest: float | None = None
+    """Seconds for which the host is left alone, with `retry`, where it does not say so itself."""
+    reason: str | None = None
+    """What is told of it instead of the answer's text."""
+    is_called: bool = True
+    """Whether it counts as an attempt; not where nobody looked at it."""
+
+
 @dataclass
 class _Rest:
     """How long a receiver is left alone: until a moment of the monotonic clock, or for the rest of this delivery."""
@@ -38,9 +52,10 @@ class Receivers:
     """The receivers of a channel, by name. `mend` is what to do where one refuses us altogether.
 
     With `in_batches` several messages share a post; one that was done in part counts as rejected, so that it can be
-    taken apart. `refuses_us` tells, where the status does not, that an answer is about us and not about the message;
-    `known_as` the provider's own id of what it took; `means` what else is meant than the status says. With
-    `answers_each` an answer that takes a post may still refuse every message in it: then `heed` hears of them.
+    taken apart. `hides_numbers` is for those who quote a number otherwise than we know it. `refuses_us` tells, where
+    the status does not, that an answer is about us and not about the message; `means` what else an answer means that is
+    no success; `known_as` the provider's own id of what it took. With `answers_each` an answer that takes a post may
+    still refuse every message in it: then `heed` hears of them.
     """
 
     def __init__(
@@ -50,18 +65,21 @@ class Receivers:
         mend: str,
         *,
         in_batches: bool = False,
+        hides_numbers: bool = False,
         refuses_us: Callable[[HttpAnswer], bool] = lambda said: False,
+        means: Callable[[HttpAnswer], Meaning | None] = lambda said: None,
         known_as: Callable[[HttpAnswer], str | None] = lambda said: None,
-        means: Callable[[HttpAnswer], Answer | None] = lambda said: None,
         answers_each: bool = False,
     ) -> None:
         self._pool = pool
         self._now = now
         self._mend = mend
         self._in_batches = in_batches
+        # an answer to many quotes their numbers, which nothing else would take out
+        self._hides_numbers = in_batches or hides_numbers
         self._refuses_us = refuses_us
-        self._known_as = known_as
         self._means = means
+        self._known_as = known_as
         self._answers_each = answers_each
         self._resting: dict[str, _Rest] = {}
         self._rests: Counter[str] = Counter()
@@ -103,6 +121,20 @@ class Receivers:
             seconds, answer = max(asked, key=lambda each: each[0])
             self._leave_alone(name, answer, seconds)
 
+    async def send(
+        self, name: str, url: str, headers: Mapping[str, str], body: bytes, message: Message, read: int = 0
+    ) -> list[Answer]:
+        """Post one message, unless its receiver is left alone; what is said of a success is no reason for anything."""
+        if rested := self.rested(name, [message]):
+            return rested
+        [answer] = await self.post(name, url, headers, body, [message], read)
+        return [answer._replace(reason=None) if answer.status == "accepted" else answer]
+
+    def leave_alone(self, name: str, message: Message, status: Status, reason: str) -> list[Answer]:
+        """Leave a receiver alone for the rest of this delivery, as nothing can be posted to it."""
+        answer = Answer(message.action_id, status, f"{name}: {reason}", is_called=False)
+        return [self._leave_alone(name, answer, float("inf"))]
+
     async def _post(self, name: str, url: str, headers: Mapping[str, str], body: bytes, read: int) -> Answer:
         try:
             said = await self._pool.post(url, headers, body, read)
@@ -127,14 +159,13 @@ class Receivers:
         return answer
 
     def _meaning(self, name: str, said: HttpAnswer) -> Answer:
-        # an answer to many quotes their numbers, which nothing else would take out
-        text = _NUMBER.sub("…", said.text) if self._in_batches else said.text
+        text = without_numbers(said.text) if self._hides_numbers else said.text
         reason = " ".join(f"{said.status} {said.reason} {text}".split())[:REASON_LENGTH]
         status = said.status
-        if meant := self._means(said):
-            return meant._replace(reason=reason)
         if 200 <= status < 300 and not (self._in_batches and status == _PARTLY):
             return Answer(0, "accepted", said.text or None, self._known_as(said))
+        if meant := self._means(said):
+            return self._meant(name, meant, said, meant.reason or reason)
         if status in LATER:
             return Answer(0, "retry", reason, retry_after=_rest_wanted(said, self._now()))
         if 300 <= status < 400:
@@ -145,6 +176,29 @@ class Receivers:
             return Answer(0, "rejected", reason)
         # it broke while it was at it, or something between us did
         return Answer(0, "in doubt", reason)
+
+    def _meant(self, name: str, meant: Meaning, said: HttpAnswer, reason: str) -> Answer:
+        if meant.status == "postponed":
+            return Answer(0, "postponed", f"{name}: {reason}: {self._mend}")
+        rest = None
+        if meant.status == "retry":
+            stated = _rest_wanted(said, self._now())
+            rest = meant.rest if stated is None else stated
+        return Answer(0, meant.status, reason, retry_after=rest, is_called=meant.is_called)
+
+
+def without_numbers(text: str) -> str:
+    """A text without anything that may be somebody's telephone number."""
+    return _NUMBER.sub("…", text)
+
+
+def stated_text(said: HttpAnswer) -> Mapping[str, object]:
+    """The JSON object that an answer holds, as far as it can be read."""
+    try:
+        stated = json.loads(said.text or "{}")
+    except ValueError:
+        return {}
+    return stated if isinstance(stated, dict) else {}
 
 
 def _rest_asked(answer: Answer) -> float | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from activations.channels import audience, contact_profile, crm, email, sms, webhook
+from activations.channels import audience, contact_profile, crm, email, push, sms, web_push, webhook, whatsapp
 from activations.channels.face import Channel, Setting
 
 CHANNELS: Mapping[str, Callable[[Setting], Channel]] = {
@@ -10,6 +10,9 @@ CHANNELS: Mapping[str, Callable[[Setting], Channel]] = {
     "crm": crm.open_channel,
     "email": email.open_channel,
     "profile": contact_profile.open_channel,
+    "push": push.open_channel,
     "sms": sms.open_channel,
+    "web_push": web_push.open_channel,
     "webhook": webhook.open_channel,
+    "whatsapp": whatsapp.open_channel,
 }

@@ -1,12 +1,13 @@
 """One message of a hold as its recipient would get it, so that a person can see what is to be released."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
 
-from activations.channels import sms
+from activations.channels import push, sms, web_push, whatsapp
 from activations.channels.face import Setting, UnsendableError
 from activations.channels.registry import CHANNELS
 from activations.holds.hold import Hold
@@ -14,6 +15,13 @@ from activations.outbox import Action, read_actions
 from activations.profile import Profile, SmtpServer
 
 _LONGEST = 600
+_SHOWN: Mapping[str, Callable[[bytes], tuple[str, str]]] = {
+    "push": push.shown,
+    "sms": lambda content: ("", sms.text_of(content)),
+    "web_push": web_push.shown,
+    "whatsapp": whatsapp.shown,
+}
+"""The head and the text of a message, of channels whose bytes nobody would read."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +60,8 @@ def sample_of(action: Action, templates: Path, now: datetime) -> Sample:
         content = channel.render(action, channel.message_id(action.action_id)).content
     except UnsendableError as error:
         return Sample(template, "", f"cannot be rendered: {error}")
-    if action.channel == "sms":
-        return Sample(template, "", sms.text_of(content))
+    if action.channel in _SHOWN:
+        return Sample(template, *_SHOWN[action.channel](content))
     if action.channel != "email":
         return Sample(template, "", content.decode(errors="replace"))
     message = message_from_bytes(content, EmailMessage, policy=policy.default)

@@ -17,7 +17,17 @@ from typing import Self
 from aiohttp import web
 
 from activations.errors import HourbellError
-from activations.sandbox import mailgun, postmark, sendgrid, ses, twilio
+from activations.sandbox import (
+    fcm,
+    mailgun,
+    postmark,
+    sendgrid,
+    ses,
+    twilio,
+    vonage,
+    web_push,
+    whatsapp,
+)
 from activations.sandbox.reply import ProviderAnswer, Reply
 from activations.sandbox.webhooks import Call, WebhookStore
 from activations.signing import ID, is_signed, signing_key
@@ -29,11 +39,15 @@ _SIZE_LIMIT = 64 * 1024 * 1024
 
 
 PROVIDERS: Mapping[str, Callable[[str, Mapping[str, str], bytes], ProviderAnswer]] = {
+    "fcm": fcm.answer,
     "mailgun": mailgun.answer,
     "postmark": postmark.answer,
     "sendgrid": sendgrid.answer,
     "ses": ses.answer,
     "twilio": twilio.answer,
+    "vonage": vonage.answer,
+    "web_push": web_push.answer,
+    "whatsapp": whatsapp.answer,
 }
 """By the first part of the path."""
 

@@ -77,8 +77,11 @@ def _webhooks(folder: Path, endpoints: Mapping[str, int], limit: int) -> Table:
 
 
 def _readable(received: ReceivedWebhook) -> str:
-    """What it says; a form without its signs for what is no letter."""
-    text = received.body.decode("utf-8", "replace")
+    """What it says; a form without its signs for what is no letter, and nothing of what is for the recipient's eyes."""
+    try:
+        text = received.body.decode()
+    except UnicodeDecodeError:
+        return f"{len(received.body):,} bytes that only the recipient can read"
     if text.startswith(("{", "[")):
         return text
     return " · ".join(f"{name}: {value}" for name, value in parse_qsl(text)) or text

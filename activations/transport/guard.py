@@ -10,7 +10,7 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 
 from activations.errors import HourbellError
-from activations.profile import Profile, plain_host
+from activations.profile import Profile
 
 SocketAddress = tuple[int, tuple[str, int]]
 """The address family, then the address and the port."""
@@ -73,7 +73,7 @@ async def allowed_addresses(
     `public_only`, only where each is public, as whoever names the host may not mean what is inside. Raises
     HostRefusedError where the profile does not allow it, HostUnavailableError where it has no address.
     """
-    if profile.is_live and plain_host(host) not in profile.allowed_hosts:
+    if profile.is_live and not profile.allows(host):
         raise HostRefusedError(
             f"{host!r} is not in the list of allowed hosts. Add it to HOURBELL_ALLOWED_HOSTS if it is to be reached."
         )

@@ -41,6 +41,7 @@ def invent_profile(connection: duckdb.DuckDBPyConnection, at: datetime) -> dict[
         "active_days": 3,
         "email_consented": True,
         "is_hard_bounced": False,
+        "lost_addresses": [],
         "has_complained": False,
         "is_erased": False,
         "is_repeated": False,

@@ -3,6 +3,7 @@
 import numpy as np
 import polars as pl
 
+from data.simulator.app import open_apps
 from data.simulator.carts import Carts, Looks, basket_of, cart_properties, fill_carts, look_around
 from data.simulator.catalogue import Catalogue, choose, reprice
 from data.simulator.clock import local_hours, to_utc, weekday_factor
@@ -59,6 +60,8 @@ def live_day(
         _note(rows, "consents", statement)
     _note(rows, "events", log.rows(chance, visits))
     _land(shop, chance, landing, breaker, rows)
+    for table, frame in open_apps(shop, people, day):
+        landing.add(table, frame)
     return truth
 
 

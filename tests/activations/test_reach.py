@@ -256,3 +256,35 @@ def test_a_host_without_addresses() -> None:
     profile = Profile("sandbox", SmtpServer("nowhere.example", 25))
     with pytest.raises(HostUnavailableError, match=r"nowhere\.example"):
         asyncio.run(allowed_addresses(profile, "nowhere.example", 25, resolver(KNOWN)))
+
+
+@pytest.mark.parametrize(
+    ("host", "is_allowed"),
+    [
+        ("wns2-par02p.notify.windows.com", True),
+        ("WNS2.Notify.Windows.Com.", True),
+        ("a.b.notify.windows.com", True),
+        ("mail.shop.example", True),
+        ("notify.windows.com", False),
+        ("evilnotify.windows.com", False),
+        ("notify.windows.com.evil.example", False),
+        (".notify.windows.com", False),
+        ("*.notify.windows.com", False),
+        ("sub.mail.shop.example", False),
+    ],
+)
+def test_a_name_may_stand_for_all_hosts_below_it(loop: asyncio.Runner, host: str, is_allowed: bool) -> None:
+    profile = live_profile({**LIVE, "HOURBELL_ALLOWED_HOSTS": "mail.shop.example, *.notify.windows.com"})
+    known = {host.rstrip(".").lower(): ["203.0.113.7"]}
+    asked = allowed_addresses(profile, host, 443, resolver(known))
+    if is_allowed:
+        assert loop.run(asked)
+    else:
+        with pytest.raises(HostRefusedError):
+            loop.run(asked)
+
+
+@pytest.mark.parametrize("hosts", ["*", "*.com", "*.", "*.*.com", "a.*.com", "mail*.shop.example", "**.shop.example"])
+def test_no_name_stands_for_everything(hosts: str) -> None:
+    with pytest.raises(HourbellError, match="stands for too many"):
+        live_profile({**LIVE, "HOURBELL_ALLOWED_HOSTS": f"mail.shop.example, {hosts}"})

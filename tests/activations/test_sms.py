@@ -26,6 +26,7 @@ from activations.profile import Profile, SmtpServer
 from activations.sandbox.http import HttpSandbox
 from activations.sandbox.reply import Reply
 from activations.sandbox.webhooks import webhooks
+from activations.text_carriers.twilio import TwilioCarrier
 
 ACCOUNT = "AC" + "0" * 32
 LIVE = Profile("live", SmtpServer("mail.shop.example", 587), link_key=b"0123456789abcdef", tokens={"TWILIO": "hush"})
@@ -83,11 +84,21 @@ def contract() -> Contract:
     return Contract("twilio_messages.json")
 
 
+def carrier_of(opened: sms.SmsChannel) -> TwilioCarrier:
+    assert isinstance(opened.carrier, TwilioCarrier)
+    return opened.carrier
+
+
 @pytest.fixture
 def live() -> sms.SmsChannel:
-    return dataclasses.replace(
-        channel(), setting=Setting(LIVE, lambda: NOW, Path(), TEMPLATES), token=LIVE.token("twilio")
+    return live_channel()
+
+
+def live_channel() -> sms.SmsChannel:
+    carrier = dataclasses.replace(
+        carrier_of(channel()), setting=Setting(LIVE, lambda: NOW, Path(), TEMPLATES), token=LIVE.token("twilio")
     )
+    return dataclasses.replace(channel(), profile=LIVE, carrier=carrier)
 
 
 OPT_OUT = "\nReply STOP to opt out"
@@ -98,9 +109,11 @@ TEXTS = st.text(max_size=40).filter(lambda text: text.isprintable())
 def test_every_request_is_one_that_the_contract_takes(
     contract: Contract, name: str, cart: str, number: int, hours: int, service: bool
 ) -> None:
-    live = dataclasses.replace(channel(), setting=Setting(LIVE, lambda: NOW, Path(), TEMPLATES), token="hush")
+    live = live_channel()
+    carrier = carrier_of(live)
     if service:
-        live = dataclasses.replace(live, sender=dataclasses.replace(live.sender, sender="MG" + "0a" * 16))
+        sender = dataclasses.replace(carrier.sender, sender="MG" + "0a" * 16)
+        live = dataclasses.replace(live, carrier=dataclasses.replace(carrier, sender=sender))
     row = action(
         number,
         profile=json.dumps({"first_name": name}),
@@ -113,7 +126,7 @@ def test_every_request_is_one_that_the_contract_takes(
         # a cart without a name
         assert not cart.strip()
         return
-    assert contract.fault(live.url, live.headers, body) is None
+    assert contract.fault(carrier.url, carrier.headers, body) is None
 
 
 @pytest.mark.parametrize(
@@ -129,7 +142,8 @@ def test_every_request_is_one_that_the_contract_takes(
 def test_the_contract_would_see_what_is_wrong(
     contract: Contract, live: sms.SmsChannel, spoil: Callable[[str, Mapping[str, str], bytes], Any]
 ) -> None:
-    request = (live.url, live.headers, live.render(action(), "hourbell-1").content)
+    carrier = carrier_of(live)
+    request = (carrier.url, carrier.headers, live.render(action(), "hourbell-1").content)
     assert contract.fault(*request) is None
     assert contract.fault(*spoil(*request)) is not None
 
@@ -274,6 +288,9 @@ def settings() -> Iterator[tuple[str, str]]:
     yield "account: AC1\nsender: Shop", "AC and 32 hexadecimal digits"
     yield f"account: {ACCOUNT}\nsender: 447700900123", "a number in quotes"
     yield f"account: {ACCOUNT}\nsender: The Very Best Shop", "at most 11 letters"
+    yield f"account: {ACCOUNT}\nsender: Shop\ncarrier: pigeon", "`carrier` must be twilio or vonage"
+    yield "account: abc\nsender: Shop\ncarrier: vonage", "the API key"
+    yield f"account: abcd1234\nsender: MG{'0' * 32}\ncarrier: vonage", "a number in quotes"
 
 
 @pytest.mark.parametrize(("written", "told"), settings())
@@ -287,7 +304,7 @@ def test_a_live_profile_wants_its_own_account_and_its_token(tmp_path: Path) -> N
         channel(LIVE)
     own = own_templates(tmp_path, sms=f"account: AC{'1' * 32}\nsender: Wren Willow")
     opened = channel(LIVE, own)
-    assert opened.url == f"https://api.twilio.com/2010-04-01/Accounts/AC{'1' * 32}/Messages.json"
+    assert carrier_of(opened).url == f"https://api.twilio.com/2010-04-01/Accounts/AC{'1' * 32}/Messages.json"
     assert "hush" not in repr(opened)
     with pytest.raises(HourbellError, match="HOURBELL_TOKEN_TWILIO"):
         channel(dataclasses.replace(LIVE, tokens={}), own)

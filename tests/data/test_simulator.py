@@ -232,6 +232,33 @@ def test_people_have_several_identifiers_and_some_are_shared(lived: tuple[Summar
     assert devices.filter(pl.col("kind") == "kiosk")["people"].min() > 10  # type: ignore[operator]
 
 
+def test_some_have_the_app_and_it_tells_on_which_device(lived: tuple[Summary, Path]) -> None:
+    _, out = lived
+    told = whole(out, "events").filter(pl.col("source") == "app")
+    people = truth(out, "people").height
+    assert 0.1 < told.height / people < 0.3
+    tokens = told["context"].str.json_path_match("$.device.token")
+    assert tokens.n_unique() == told["user_id"].n_unique() == told.height
+    agreed = whole(out, "consents").filter(pl.col("channel") == "push")
+    assert set(agreed["status"]) == {"granted"}
+    assert set(agreed["user_id"]) < set(told["user_id"])
+
+
+def test_the_app_moves_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    simulate(SMALL, tmp_path / "with")
+    monkeypatch.setattr("data.simulator.day.open_apps", lambda *of: ())
+    simulate(SMALL, tmp_path / "without")
+    for table in TABLES:
+        rows = whole(tmp_path / "with", table)
+        if table == "events":
+            rows = rows.filter(pl.col("source") != "app")
+        if table == "consents":
+            rows = rows.filter(pl.col("channel").ne_missing("push"))
+        without = whole(tmp_path / "without", table)
+        # where a row stands in its file is another matter
+        assert rows.drop("row").equals(without.drop("row")), table
+
+
 def test_addresses_and_numbers_are_reserved_ones_and_well_formed(lived: tuple[Summary, Path]) -> None:
     _, out = lived
     identifiers = truth(out, "identifiers")

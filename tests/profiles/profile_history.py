@@ -142,7 +142,34 @@ def generate(seed: int, dense: list[tuple[datetime, datetime]], contacts: int = 
                     "email": draw.choice([None, f"c{contact}@form.example"]),
                 }
             )
+    _devices(random.Random(f"devices {seed}"), history, contacts, dense)
     return history
+
+
+def _devices(draw: random.Random, history: History, contacts: int, dense: list[tuple[datetime, datetime]]) -> None:
+    """Devices that some register, and that are gone again; drawn apart, so that all else is as without them."""
+    moments = Moments(draw, dense)
+    for number in range(contacts * 3):
+        occurred_at, effective_at = moments.both()
+        contact = history.surviving(draw.randint(1, contacts), effective_at)
+        common: Row = {"contact_id": contact, "occurred_at": occurred_at, "effective_at": effective_at}
+        token = draw.choice(["one", "two"])
+        if draw.random() < 0.6:
+            about = dict.fromkeys(_details(draw, contact), None)
+            told = {"source": "app", "properties": json.dumps({"push_token": token})}
+            history.contact_details.append({**common, **about, **told})
+        else:
+            gone = {"type": draw.choice(["hard", "hard", "soft"]), "channel": "push", "address": token}
+            history.events.append(
+                {
+                    **common,
+                    "message_id": f"d{number}",
+                    "type": "track",
+                    "event": "Push Notification Bounced",
+                    "properties": json.dumps(gone),
+                    "source": "hourbell",
+                }
+            )
 
 
 def _details(draw: random.Random, contact: int) -> Row:

@@ -13,6 +13,7 @@ PRIORITIES = {"crm": 10, "shop": 20, "form": 30, "web": 70, "order": 200, "conse
 ZONES = {"europe/berlin": "Europe/Berlin", "america/new_york": "America/New_York"}
 ONE_ZONE = {"DE": "Europe/Berlin", "GB": "Europe/London", "FR": "Europe/Paris"}
 TRAITS = ["user_id", "email", "phone", "first_name", "last_name", "birth_date", "country", "locale", "timezone"]
+BOUNCES = {"Email Bounced": "hard bounce", "Push Notification Bounced": "address gone"}
 PROMOTIONAL = ["newsletter", "offers"]
 
 Profile = dict[str, Any]
@@ -56,6 +57,7 @@ def profile(history: History, contact: int, at: datetime) -> Profile | None:
     addresses = {(row["order_id"], row["status"]): row["email"] for row in history.stg_orders}
     traits = _traits(details, consents, [{**row, "email": addresses[row["order_id"], row["status"]]} for row in orders])
     bounced = [event.get("email") for event in signals if signal(event) == "hard bounce"]
+    lost = [loads(event["properties"])["address"] for event in signals if signal(event) == "address gone"]
     is_erased = any(signal(event) == "erased" for event in signals)
     active = [day["occurred_at"] for day in days if kind(day) != "email_open"]
     engaged = [day["occurred_at"] for day in days if kind(day) != "site"]
@@ -76,6 +78,7 @@ def profile(history: History, contact: int, at: datetime) -> Profile | None:
         "last_email_engaged_at": max(engaged, default=None),
         "last_consent_at": max((moment for moment, *_ in stated), default=None),
         "is_hard_bounced": None in bounced or traits["email"] in bounced,
+        "lost_addresses": [] if is_erased else sorted(lost),
         "has_complained": any(signal(event) == "complaint" for event in signals),
         "is_erased": is_erased,
         "merged_into_contact_id": merged_into,
@@ -92,13 +95,13 @@ def profile(history: History, contact: int, at: datetime) -> Profile | None:
 def kind(event: Row) -> str | None:
     """What an event says of a contact's activity."""
     kinds = {"Email Opened": "email_open", "Email Link Clicked": "email_click", "Email Delivered": None}
-    return None if signal(event) or event["event"] == "Email Bounced" else kinds.get(event["event"], "site")
+    return None if signal(event) or event["event"] in BOUNCES else kinds.get(event["event"], "site")
 
 
 def signal(event: Row) -> str | None:
     """What an event says of how a contact may be written to."""
-    if event["event"] == "Email Bounced":
-        return "hard bounce" if loads(event["properties"])["type"] == "hard" else None
+    if event["event"] in BOUNCES:
+        return BOUNCES[event["event"]] if loads(event["properties"])["type"] == "hard" else None
     return {"Email Marked as Spam": "complaint", "Unsubscribed": "unsubscribed", "Contact Erased": "erased"}.get(
         event["event"]
     )

@@ -222,13 +222,14 @@ def test_eligibility_is_that_of_the_profile_at_the_end_of_the_tick(replayed: tup
         for contact in range(1, CONTACTS + 1):
             it = profile(history, contact, at)
             if it is not None:
-                for channel in ["email", "sms", "profile"]:
+                for channel in ["email", "sms", "push", "profile"]:
                     for topic in ["newsletter", "offers", "service"]:
                         check_eligibility(it, contact, channel, topic, latest.get((contact, channel, topic)))
 
 
 def check_eligibility(it: Profile, contact: int, channel: str, topic: str, found: dict[str, Any] | None) -> None:
-    address = {"email": it["email"], "sms": it["phone"], "profile": str(contact)}[channel]
+    token = (it["properties"] or {}).get("push_token")
+    address = {"email": it["email"], "sms": it["phone"], "push": token, "profile": str(contact)}[channel]
     if found is None:
         assert address is None
         assert stated(it, channel, topic) is None
@@ -245,7 +246,9 @@ def check_eligibility(it: Profile, contact: int, channel: str, topic: str, found
         until, why = datetime(9999, 12, 31), "hard bounce"
     if promotional and it["has_complained"]:
         until, why = datetime(9999, 12, 31), "complaint"
-    assert (found["address"], found["is_reachable"]) == (address, not gone and address is not None and not bounced)
+    lost = channel == "push" and address in it["lost_addresses"]
+    reached = not gone and address is not None and not bounced and not lost
+    assert (found["address"], found["is_reachable"]) == (address, reached)
     assert (found["unreachable_reason"] is None) == found["is_reachable"]
     assert found["is_consented"] == (consented and not gone)
     assert (found["suppressed_until"], found["suppression_reason"]) == (until, why)

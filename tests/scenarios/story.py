@@ -13,7 +13,7 @@ import yaml
 
 FOLDER = Path(__file__).parent
 DAY_1 = datetime(2026, 3, 2)
-CHANNEL = r"(?:email|sms|voice|profile|webhook|audience)"
+CHANNEL = r"(?:email|sms|push|voice|profile|webhook|audience)"
 TIME = r"day -?\d+ \d\d:\d\d(?::\d\d)?"
 NAME = r"[A-Z][a-z]+"
 WORD = r"[a-z_]+"
@@ -224,6 +224,18 @@ MEANINGS: Mapping[str, Meaning] = {
     r"cannot be reached by email any more": lambda person, at, message, _: _addressed(
         person, _event(person, at, message, "Email Bounced", type="hard")
     ),
+    r"opens the app on device (\w+)": lambda person, at, message, said: _on_device(
+        person, said[1], _event(person, at, message, "Application Opened")
+    ),
+    r"has taken the app off device (\w+)": lambda person, at, message, said: _event(
+        person,
+        at,
+        message,
+        "Push Notification Bounced",
+        type="hard",
+        channel="push",
+        address=f"{person.user_id}-{said[1]}",
+    ),
     r"asks to be forgotten": lambda person, at, message, _: _event(person, at, message, "Contact Erased"),
     r"does '([\w ]+)'(?: (\w+))?(?: with (\w+) (\w+))?": lambda person, at, message, said: _event(
         person, at, message, said[1], **({"key": said[2] or "1"} | ({said[3]: said[4]} if said[3] else {}))
@@ -232,6 +244,11 @@ MEANINGS: Mapping[str, Meaning] = {
         at, "contacts", {"user_id": person.user_id, "source": "shop", "timezone": said[1]}
     ),
 }
+
+
+def _on_device(person: Person, device: str, happening: Happening) -> Happening:
+    context = json.dumps({"device": {"type": "android", "token": f"{person.user_id}-{device}"}})
+    return Happening(happening.at, happening.table, {**happening.row, "context": context})
 
 
 def _addressed(person: Person, happening: Happening) -> Happening:

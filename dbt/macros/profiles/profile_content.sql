@@ -25,6 +25,7 @@
         'last_consent_at': 'timestamp',
         'email_consented': 'boolean',
         'is_hard_bounced': 'boolean',
+        'lost_addresses': 'varchar[]',
         'has_complained': 'boolean',
         'is_erased': 'boolean',
         'merged_into_contact_id': 'bigint',

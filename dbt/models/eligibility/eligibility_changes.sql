@@ -10,7 +10,7 @@ with standings as (
         *,
         {{ content_hash([
             'email', 'phone', 'properties', 'timezone', 'locale', 'consents', 'last_order_at', 'is_hard_bounced',
-            'has_complained', 'is_erased', 'merged_into_contact_id'
+            'lost_addresses', 'has_complained', 'is_erased', 'merged_into_contact_id'
         ], 'profiles') }} as content_hash
     from {{ ref('changed_profiles') }} as profiles
     qualify row_number() over (
@@ -70,7 +70,7 @@ answered as (
             when merged_into_contact_id is not null then 'merged away'
             when is_erased then 'erased'
             when address is null then 'no address'
-            when is_bounced then 'hard bounce'
+            when is_bounced or coalesce(list_contains(lost_addresses, address), false) then 'hard bounce'
         end as unreachable_reason,
         case
             when merged_into_contact_id is not null or is_erased or (is_promotional and has_complained) then false

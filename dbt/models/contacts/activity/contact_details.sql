@@ -41,10 +41,40 @@ from_identify_calls as (
     from {{ with_contact(ref('stg_events'), ref('identity_map'), only="landed.type = 'identify'") }} as resolved
 ),
 
+-- an app says in some of its calls on which device it runs
+from_apps as (
+    select
+        contact_id,
+        {{ stable_hash(["'device'", 'message_id']) }} as statement_id,
+        source,
+        user_id,
+        email,
+        phone,
+        cast(null as varchar) as first_name,
+        cast(null as varchar) as last_name,
+        cast(null as date) as birth_date,
+        cast(null as varchar) as country,
+        cast(null as varchar) as locale,
+        cast(null as varchar) as timezone,
+        to_json(struct_pack(push_token := {{ json_text('context', ['$.device.token']) }})) as properties,
+        occurred_at,
+        effective_at
+    from
+        {{ with_contact(ref('stg_events'), ref('identity_map'), only="
+            (
+                landed.type = 'identify'
+                or landed.event in ('Application Installed', 'Application Updated', 'Application Opened')
+            )
+            and (landed.context ->> '$.device.token') <> ''
+        ") }} as resolved
+),
+
 stated as (
     select * from from_contacts
     union all
     select * from from_identify_calls
+    union all
+    select * from from_apps
 )
 
 select *

@@ -189,6 +189,7 @@ limits as (
         moments.contact_id,
         moments.moment,
         list(coalesce(signals.email, 'any')) filter (where signals.signal = 'hard bounce') as bounced,
+        list(signals.address order by signals.address) filter (where signals.signal = 'address gone') as lost_addresses,
         bool_or(signals.signal = 'complaint') as has_complained,
         bool_or(signals.signal = 'erased') as is_erased,
         min(signals.occurred_at) as first_told_at
@@ -254,6 +255,7 @@ versions as (
             or list_contains(limits.bounced, case when traits.contact_id is null then before_tick.email else traits.email end),
             false
         ) as is_hard_bounced,
+        case when coalesce(limits.is_erased, false) then [] else coalesce(limits.lost_addresses, []) end as lost_addresses,
         case when moments.moment = absorbed.merged_at then absorbed.into_contact_id end as merged_into_contact_id
     from moments
     {%- for states in ['traits', 'properties', 'purchases', 'consents'] %}

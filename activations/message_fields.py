@@ -1,0 +1,57 @@
+"""Messages made of fields and not of one text: a YAML file in which each text is a template of its own.
+
+The file is read before anything is put in, so that no value can change its shape.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from liquid import BoundTemplate
+
+from activations.channels.face import UnsendableError
+from activations.mime import one_line
+
+Tree = Mapping[str, Any]
+"""Templates by name, and lists and mappings of them."""
+
+
+def read_tree(path: Path, parse: Callable[[str], BoundTemplate]) -> Tree:
+    """The fields of a file; raises OSError, LiquidError, or UnsendableError naming what is wrong."""
+    name = f"template {path.parent.name}: {path.name}"
+    try:
+        stated = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise UnsendableError(f"{name} is not valid YAML: {error}") from error
+    if not isinstance(stated, dict):
+        raise UnsendableError(f"{name} holds no fields")
+
+    def read(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {str(key): read(each) for key, each in value.items()}
+        if isinstance(value, list):
+            return [read(each) for each in value]
+        if isinstance(value, bool) or value is None:
+            raise UnsendableError(f"{name} holds {value!r}, which is no text")
+        return parse(str(value))
+
+    return {str(key): read(value) for key, value in stated.items()}
+
+
+def rendered_tree(tree: Any, fields: Mapping[str, Any]) -> Any:
+    """The same with texts in place of templates, each on one line; raises LiquidError."""
+    if isinstance(tree, BoundTemplate):
+        return one_line(tree.render(**fields))
+    if isinstance(tree, list):
+        return [rendered_tree(each, fields) for each in tree]
+    return {name: rendered_tree(each, fields) for name, each in tree.items()}
+
+
+def templates_of(tree: Any) -> Iterator[BoundTemplate]:
+    """All templates of a tree."""
+    if isinstance(tree, BoundTemplate):
+        yield tree
+        return
+    for each in tree if isinstance(tree, list) else tree.values():
+        yield from templates_of(each)

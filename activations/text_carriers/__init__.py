@@ -1,0 +1,1 @@
+"""Who carries text messages, one module each, all with the same face."""
