@@ -1,5 +1,6 @@
 """Serve the collector: in this process, or in several that share one socket."""
 
+import signal
 import socket
 
 import uvicorn
@@ -41,8 +42,13 @@ def serve(factory: str, listening: socket.socket, workers: int) -> None:
         # whoever is in front of us may say who called, but nothing here goes by that
         proxy_headers=False,
     )
-    server = uvicorn.Server(config)
+    for told in (signal.SIGTERM, signal.SIGINT):
+        # uvicorn raises it again when it has stopped, where it would end us before the caller has gone on
+        signal.signal(told, lambda *_: None)
     if workers > 1:
-        Multiprocess(config, target=server.run, sockets=[listening]).run()
-    else:
-        server.run(sockets=[listening])
+        Multiprocess(config, [listening]).run()
+        return
+    server = uvicorn.Server(config)
+    server.run([listening])
+    if not server.started:
+        raise HourbellError("The collector did not start; what is written above says why.")

@@ -19,10 +19,10 @@ def collect(
     ] = "127.0.0.1",
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that share the port.")] = 1,
 ) -> None:
-    """Take in events over HTTP, from the clients of Segment, RudderStack, PostHog and Snowplow, and from your own systems.
+    """Take in events over HTTP: from the clients of Segment, RudderStack, PostHog and Snowplow, and your own systems.
 
-    What is answered with 200 is on disk, and the next tick lands it. Stop it with Ctrl-C or SIGTERM: what is under way is
-    answered first.
+    What is answered with 200 is on disk, and the next tick lands it. Stop it with Ctrl-C or SIGTERM: what is under way
+    is answered first.
 
     Example: HOURBELL_WRITE_KEY_SHOP=$(openssl rand -hex 16) hourbell collect
 
