@@ -87,7 +87,7 @@ def test_what_was_refused_gives_no_event() -> None:
 
 
 def test_what_signed_it_is_checked_before_anything_is_read() -> None:
-    for name in PROVIDERS:
+    for name in ("mailgun", "postmark", "sendgrid"):
         with pytest.raises(RefusedError):
             receive(name, Posted(f"https://links.shop.example/webhooks/{name}", {}, b"no JSON"))
         with pytest.raises(NotSetUpError):

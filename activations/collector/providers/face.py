@@ -1,4 +1,4 @@
-"""What every provider's webhooks look like to the collector. A new provider is one module and a line in the registry."""
+"""What every provider's webhooks look like to the collector. A new provider is one module and a line of registry.py."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -151,6 +151,12 @@ def said(value: Any, *path: str) -> str | None:
     """The text at a place within a JSON value; None where there is none."""
     found = part(value, *path)
     return found if isinstance(found, str) else None
+
+
+def listed(value: Any, *path: str) -> list[Any]:
+    """The list at a place within a JSON value; an empty one where there is none."""
+    found = part(value, *path)
+    return found if isinstance(found, list) else []
 
 
 def digest(value: Any) -> str:

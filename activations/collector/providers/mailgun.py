@@ -19,6 +19,7 @@ from activations.collector.providers.face import (
     check_fresh,
     from_epoch,
     keys,
+    listed,
     object_of,
     part,
     said,
@@ -44,35 +45,14 @@ _REASONS = {
     "suppress-unsubscribe": "unsubscribed",
     "suppress-complaint": "spam",
 }
+_NOT_TRIED = frozenset({"suppress-unsubscribe", "suppress-complaint"})
 _OLD_REASONS = {499: "timed_out", 605: "bounced", 606: "unsubscribed", 607: "spam"}
 # what the old form has of its own; all else are variables of the message
-_OLD_FIELDS = frozenset(
-    [
-        "body-plain",
-        "campaign-id",
-        "campaign-name",
-        "city",
-        "client-name",
-        "client-os",
-        "client-type",
-        "country",
-        "device-type",
-        "domain",
-        "event",
-        "h",
-        "ip",
-        "mailing-list",
-        "message-id",
-        "recipient",
-        "region",
-        "signature",
-        "tag",
-        "timestamp",
-        "token",
-        "url",
-        "user-agent",
-    ]
+_OLD_WORDS = (
+    "body-plain campaign-id campaign-name city client-name client-os client-type country device-type domain event h ip "
+    "mailing-list message-id recipient region signature tag timestamp token url user-agent"
 )
+_OLD_FIELDS = frozenset(_OLD_WORDS.split())
 _LAST_IS_OURS = frozenset({"signature", "timestamp", "token"})
 
 
@@ -112,9 +92,11 @@ def _report(event: Any, token: str) -> Report:
     name = said(event, "event") or ""
     kind = _KINDS.get(name, "unknown")
     is_temporary = said(event, "severity") == "temporary"
+    reason = said(event, "reason")
     if kind == "bounced" and is_temporary:
         kind = "deferred"
-    reason = said(event, "reason")
+    elif kind == "bounced" and reason in _NOT_TRIED:
+        kind = "rejected"
     status = part(event, "delivery-status")
     variables = part(event, "user-variables")
     return Report(
@@ -128,7 +110,7 @@ def _report(event: Any, token: str) -> Report:
         reject_reason=_REASONS.get(reason, "other") if reason else "other" if kind == "rejected" else None,
         description=said(event, "reject", "reason") if kind == "rejected" else said(status, "description"),
         mta_response=said(status, "message"),
-        tags=tuple(part(event, "tags") or ()),
+        tags=tuple(listed(event, "tags")),
         metadata=variables if isinstance(variables, dict) else {},
         click_url=said(event, "url"),
         user_agent=said(event, "client-info", "user-agent"),

@@ -1,4 +1,4 @@
-"""Postmark's webhooks. It signs nothing: what shows that they are its own is the user name and password in their URL."""
+"""Postmark's webhooks. It signs nothing: the user name and password in their URL show that they are its own."""
 
 import base64
 import binascii

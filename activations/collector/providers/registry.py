@@ -2,14 +2,18 @@
 
 from collections.abc import Mapping
 
-from activations.collector.providers import mailgun, postmark, sendgrid
+from activations.collector.providers import mailgun, meta, postmark, sendgrid, ses, twilio, vonage
 from activations.collector.providers.face import Provider
 
 PROVIDERS: Mapping[str, Provider] = {
     module.PROVIDER.name: module.PROVIDER
     for module in (
         mailgun,
+        meta,
         postmark,
         sendgrid,
+        ses,
+        twilio,
+        vonage,
     )
 }

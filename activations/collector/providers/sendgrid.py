@@ -51,40 +51,12 @@ _REASONS = {
     "expired": "timed_out",
 }
 # the rest of an event are the custom arguments of the message
-_OWN = frozenset(
-    [
-        "anymail_id",
-        "asm_group_id",
-        "attempt",
-        "bounce_classification",
-        "category",
-        "cert_err",
-        "email",
-        "event",
-        "ip",
-        "marketing_campaign_id",
-        "marketing_campaign_name",
-        "pool",
-        "post_type",
-        "reason",
-        "response",
-        "send_at",
-        "sg_content_type",
-        "sg_event_id",
-        "sg_machine_open",
-        "sg_message_id",
-        "sg_template_id",
-        "sg_template_name",
-        "smtp-id",
-        "status",
-        "timestamp",
-        "tls",
-        "type",
-        "url",
-        "url_offset",
-        "useragent",
-    ]
+_OWN_WORDS = (
+    "anymail_id asm_group_id attempt bounce_classification category cert_err email event ip marketing_campaign_id "
+    "marketing_campaign_name pool post_type reason response send_at sg_content_type sg_event_id sg_machine_open "
+    "sg_message_id sg_template_id sg_template_name smtp-id status timestamp tls type url url_offset useragent"
 )
+_OWN = frozenset(_OWN_WORDS.split())
 
 
 def receive(posted: Posted, secrets: Mapping[str, str], now: datetime) -> Sequence[Report]:

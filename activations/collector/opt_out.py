@@ -1,0 +1,59 @@
+"""When what somebody texts back means that they want no more of it."""
+
+import re
+import unicodedata
+
+WORDS = frozenset(
+    {"stop", "stopall", "stopp", "quit", "end", "revoke", "optout", "cancel", "unsubscribe", "arret", "remove"}
+)
+"""As they are once case, spaces, accents and marks are gone."""
+# what people put around it
+_AROUND = frozenset(
+    {
+        "please",
+        "pls",
+        "plz",
+        "thanks",
+        "thank",
+        "you",
+        "now",
+        "me",
+        "all",
+        "it",
+        "this",
+        "these",
+        "the",
+        "from",
+        "texts",
+        "texting",
+        "text",
+        "messages",
+        "messaging",
+        "sms",
+        "everything",
+        "promotions",
+    }
+)
+_LETTERS = re.compile(r"[a-z]+")
+
+
+def means_stop(text: str | None) -> bool:
+    """Whether a text is one of the words, in any case and spacing: `STOP`, ` s t o p `, `Opt-Out.`, `Please stop`.
+
+    A word within a sentence of its own (`until the end of May`) does not count.
+    """
+    words = _LETTERS.findall(_plain(text or ""))
+    if "".join(words) in WORDS:
+        return True
+    kept = [word for word in words if word not in _AROUND]
+    return "".join(kept) in WORDS or (bool(kept) and WORDS.issuperset(kept))
+
+
+def _plain(text: str) -> str:
+    """In lower case, without accents and what cannot be seen."""
+    apart = unicodedata.normalize("NFKD", text).casefold()
+    return "".join(
+        character
+        for character in apart
+        if character.isspace() or unicodedata.category(character) not in ("Mn", "Cf", "Cc")
+    )
