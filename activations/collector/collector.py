@@ -21,3 +21,5 @@ class Collector:
     now: Callable[[], datetime]
     """The time, naive UTC."""
     store: Store
+    workflows: frozenset[str] = frozenset()
+    """Those that may be started by name; any where there are none."""

@@ -4,6 +4,12 @@ from collections.abc import Callable, Sequence
 
 from starlette.routing import BaseRoute
 
+from activations.collector import posthog, segment, snowplow, triggers
 from activations.collector.collector import Collector
 
-ROUTES: Sequence[Callable[[Collector], list[BaseRoute]]] = ()
+ROUTES: Sequence[Callable[[Collector], list[BaseRoute]]] = (
+    segment.routes,
+    posthog.routes,
+    snowplow.routes,
+    triggers.routes,
+)
