@@ -35,6 +35,9 @@ class Known(NamedTuple):
     """Whose preferences a link is about, by all that we know them by."""
 
     action_id: int
+    channel: str
+    topic: str
+    """Of the message, which they got."""
     user_id: str | None
     email: str | None
     phone: str | None
@@ -64,6 +67,13 @@ def unsubscribe_link(url: str, action: Action, key: bytes) -> str:
 def preferences_link(url: str, action: Action, key: bytes) -> str:
     """The link by which this contact chooses what to get."""
     return _page(url, sealed(_PREFERENCES, [*_known(action)], key))
+
+
+def preferences_of(sent: Sent, key: bytes) -> str:
+    """The seal of the preferences of whoever got a message, as a part of a link."""
+    known = {sent.identifier: sent.value}
+    words = [sent.action_id, sent.channel, sent.topic, *(known.get(name) for name in _IDENTIFIERS)]
+    return sealed(_PREFERENCES, words, key)
 
 
 def open_link(shop: Shop, action: Action, key: bytes) -> str:
@@ -137,4 +147,4 @@ def _known(action: Action) -> Known:
     known = {name: str(profile[name]) for name in _IDENTIFIERS if profile.get(name)}
     if action.address and action.channel in _ADDRESSES:
         known[_ADDRESSES[action.channel]] = action.address
-    return Known(action.action_id, *(known.get(name) for name in _IDENTIFIERS))
+    return Known(action.action_id, action.channel, action.topic or "", *(known.get(name) for name in _IDENTIFIERS))

@@ -58,7 +58,9 @@ def _read(name: str, value: str | None) -> Any:
     return orjson.loads(value) if value is not None and name in ("properties", "traits", "context") else value
 
 
-def collector_in(folder: Path, now: Callable[[], datetime] = lambda: NOW, log: CollectedLog | None = None) -> Collector:
+def collector_in(
+    folder: Path, now: Callable[[], datetime] = lambda: NOW, log: CollectedLog | None = None, **more: Any
+) -> Collector:
     """A collector that keeps what comes in under a folder."""
     return Collector(
         write_keys=KEYS,
@@ -67,15 +69,16 @@ def collector_in(folder: Path, now: Callable[[], datetime] = lambda: NOW, log: C
         now=now,
         store=Store(log or CollectedLog(folder / "collected"), now),
         workflows=frozenset({"welcome_series"}),
+        **more,
     )
 
 
 @contextmanager
 def collecting(
-    folder: Path, now: Callable[[], datetime] = lambda: NOW, log: CollectedLog | None = None
+    folder: Path, now: Callable[[], datetime] = lambda: NOW, log: CollectedLog | None = None, **more: Any
 ) -> Iterator[Collecting]:
     """Serve a collector on a free port until the block ends."""
-    app = create_app(collector_in(folder, now, log))
+    app = create_app(collector_in(folder, now, log, **more))
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
     thread = threading.Thread(target=server.run, args=([listening],))

@@ -1,10 +1,11 @@
 """What every route of the collector is given."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from activations.collector.choices import Choice
 from activations.collector.store import Store
 from activations.collector.write_keys import WriteKeys
 from activations.profile import Profile
@@ -23,3 +24,7 @@ class Collector:
     store: Store
     workflows: frozenset[str] = frozenset()
     """Those that may be started by name; any where there are none."""
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """By which providers' webhooks are believed, by name."""
+    choices: Sequence[Choice] = ()
+    """What people can choose to get."""

@@ -32,7 +32,7 @@ _HAPPENED: Mapping[Kind, str] = {
 }
 _UNSUBSCRIBED = "Unsubscribed"
 TOPIC_LEFT = "Unsubscribed From Topic"
-_ALL = "all"
+ALL = "all"
 _LONGEST_TEXT = 2_000
 _LONGEST_ID = 200
 
@@ -58,7 +58,7 @@ def rows_of(provider: str, reports: Iterable[Report], now: datetime) -> Rows:
         who = _who(report)
         rows["events"].append(_event(provider, report, who, at))
         if why := _wants_no_more(report):
-            rows["consents"].append(withdrawn(who, report.channel, _ALL, f"{provider}: {why}", provider, at))
+            rows["consents"].append(withdrawn(who, report.channel, ALL, f"{provider}: {why}", provider, at))
     return rows
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from starlette.routing import BaseRoute
 
-from activations.collector import posthog, segment, snowplow, triggers
+from activations.collector import inbound, posthog, segment, snowplow, subscriptions, tracking, triggers
 from activations.collector.collector import Collector
 
 ROUTES: Sequence[Callable[[Collector], list[BaseRoute]]] = (
@@ -12,4 +12,7 @@ ROUTES: Sequence[Callable[[Collector], list[BaseRoute]]] = (
     posthog.routes,
     snowplow.routes,
     triggers.routes,
+    inbound.routes,
+    subscriptions.routes,
+    tracking.routes,
 )

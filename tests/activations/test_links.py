@@ -41,7 +41,10 @@ def test_every_link_knows_what_it_is_about() -> None:
     links = message_links(SHOP, mail, KEY)
     sent = unsubscribing(of_page(links["unsubscribe_url"]), KEY)
     assert sent == (mail.action_id, "email", "offers", "email", "person1@example.com")
-    assert choosing(of_page(links["preferences_url"]), KEY) == (mail.action_id, "u1", "person1@example.com", None)
+    assert choosing(of_page(links["preferences_url"]), KEY) == (
+        *(mail.action_id, "email", "offers"),
+        *("u1", "person1@example.com", None),
+    )
     assert opening(of_path(open_link(SHOP, mail, KEY), OPEN_PATH), KEY) == sent
     click = clicking(of_path(click_link(SHOP, mail, KEY, TARGET, 3), CLICK_PATH), KEY)
     assert click is not None

@@ -90,6 +90,10 @@ class Provider:
     """What a GET is answered, by its parameters and the secrets, where a provider asks whether we are there."""
     thanks: tuple[bytes, str] = (b"", "text/plain")
     """What it wants to hear, and the type of that."""
+    signs_body: bool = True
+    """Whether its signature is about all that it says; if not, what is signed alike has to say the same."""
+    asks: Callable[[Posted], str | None] = lambda _: None
+    """What a person has to do before it posts to us, if this is how it asks for that."""
 
 
 def keys(secrets: Mapping[str, str], name: str) -> list[str]:

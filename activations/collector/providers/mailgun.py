@@ -173,4 +173,4 @@ def _in_angles(message_id: str | None) -> str | None:
     return f"<{message_id}>" if message_id and not message_id.startswith("<") else message_id
 
 
-PROVIDER = Provider("mailgun", receive)
+PROVIDER = Provider("mailgun", receive, signs_body=False)

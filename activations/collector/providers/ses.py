@@ -68,7 +68,7 @@ def receive(posted: Posted, secrets: Mapping[str, str], now: datetime) -> Sequen
 
 
 def subscribe_url(posted: Posted) -> str | None:
-    """Where a person confirms that SNS may post to us, if that is what it asks; to be read after `receive`."""
+    """Where a person confirms that SNS may post to us, if that is what it asks. To be read once it is believed."""
     envelope = object_of(posted.body)
     return said(envelope, "SubscribeURL") if said(envelope, "Type") == "SubscriptionConfirmation" else None
 
@@ -180,4 +180,4 @@ def _recipients(record: dict[str, Any], told: Any) -> list[tuple[str | None, str
     return [(recipient if isinstance(recipient, str) else None, None) for recipient in recipients]
 
 
-PROVIDER = Provider("ses", receive)
+PROVIDER = Provider("ses", receive, asks=subscribe_url)
