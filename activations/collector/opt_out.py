@@ -35,6 +35,7 @@ _AROUND = frozenset(
     }
 )
 _LETTERS = re.compile(r"[a-z]+")
+_ONLY_STOP = re.compile(f"(?:{'|'.join(sorted(WORDS))})+")
 
 
 def means_stop(text: str | None) -> bool:
@@ -43,10 +44,8 @@ def means_stop(text: str | None) -> bool:
     A word within a sentence of its own (`until the end of May`) does not count.
     """
     words = _LETTERS.findall(_plain(text or ""))
-    if "".join(words) in WORDS:
-        return True
     kept = [word for word in words if word not in _AROUND]
-    return "".join(kept) in WORDS or (bool(kept) and WORDS.issuperset(kept))
+    return any(_ONLY_STOP.fullmatch("".join(some)) for some in (words, kept))
 
 
 def _plain(text: str) -> str:

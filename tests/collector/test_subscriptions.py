@@ -69,7 +69,7 @@ def test_a_post_of_a_mailbox_unsubscribes_with_no_login(at: Collecting) -> None:
     link = links(action(1), at)["unsubscribe_url"]
     assert requests.post(link, data=ONE_CLICK, timeout=10, allow_redirects=False).status_code == 200
     [consent] = at.rows("consents")
-    assert consent == {
+    assert {name: value for name, value in consent.items() if value is not None} == {
         "email": "person1@example.com",
         "channel": "email",
         "topic": "offers",

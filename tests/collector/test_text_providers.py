@@ -1,6 +1,5 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -14,6 +13,7 @@ from activations.collector.providers.registry import PROVIDERS
 from tests.collector import provider_posts
 from tests.collector.provider_posts import NOW
 from tests.collector.text_posts import (
+    BOUNCE,
     CERTIFICATE_URL,
     SECRETS,
     TOPIC,
@@ -158,27 +158,6 @@ def test_meta_tells_what_became_of_a_message_and_who_wants_no_more() -> None:
     assert one("meta", meta_post({"user_preferences": [{**wish, "value": "stop"}]})).kind == "unsubscribed"
     assert one("meta", meta_post({"user_preferences": [{**wish, "value": "resume"}]})).kind == "subscribed"
     assert receive("meta", meta_post({"statuses": "x", "messages": 7})) == []
-
-
-BOUNCE: dict[str, Any] = {
-    "eventType": "Bounce",
-    "bounce": {
-        "bounceType": "Permanent",
-        "bounceSubType": "General",
-        "bouncedRecipients": [
-            {"emailAddress": "a@shop.example", "diagnosticCode": "smtp; 550 user unknown"},
-            {"emailAddress": "b@shop.example"},
-        ],
-        "timestamp": "2026-03-02T09:59:00.000Z",
-    },
-    "mail": {
-        "messageId": "0102",
-        "timestamp": "2026-03-02T09:58:00.000Z",
-        "destination": ["a@shop.example"],
-        "headers": [{"name": "Message-ID", "value": "<17.hourbell@shop.example>"}],
-        "tags": {"action_id": ["17"], "ses:configuration-set": ["main"]},
-    },
-}
 
 
 def test_ses_is_believed_by_a_certificate_of_sns_and_a_topic_of_ours() -> None:

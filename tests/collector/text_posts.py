@@ -23,6 +23,26 @@ TOPIC = "arn:aws:sns:eu-west-1:123456789012:ses-events"
 CERTIFICATE_URL = "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-0.pem"
 _SNS_KEY = rsa.generate_private_key(65537, 2048)
 
+BOUNCE: dict[str, Any] = {
+    "eventType": "Bounce",
+    "bounce": {
+        "bounceType": "Permanent",
+        "bounceSubType": "General",
+        "bouncedRecipients": [
+            {"emailAddress": "a@shop.example", "diagnosticCode": "smtp; 550 user unknown"},
+            {"emailAddress": "b@shop.example"},
+        ],
+        "timestamp": "2026-03-02T09:59:00.000Z",
+    },
+    "mail": {
+        "messageId": "0102",
+        "timestamp": "2026-03-02T09:58:00.000Z",
+        "destination": ["a@shop.example"],
+        "headers": [{"name": "Message-ID", "value": "<17.hourbell@shop.example>"}],
+        "tags": {"action_id": ["17"], "ses:configuration-set": ["main"]},
+    },
+}
+
 
 def certificate(name: str = "sns.amazonaws.com", key: rsa.RSAPrivateKey = _SNS_KEY, *, until: datetime = NOW) -> str:
     """A certificate that is valid until a day after the given time."""
