@@ -13,7 +13,8 @@ from activations.seals import sealed, unsealed
 from activations.shop import Shop
 
 _UNSUBSCRIBE, _PREFERENCES, _OPEN, _CLICK = "unsubscribe", "preferences", "open", "click"
-OPEN_PATH, CLICK_PATH = "/o/", "/c/"
+_FORM, _CONFIRM = "ask", "confirm"
+OPEN_PATH, CLICK_PATH, FORM_PATH, CONFIRM_PATH = "/o/", "/c/", "/f/", "/confirm/"
 PARAMETER = "m"
 """In which the links of pages carry their seal."""
 _ADDRESSES = {"email": "email", "sms": "phone", "whatsapp": "phone"}
@@ -49,6 +50,28 @@ class Click(NamedTuple):
     sent: Sent
     target: str
     position: int
+
+
+class Asked(NamedTuple):
+    """Who is asked by a form, and which of its fields they have given."""
+
+    action_id: int | None
+    user_id: str | None
+    email: str | None
+    phone: str | None
+    given: list[str]
+
+
+class Confirmed(NamedTuple):
+    """What somebody agreed to in a form, and is to say once more from their address."""
+
+    form: str
+    identifier: str
+    value: str
+    channel: str
+    topic: str
+    label: str
+    asked_at: str
 
 
 def message_links(shop: Shop, action: Action, key: bytes) -> dict[str, str]:
@@ -91,6 +114,21 @@ def click_link(shop: Shop, action: Action, key: bytes, target: str, position: in
     return f"{shop.tracking_url.rstrip('/')}{CLICK_PATH}{sealed(_CLICK, [*_sent(action), target, position], key)}"
 
 
+def form_link(shop: Shop, action: Action, key: bytes, form: str) -> str:
+    """The link to a form of forms.yml that asks this contact for what they have not given yet."""
+    profile = json_object("profile", action.profile)
+    known = _known(action)
+    told = {**profile, "email": known.email, "phone": known.phone}
+    given = sorted(name for name, value in told.items() if value is not None and str(value).strip())
+    words = [*Asked(action.action_id, known.user_id, known.email, known.phone, given)]
+    return _page(f"{shop.tracking_url.rstrip('/')}{FORM_PATH}{form}", sealed(_FORM, words, key))
+
+
+def confirm_link(base: str, confirmed: Confirmed, key: bytes) -> str:
+    """The link by which whoever reads at an address says once more that they agree."""
+    return f"{base.rstrip('/')}{CONFIRM_PATH}{sealed(_CONFIRM, [*confirmed], key)}"
+
+
 def unsubscribing(seal: str, key: bytes) -> Sent | None:
     """Who leaves what by an unsubscribe link; None where it is not ours."""
     words = unsealed(_UNSUBSCRIBE, seal, key)
@@ -113,6 +151,18 @@ def clicking(seal: str, key: bytes) -> Click | None:
     """Where a click link leads, and which message it is in; None where it is not ours."""
     words = unsealed(_CLICK, seal, key)
     return None if words is None else Click(Sent(*words[:-2]), *words[-2:])
+
+
+def asking(seal: str, key: bytes) -> Asked | None:
+    """Who is asked by a form link; None where it is not ours."""
+    words = unsealed(_FORM, seal, key)
+    return None if words is None else Asked(*words)
+
+
+def confirming(seal: str, key: bytes) -> Confirmed | None:
+    """What a confirm link says once more; None where it is not ours."""
+    words = unsealed(_CONFIRM, seal, key)
+    return None if words is None else Confirmed(*words)
 
 
 def is_page(target: str) -> bool:

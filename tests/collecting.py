@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -62,15 +62,15 @@ def collector_in(
     folder: Path, now: Callable[[], datetime] = lambda: NOW, log: CollectedLog | None = None, **more: Any
 ) -> Collector:
     """A collector that keeps what comes in under a folder."""
-    return Collector(
+    collector = Collector(
         write_keys=KEYS,
         profile=silent_profile(folder / "sandbox", {}),
         templates=TEMPLATES,
         now=now,
         store=Store(log or CollectedLog(folder / "collected"), now),
         workflows=frozenset({"welcome_series"}),
-        **more,
     )
+    return replace(collector, **more)
 
 
 @contextmanager

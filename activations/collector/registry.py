@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from starlette.routing import BaseRoute
 
-from activations.collector import inbound, posthog, segment, snowplow, subscriptions, tracking, triggers
+from activations.collector import form_pages, inbound, posthog, segment, snowplow, subscriptions, tracking, triggers
 from activations.collector.collector import Collector
 
 ROUTES: Sequence[Callable[[Collector], list[BaseRoute]]] = (
@@ -15,4 +15,5 @@ ROUTES: Sequence[Callable[[Collector], list[BaseRoute]]] = (
     inbound.routes,
     subscriptions.routes,
     tracking.routes,
+    form_pages.routes,
 )
