@@ -12,6 +12,8 @@ _CHANNELS = {
     "push": "Push message",
     "web_push": "Push message in the browser",
     "in_app": "Message in the app",
+    "web": "Our pages, made for you",
+    "direct_mail": "Letter",
     "audience": "Ads on other sites",
 }
 

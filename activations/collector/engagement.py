@@ -14,7 +14,14 @@ from activations.links import Sent
 Rows = dict[str, list[dict[str, Any]]]
 """By table."""
 
-LABELS = {"email": "Email", "sms": "SMS", "whatsapp": "WhatsApp", "in_app": "In-App Message", "web_push": "Web Push"}
+LABELS = {
+    "email": "Email",
+    "sms": "SMS",
+    "whatsapp": "WhatsApp",
+    "push": "Push Notification",
+    "web_push": "Web Push",
+    "in_app": "In-App Message",
+}
 _HAPPENED: Mapping[Kind, str] = {
     "queued": "Processed",
     "deferred": "Deferred",

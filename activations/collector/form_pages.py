@@ -70,6 +70,7 @@ def routes(collector: Collector) -> list[BaseRoute]:
                     "autocomplete": _AUTOCOMPLETE.get(field.name, "off"),
                     "options": field.options,
                     "hint": field.hint,
+                    "needed": field.is_needed,
                     "value": (posted or {}).get(field.name, ""),
                     "wrong": wrong.get(field.name, ""),
                 }

@@ -15,6 +15,7 @@ from activations.settings_file import read_settings
 FILE = "forms.yml"
 TYPES = ("text", "email", "phone", "date", "choice")
 _ADDRESS_OF = {"email": "email", "sms": "phone", "whatsapp": "phone"}
+_WHO = ("email", "phone")
 _LONGEST = 200
 _MOST_ASKED = 2
 
@@ -29,6 +30,12 @@ class Field:
     type: str = "text"
     options: tuple[str, ...] = ()
     hint: str = ""
+    required: bool = False
+    """Who somebody is has to be said in any case."""
+
+    @property
+    def is_needed(self) -> bool:
+        return self.required or self.name in _WHO
 
     def read(self, text: str) -> str:
         """The answer as it is kept; raises ValueError, which says what is wrong with it."""
@@ -72,7 +79,7 @@ class Form:
     @property
     def identifying(self) -> Field:
         """The field that says who somebody is."""
-        return next(one for one in self.fields if one.name in ("email", "phone"))
+        return next(one for one in self.fields if one.name in _WHO)
 
     def to_ask(self, given: Collection[str], *, is_known: bool) -> list[Field]:
         """The first fields that are not given yet; whom we do not know has to say who they are, each time."""
@@ -100,7 +107,7 @@ def _form(path: Path, name: str, stated: Any) -> Form:
     except TypeError as error:
         raise HourbellError(f"{place}: {error}. Compare it with the example that comes with Hourbell.") from error
     names = [one.name for one in fields]
-    if not {"email", "phone"} & set(names):
+    if not set(_WHO) & set(names):
         raise HourbellError(f"{place}: no field is `email` or `phone`, so that nobody could say who they are.")
     if len(set(names)) < len(names):
         raise HourbellError(f"{place}: a field is asked twice.")
@@ -120,7 +127,7 @@ def _field(place: str, stated: Mapping[str, Any]) -> Field:
         raise HourbellError(f"{place}: {one.name} is of type {one.type!r}. Known: {', '.join(TYPES)}.")
     if (one.type == "choice") != bool(one.options):
         raise HourbellError(f"{place}: {one.name} needs `options` if, and only if, it is a choice.")
-    if one.name in ("email", "phone") and one.type != one.name:
+    if one.name in _WHO and one.type != one.name:
         raise HourbellError(f"{place}: {one.name} has to be of type {one.name}.")
     return one
 
@@ -130,6 +137,8 @@ def answers(fields: Sequence[Field], posted: Mapping[str, str]) -> tuple[dict[st
     good: dict[str, str] = {}
     wrong: dict[str, str] = {}
     for one in fields:
+        if not posted.get(one.name, "").strip() and not one.is_needed:
+            continue
         try:
             good[one.name] = one.read(posted.get(one.name, ""))
         except ValueError as error:

@@ -145,6 +145,16 @@ def test_what_is_wrong_is_said_beside_the_field_and_nothing_is_kept(at: Collecti
     assert send(at, wrong.text, first_name="Ann", email="ann@shop.example").status_code == 200
 
 
+def test_what_is_left_empty_is_not_given_and_is_asked_again(at: Collecting) -> None:
+    sent = send(at, get(at), first_name=" ", email="ann@shop.example", agreed="yes")
+    assert sent.headers["set-cookie"].startswith("hourbell_given=email;")
+    assert next(row["traits"] for row in at.rows("events") if row["type"] == "identify") == {
+        "email": "ann@shop.example"
+    }
+    assert len(at.rows("consents")) == 1
+    assert asked(get(at, cookie="hourbell_given=email")) == ["email", "first_name", "favourite_room"]
+
+
 def test_only_what_was_asked_is_taken(at: Collecting) -> None:
     page = get(at)
     send(at, page, first_name="Ann", email="ann@shop.example", favourite_room="Garden", user_id="u7", is_staff="yes")

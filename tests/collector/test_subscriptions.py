@@ -58,7 +58,7 @@ def test_a_get_never_unsubscribes(at: Collecting) -> None:
     unsubscribe, preferences = (links(action(1), at)[f"{name}_url"] for name in ("unsubscribe", "preferences"))
     for link in (unsubscribe, f"{unsubscribe}&List-Unsubscribe=One-Click&what=all", preferences):
         for method in ("GET", "HEAD", "OPTIONS", "PUT", "DELETE"):
-            requests.request(method, link, timeout=10)
+            requests.request(method, link, data={**ONE_CLICK, "what": "nothing", "offers/email": "no"}, timeout=10)
         page = requests.get(link, timeout=10)
         assert page.status_code == 200
         assert '<form method="post">' in page.text
