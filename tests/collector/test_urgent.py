@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+import requests
 import yaml
 from collecting import NOW, Collecting, collecting
 
@@ -21,12 +23,15 @@ from activations.collector.latest import FILE, latest_events
 from activations.collector.sealing import seal_collected
 from activations.errors import HourbellError
 from dagster_project import registry
+from dagster_project.collect import land_collected
+from dagster_project.defs.jobs import hourly
+from dagster_project.defs.sensors import urgent
 from dagster_project.home import Home
-from dagster_project.tick import run_tick
-from dagster_project.tick_run import due_window, window_tags
+from dagster_project.tick import land, run_tick
+from dagster_project.tick_run import END_TAG, START_TAG, due_window
 from dagster_project.urgent import SECOND, Watch, look, urgent_events, urgent_window
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import HOUR, Window
+from dagster_project.windows import HOUR, Window, last_completed, parse_time
 
 segment = pytest.importorskip("segment.analytics", reason="needs segment-analytics-python")
 
@@ -79,86 +84,98 @@ def entered(home: Home) -> list[str]:
     return [email for (email,) in rows]
 
 
+@pytest.fixture(scope="module")
+def ticked_once(landed_shop: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """The small shop, decided up to the last full hour. Copy it; do not change it."""
+    home = Home(tmp_path_factory.mktemp("ticked") / "home")
+    shutil.copytree(landed_shop.root, home.root)
+    window = due_window(home)
+    assert window is not None
+    run_tick(home, window)
+    return home
+
+
+@pytest.fixture
+def ticked(ticked_once: Home, tmp_path: Path) -> tuple[Home, datetime]:
+    """A copy of it, and the end of the hour."""
+    home = Home(tmp_path / "home")
+    shutil.copytree(ticked_once.root, home.root)
+    with open_warehouse(home) as warehouse:
+        ended = last_completed(warehouse)
+    assert ended is not None
+    return home, ended
+
+
 @dataclass
 class Daemon:
     """What Dagster's daemon does of a sensor and a schedule, without waiting."""
 
-    definitions: dg.Definitions
     instance: dg.DagsterInstance
     cursor: str | None = None
 
-    def sense(self) -> list[dg.RunRequest]:
+    def sense(self) -> list[Window]:
         context = dg.build_sensor_context(instance=self.instance, cursor=self.cursor)
-        data = self.definitions.get_sensor_def("urgent").evaluate_tick(context)
+        data = urgent.evaluate_tick(context)
         self.cursor = data.cursor
-        return list(data.run_requests or [])
+        return [_window(request) for request in data.run_requests or []]
 
-    def at_the_hour(self) -> list[dg.RunRequest]:
+    def at_the_hour(self) -> list[Window]:
         context = dg.build_schedule_context(instance=self.instance, scheduled_execution_time=datetime.now(UTC))
-        return list(self.definitions.resolve_schedule_def("hourly").evaluate_tick(context).run_requests or [])
+        return [_window(request) for request in hourly.evaluate_tick(context).run_requests or []]
 
-    def run(self, request: dg.RunRequest) -> None:
-        job = self.definitions.resolve_job_def("tick")
-        assert job.execute_in_process(instance=self.instance, tags=dict(request.tags)).success
+
+def _window(request: dg.RunRequest) -> Window:
+    return Window(parse_time(request.tags[START_TAG]), parse_time(request.tags[END_TAG]))
 
 
 def test_an_event_enters_an_urgent_workflow_at_once_and_the_hour_goes_on(
-    home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ticked: tuple[Home, datetime], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from dagster_project.definitions import definitions
-
+    home, ended = ticked
     monkeypatch.setenv("HOURBELL_HOME", str(home.root))
     monkeypatch.setattr("dagster_project.urgent.urgent_workflows", lambda: ["event_follow_up"])
     (tmp_path / "dagster").mkdir()
-    before = due_window(home)
-    assert before is not None
-    run_tick(home, before)
-    loaded = definitions()
+    twice = {"type": "track", "userId": "ann", "event": "Page Printed", "messageId": "m1"}
     with dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as instance, served(home) as url:
-        daemon = Daemon(loaded() if callable(loaded) else loaded, instance)
-        assert daemon.sense() == []
+
+        def send_once_more() -> None:
+            requests.post(
+                f"{url}/v1/batch", json={"batch": [twice, twice]}, auth=(KEY, ""), timeout=5
+            ).raise_for_status()
+
+        daemon = Daemon(instance)
+        send_once_more()
+        assert daemon.sense() == [], "nobody in a hurry waits for that"
         register(url, "ann", "bea")
-        (request,) = daemon.sense()
+        (window,) = daemon.sense()
         assert daemon.sense() == [], "once is enough"
-        window = Window(before.end, datetime.fromisoformat(request.tags["hourbell/tick_end"]))
-        assert request.tags.items() >= window_tags(window).items()
-        assert window.end <= datetime.now(UTC).replace(tzinfo=None) + SECOND
-        daemon.run(request)
+        now = datetime.now(UTC).replace(tzinfo=None)
+        assert window.start == ended
+        assert now - timedelta(minutes=1) < window.end <= now + SECOND
+        run_tick(home, window)
         assert entered(home) == ["ann@shop.example", "bea@shop.example"]
         assert daemon.sense() == []
-        assert daemon.at_the_hour() == [], "the hour is not over"
+        assert all(hour.start == window.end for hour in daemon.at_the_hour()), "none, while the hour is not over"
         register(url, "ann")
-    assert seal_collected(home.collected, home.spool), "what came in last waits"
+        send_once_more()
     after = due_window(home, window.end + HOUR)
     assert after == Window(window.end, (window.end + HOUR).replace(minute=0, second=0)), "no gap, no overlap"
     run_tick(home, after)
-    assert entered(home) == ["ann@shop.example", "bea@shop.example"], "the same event again is no news"
-
-
-def test_a_request_that_comes_again_changes_nothing(home: Home) -> None:
-    events = [
-        {"type": "track", "userId": "ann", "event": "Event Registered", "messageId": f"m{number}"}
-        for number in range(3)
-    ]
-    with collecting(home.root, lambda: datetime(2026, 3, 2, 0, 30)) as collector:
-        for _ in range(2):
-            assert collector.post("/v1/batch", {"batch": events}).status_code == 200
-        run_tick(home, Window(datetime(2026, 3, 2), datetime(2026, 3, 2, 1)))
-        assert collector.post("/v1/batch", {"batch": events}).status_code == 200
-        run_tick(home, Window(datetime(2026, 3, 2, 1), datetime(2026, 3, 2, 2)))
-    with open_warehouse(home) as warehouse:
-        assert warehouse.execute("select count(*) from raw.events where user_id = 'ann'").fetchall() == [(9,)]
-        assert warehouse.execute("select count(*) from contacts.events where user_id = 'ann'").fetchall() == [(3,)]
     assert not list(home.collected.glob("*.jsonl*"))
+    assert entered(home) == ["ann@shop.example", "bea@shop.example"], "the same registration again is no news"
+    with open_warehouse(home) as warehouse:
+        printed = "select count(*) from {} where event = 'Page Printed'"
+        assert warehouse.execute(printed.format("raw.events")).fetchall() == [(4,)]
+        assert warehouse.execute(printed.format("contacts.events")).fetchall() == [(1,)], "a repeated message is one"
 
 
-def test_a_tick_that_is_run_again_leaves_what_has_come_in_for_the_next(home: Home) -> None:
-    window = Window(datetime(2026, 3, 2), datetime(2026, 3, 2, 1))
-    run_tick(home, window)
+def test_a_tick_that_is_run_again_leaves_what_has_come_in_for_the_next(ticked: tuple[Home, datetime]) -> None:
+    home, ended = ticked
     with collecting(home.root) as collector:
         assert collector.post("/v1/events", {"event": "E", "user_id": "ann"}).status_code == 200
-    run_tick(home, window)
+    assert land(home, Window(ended - HOUR, ended)) == []
     assert len(list(home.collected.glob("*.jsonl"))) == 1
+    assert [(taken.table, taken.rows) for taken in land(home, Window(ended, ended + HOUR))] == [("events", 1)]
 
 
 @pytest.fixture
@@ -193,12 +210,12 @@ def test_when_each_event_came_in_is_known_whether_it_has_landed_or_not(
     assert latest_events(serving.folder, {}).latest == {"A": NOW + timedelta(minutes=2)}
 
 
-def test_what_a_tick_took_in_too_late_to_decide_it_is_not_forgotten(tmp_path: Path, home: Home) -> None:
+def test_what_a_tick_took_in_too_late_to_decide_it_is_not_forgotten(ticked: tuple[Home, datetime]) -> None:
     """The hour ends, an event comes in, and the tick of that hour lands it: it is of the next window."""
-    ended = datetime(2026, 3, 2, 1)
+    home, ended = ticked
     with collecting(home.root, lambda: ended + timedelta(seconds=70)) as serving:
         assert serving.post("/v1/events", {"event": "Event Registered", "user_id": "ann"}).status_code == 200
-    run_tick(home, Window(ended - HOUR, ended))
+    land_collected(home)
     watch = look(home, Watch(), {"Event Registered"})
     assert watch.newest == ended + timedelta(seconds=70)
     now = ended + timedelta(seconds=90, milliseconds=400)
@@ -208,13 +225,12 @@ def test_what_a_tick_took_in_too_late_to_decide_it_is_not_forgotten(tmp_path: Pa
     assert Watch.from_text(str(watch.answered())) == watch.answered()
 
 
-def test_what_the_tick_of_its_hour_decided_needs_no_other(home: Home) -> None:
-    start = datetime(2026, 3, 2)
-    run_tick(home, Window(start, start + HOUR))
-    now = start + timedelta(hours=1, minutes=2)
+def test_what_the_tick_of_its_hour_decided_needs_no_other(ticked: tuple[Home, datetime]) -> None:
+    home, ended = ticked
     for before, is_due in ((timedelta(minutes=5), False), (timedelta(milliseconds=400), True)):
-        watch = Watch({}, start + HOUR - before)
-        assert (urgent_window(home, watch, now) is not None) == is_due, "within its last second it may have come after"
+        watch = Watch({}, ended - before)
+        found = urgent_window(home, watch, ended + timedelta(minutes=2))
+        assert (found is not None) == is_due, "within its last second it may have come after"
 
 
 def test_the_events_of_a_workflow_are_those_that_it_and_its_triggers_name() -> None:
