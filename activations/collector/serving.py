@@ -9,6 +9,7 @@ from uvicorn.supervisors import Multiprocess
 from activations.errors import HourbellError
 
 DRAIN_SECONDS = 20
+_BACKLOG = 2048
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -17,6 +18,8 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
+        # from here on callers wait for the workers, and are not sent away
+        listening.listen(_BACKLOG)
     except OSError as error:
         listening.close()
         raise HourbellError(
@@ -38,6 +41,7 @@ def serve(factory: str, listening: socket.socket, workers: int) -> None:
         log_level="warning",
         access_log=False,
         server_header=False,
+        backlog=_BACKLOG,
         timeout_graceful_shutdown=DRAIN_SECONDS,
         # whoever is in front of us may say who called, but nothing here goes by that
         proxy_headers=False,
