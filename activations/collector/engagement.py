@@ -147,8 +147,8 @@ def _wants_no_more(report: Report) -> str | None:
         return f"they wrote {report.text!r}"[:200] if report.opts_out or means_stop(report.text) else None
     if report.kind == "subscribed":
         return None
-    if report.kind == "unsubscribed":
-        return "unsubscribed"
+    if report.kind in ("unsubscribed", "complained"):
+        return report.kind
     # the provider knows of an objection that we may have missed
     if report.reject_reason == "unsubscribed" or (report.reject_reason == "spam" and report.kind == "rejected"):
         return f"it does not deliver to them: {report.reject_reason}"

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from activations.collector.latest import note_latest
+from activations.collector.objections import TABLE, note_statements
 from activations.collector.store import SUFFIX
 from activations.durable import read_checked_line
 from activations.errors import HourbellError
@@ -62,6 +63,8 @@ def _seal(path: Path, spool: Path) -> list[Path]:
             rows.setdefault(part["table"], []).extend(part["rows"])
     if rows.get("events"):
         note_latest(path.parent, rows["events"])
+    if rows.get(TABLE):
+        note_statements(path.parent, rows[TABLE])
     sealed = [spool_file(spool, table, _frame(table, found)) for table, found in sorted(rows.items())]
     if is_damaged:
         kept = path.with_name(f"{path.name.removesuffix(TAKEN)}{DAMAGED}")
