@@ -82,7 +82,7 @@ def _records(path: Path) -> Iterator[dict[str, Any] | None]:
         for line in file:
             if unread:
                 yield None
-            record = read_checked_line(line) if line.endswith(b"\n") else None
+            record = read_checked_line(line)
             unread = record is None
             if record is not None:
                 yield record

@@ -34,6 +34,13 @@ def row(number: int, **changes: Any) -> dict[str, Any]:
     return {"message_id": f"m{number}", "type": "track", "event": "E", "user_id": "u1", "occurred_at": NOW, **changes}
 
 
+def line(*rows: dict[str, Any]) -> bytes:
+    """As the store writes it."""
+    return checked(
+        orjson.dumps({"parts": [{"table": "events", "rows": [{**each, "loaded_at": NOW} for each in rows]}]})
+    )
+
+
 def kept(folder: Path) -> list[str]:
     """The ids of all that was collected, in the order in which it came."""
     return [event["message_id"] for event in Collecting("", folder / "collected", folder / "spool").rows()]
@@ -60,8 +67,10 @@ def test_what_a_tick_takes_away_is_whole_while_the_collector_goes_on(tmp_path: P
     log = CollectedLog(tmp_path / "collected")
     taken = []
     for number in range(5):
-        append(tmp_path, [row(2 * number), row(2 * number + 1)], log=log)
+        for each in (2 * number, 2 * number + 1):
+            log.append(line(row(each)))
         taken.append(len(seal_collected(tmp_path / "collected", tmp_path / "spool")))
+    log.close()
     assert taken == [1, 1, 1, 1, 1]
     assert kept(tmp_path) == [f"m{number}" for number in range(10)]
     assert not list((tmp_path / "collected").glob("*.jsonl*")), "what waits in the spool is not kept twice"
