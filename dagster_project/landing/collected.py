@@ -9,5 +9,8 @@ from dagster_project.landing.load import load
 
 def land_collected(home: Home) -> None:
     """Land what the collector has taken in until now; it may go on meanwhile."""
-    if seal_collected(home.collected, home.spool):
-        land_spool(home.spool, lambda spool: load(spool, home.landing, utc_now()))
+    seal_collected(
+        home.collected,
+        home.spool,
+        lambda: land_spool(home.spool, lambda spool: load(spool, home.landing, utc_now())),
+    )

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -133,6 +134,23 @@ def test_sealing_that_is_interrupted_is_done_again_and_lands_once(
     assert seal_collected(tmp_path / "collected", tmp_path / "spool")
     again = load(tmp_path / "spool", tmp_path / "landing", NOW)
     assert [(file.rows, file.is_new) for file in loaded + again] == [(2, True), (2, False)]
+
+
+def test_what_could_not_land_lands_with_the_next_tick(tmp_path: Path) -> None:
+    """Also where whatever else waits in the spool was in its way, and where the spool was lost meanwhile."""
+    collected, spool = tmp_path / "collected", tmp_path / "spool"
+    append(tmp_path, [row(1)])
+
+    def land() -> None:
+        raise HourbellError("something else is in the way")
+
+    with pytest.raises(HourbellError, match="in the way"):
+        seal_collected(collected, spool, land)
+    shutil.rmtree(spool)
+    landed = []
+    seal_collected(collected, spool, lambda: landed.extend(load(spool, tmp_path / "landing", NOW)))
+    assert [file.rows for file in landed] == [1]
+    assert seal_collected(collected, spool, land) == [], "it has landed, and nothing more waits"
 
 
 def test_what_a_full_disk_does_not_take_is_not_accepted_and_loses_nothing(tmp_path: Path) -> None:
