@@ -1,4 +1,4 @@
-"""The collector on our data directory, and the landing of what it took in."""
+"""The collector on our data directory."""
 
 import csv
 import os
@@ -9,15 +9,12 @@ from activations.collector.app import create_app
 from activations.collector.choices import choices
 from activations.collector.collector import Collector
 from activations.collector.provider_secrets import provider_secrets
-from activations.collector.sealing import seal_collected
 from activations.collector.store import CollectedLog, Store
 from activations.collector.write_keys import write_keys
 from activations.delivery import TEMPLATES
 from activations.profile import silent_profile
-from activations.spool import land_spool
 from dagster_project.deliver import utc_now
 from dagster_project.home import Home
-from dagster_project.landing.load import load
 from dagster_project.registry import registered_workflows
 from dagster_project.transform import DBT
 
@@ -43,9 +40,3 @@ def _seed(name: str) -> list[dict[str, str]]:
     """A registry of dbt's, as rows."""
     with (DBT / "seeds" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
-
-
-def land_collected(home: Home) -> None:
-    """Land what the collector has taken in until now; it may go on meanwhile."""
-    if seal_collected(home.collected, home.spool):
-        land_spool(home.spool, lambda spool: load(spool, home.landing, utc_now()))

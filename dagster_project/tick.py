@@ -10,10 +10,10 @@ import duckdb
 from dbt_common.events.base_types import EventMsg
 
 from activations.errors import HourbellError
-from dagster_project.collect import land_collected
 from dagster_project.gate_out.leave import leave
 from dagster_project.home import Home
 from dagster_project.interrupted import begin, finish, interrupted
+from dagster_project.landing.collected import land_collected
 from dagster_project.landing.ingest import Ingested, land_all
 from dagster_project.publish import publish
 from dagster_project.quick_tick import run_compiled

@@ -38,7 +38,7 @@ def latest_events(collected: Path, read: Mapping[str, int]) -> Heard:
             with path.open("rb") as file:
                 file.seek(position)
                 for line in file:
-                    record = read_checked_line(line) if line.endswith(b"\n") else None
+                    record = read_checked_line(line)
                     if record is None:
                         break
                     position += len(line)

@@ -2,7 +2,8 @@
 
 import fcntl
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,27 +23,39 @@ DAMAGED = ".damaged"
 log = logging.getLogger(__name__)
 
 
-def seal_collected(collected: Path, spool: Path) -> list[Path]:
-    """Put what was collected until now into the spool, and remove it here; returns the files in the spool.
+def seal_collected(collected: Path, spool: Path, land: Callable[[], object] | None = None) -> list[Path]:
+    """Put what was collected until now into the spool, let it land, and remove it here; returns the files in the spool.
 
     The collector may write meanwhile. Where this is interrupted, the next time makes the same files once more, and what
     has landed of them is not landed again.
     """
     if not collected.is_dir():
         return []
-    sealed: list[Path] = []
     try:
         with (collected / ".lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             for path in sorted(collected.glob(f"*{SUFFIX}")):
                 _take(path)
-            for path in sorted(collected.glob(f"*{TAKEN}")):
-                sealed += _seal(path, spool)
+            taken = [_seal(path, spool) for path in sorted(collected.glob(f"*{TAKEN}"))]
+            sealed = [file for one in taken for file in one.sealed]
+            if sealed and land is not None:
+                land()
+            for one in taken:
+                _remove(one)
     except OSError as error:
         raise HourbellError(
             f"What was collected in {collected} cannot be read: {error.strerror}. Give yourself rights to it."
         ) from error
     return sealed
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """A file that was taken away, and what it became."""
+
+    path: Path
+    sealed: list[Path]
+    is_damaged: bool
 
 
 def _take(path: Path) -> None:
@@ -52,7 +65,7 @@ def _take(path: Path) -> None:
         path.rename(path.with_name(f"{path.name}{TAKEN}"))
 
 
-def _seal(path: Path, spool: Path) -> list[Path]:
+def _seal(path: Path, spool: Path) -> _Taken:
     rows: dict[str, list[dict[str, Any]]] = {}
     is_damaged = False
     for record in _records(path):
@@ -66,13 +79,16 @@ def _seal(path: Path, spool: Path) -> list[Path]:
     if rows.get(TABLE):
         note_statements(path.parent, rows[TABLE])
     sealed = [spool_file(spool, table, _frame(table, found)) for table, found in sorted(rows.items())]
-    if is_damaged:
-        kept = path.with_name(f"{path.name.removesuffix(TAKEN)}{DAMAGED}")
-        path.rename(kept)
-        log.error("%s is damaged: what can be read of it lands, and it is kept for the rest.", kept)
-    else:
-        path.unlink()
-    return sealed
+    return _Taken(path, sealed, is_damaged)
+
+
+def _remove(taken: _Taken) -> None:
+    if not taken.is_damaged:
+        taken.path.unlink()
+        return
+    kept = taken.path.with_name(f"{taken.path.name.removesuffix(TAKEN)}{DAMAGED}")
+    taken.path.rename(kept)
+    log.error("%s is damaged: what can be read of it lands, and it is kept for the rest.", kept)
 
 
 def _records(path: Path) -> Iterator[dict[str, Any] | None]:
@@ -85,7 +101,7 @@ def _records(path: Path) -> Iterator[dict[str, Any] | None]:
         for line in file:
             if unread:
                 yield None
-            record = read_checked_line(line) if line.endswith(b"\n") else None
+            record = read_checked_line(line)
             unread = record is None
             if record is not None:
                 yield record

@@ -35,7 +35,9 @@ TIMES_FASTER, SHARE_OF_CPU = 15, 0.1
 def copy_of_the_product(folder: Path) -> None:
     """A copy of what runs, to change at will."""
     for part in ("activations", "dagster_project", "data", "dbt"):
-        ignored = shutil.ignore_patterns("target", "logs", "__pycache__", "landing", "warehouse", "demo", "*.duckdb*")
+        # what a person keeps in `data`, and not the modules of the same names
+        kept = ("landing", "warehouse", "demo") if part == "data" else ()
+        ignored = shutil.ignore_patterns("target", "logs", "__pycache__", "*.duckdb*", *kept)
         shutil.copytree(REPOSITORY / part, folder / part, ignore=ignored)
     shutil.copy(REPOSITORY / "pyproject.toml", folder)
 

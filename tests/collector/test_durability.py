@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -34,6 +35,13 @@ def row(number: int, **changes: Any) -> dict[str, Any]:
     return {"message_id": f"m{number}", "type": "track", "event": "E", "user_id": "u1", "occurred_at": NOW, **changes}
 
 
+def line(*rows: dict[str, Any]) -> bytes:
+    """As the store writes it."""
+    return checked(
+        orjson.dumps({"parts": [{"table": "events", "rows": [{**each, "loaded_at": NOW} for each in rows]}]})
+    )
+
+
 def kept(folder: Path) -> list[str]:
     """The ids of all that was collected, in the order in which it came."""
     return [event["message_id"] for event in Collecting("", folder / "collected", folder / "spool").rows()]
@@ -60,8 +68,10 @@ def test_what_a_tick_takes_away_is_whole_while_the_collector_goes_on(tmp_path: P
     log = CollectedLog(tmp_path / "collected")
     taken = []
     for number in range(5):
-        append(tmp_path, [row(2 * number), row(2 * number + 1)], log=log)
+        for each in (2 * number, 2 * number + 1):
+            log.append(line(row(each)))
         taken.append(len(seal_collected(tmp_path / "collected", tmp_path / "spool")))
+    log.close()
     assert taken == [1, 1, 1, 1, 1]
     assert kept(tmp_path) == [f"m{number}" for number in range(10)]
     assert not list((tmp_path / "collected").glob("*.jsonl*")), "what waits in the spool is not kept twice"
@@ -124,6 +134,23 @@ def test_sealing_that_is_interrupted_is_done_again_and_lands_once(
     assert seal_collected(tmp_path / "collected", tmp_path / "spool")
     again = load(tmp_path / "spool", tmp_path / "landing", NOW)
     assert [(file.rows, file.is_new) for file in loaded + again] == [(2, True), (2, False)]
+
+
+def test_what_could_not_land_lands_with_the_next_tick(tmp_path: Path) -> None:
+    """Also where whatever else waits in the spool was in its way, and where the spool was lost meanwhile."""
+    collected, spool = tmp_path / "collected", tmp_path / "spool"
+    append(tmp_path, [row(1)])
+
+    def land() -> None:
+        raise HourbellError("something else is in the way")
+
+    with pytest.raises(HourbellError, match="in the way"):
+        seal_collected(collected, spool, land)
+    shutil.rmtree(spool)
+    landed = []
+    seal_collected(collected, spool, lambda: landed.extend(load(spool, tmp_path / "landing", NOW)))
+    assert [file.rows for file in landed] == [1]
+    assert seal_collected(collected, spool, land) == [], "it has landed, and nothing more waits"
 
 
 def test_what_a_full_disk_does_not_take_is_not_accepted_and_loses_nothing(tmp_path: Path) -> None:

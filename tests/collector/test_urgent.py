@@ -23,10 +23,10 @@ from activations.collector.latest import FILE, latest_events
 from activations.collector.sealing import seal_collected
 from activations.errors import HourbellError
 from dagster_project import registry
-from dagster_project.collect import land_collected
 from dagster_project.defs.jobs import hourly
 from dagster_project.defs.sensors import urgent
 from dagster_project.home import Home
+from dagster_project.landing.collected import land_collected
 from dagster_project.tick import land, run_tick
 from dagster_project.tick_run import END_TAG, START_TAG, due_window
 from dagster_project.urgent import SECOND, Watch, look, urgent_events, urgent_window
