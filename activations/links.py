@@ -4,6 +4,7 @@ Each carries all that it takes to know what it is about, sealed: it is good for 
 the contact in the meantime, and shows nobody an address.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -147,12 +148,6 @@ def opening(seal: str, key: bytes) -> Sent | None:
     return None if words is None else Sent(*words)
 
 
-def clicking(seal: str, key: bytes) -> Click | None:
-    """Where a click link leads, and which message it is in; None where it is not ours."""
-    words = unsealed(_CLICK, seal, key)
-    return None if words is None else Click(Sent(*words[:-2]), *words[-2:])
-
-
 def asking(seal: str, key: bytes) -> Asked | None:
     """Who is asked by a form link; None where it is not ours."""
     words = unsealed(_FORM, seal, key)
@@ -165,6 +160,13 @@ def confirming(seal: str, key: bytes) -> Confirmed | None:
     return None if words is None else Confirmed(*words)
 
 
+def clicking(seal: str, key: bytes) -> Click | None:
+    """Where a click link leads, and which message it is in; None where it is not ours."""
+    words = unsealed(_CLICK, seal, key)
+    return None if words is None else Click(Sent(*words[:-2]), *words[-2:])
+
+
+@lru_cache(maxsize=10_000)
 def is_page(target: str) -> bool:
     """Whether a link may lead there: an http or https address, whole, with a host and without a password."""
     if not target.isascii() or not target.isprintable() or " " in target or "\\" in target:
