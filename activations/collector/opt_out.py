@@ -34,7 +34,7 @@ _AROUND = frozenset(
         "promotions",
     }
 )
-_LETTERS = re.compile(r"[a-z]+")
+_LETTERS = re.compile(r"[^\W\d_]+")
 _ONLY_STOP = re.compile(f"(?:{'|'.join(sorted(WORDS))})+")
 
 
@@ -49,10 +49,6 @@ def means_stop(text: str | None) -> bool:
 
 
 def _plain(text: str) -> str:
-    """In lower case, without accents and what cannot be seen."""
+    """In lower case and without accents."""
     apart = unicodedata.normalize("NFKD", text).casefold()
-    return "".join(
-        character
-        for character in apart
-        if character.isspace() or unicodedata.category(character) not in ("Mn", "Cf", "Cc")
-    )
+    return "".join(character for character in apart if unicodedata.category(character) != "Mn")
