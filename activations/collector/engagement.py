@@ -145,8 +145,6 @@ def _wants_no_more(report: Report) -> str | None:
     """In which words somebody wants no more on a channel; None where nobody does."""
     if report.kind == "received":
         return f"they wrote {report.text!r}"[:200] if report.opts_out or means_stop(report.text) else None
-    if report.kind == "subscribed":
-        return None
     if report.kind in ("unsubscribed", "complained"):
         return report.kind
     # the provider knows of an objection that we may have missed
