@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from activations.account import Tally
 from activations.channels.face import Answer, Channel, Message, UnsendableError
+from activations.collector.objections import Objections
 from activations.errors import HourbellError
 from activations.journal import Journal
 from activations.journal_rows import Claim, Settled, Settlement
@@ -20,6 +21,7 @@ from activations.patience import Patience
 from activations.pauses import pause_of
 
 _NO_ANSWER = "the answer never came"
+_OBJECTED = "they have objected since it was decided"
 _MAILBOX = re.compile(r"[^\s<>@\"',;:=]+@[^\s<>@\"',;:]+")
 _SHORTEST_ADDRESS = 6
 
@@ -55,6 +57,7 @@ class ChannelDelivery:
         tally: Tally,
         giving_way: Collection[int] = (),
         share: Share = WHOLE,
+        objections: Objections | None = None,
     ) -> None:
         self._channel = channel
         self._journal = journal
@@ -63,6 +66,7 @@ class ChannelDelivery:
         self._tally = tally
         self._giving_way = giving_way
         self._share = share
+        self._objections = objections
         self._rate = None if channel.rate is None else channel.rate / share.of
         self._put_off: list[_Due] = []
         self.unfinished: set[str] = set()
@@ -164,7 +168,7 @@ class ChannelDelivery:
             part = dict(entries[start : start + self._channel.push_size])
             await self._keep_to_rate(len(part))
             try:
-                part = self._without_paused(part, files)
+                part = self._without_objections(self._without_paused(part, files))
                 if part:
                     await self._push(part, files)
             except HourbellError:
@@ -191,6 +195,22 @@ class ChannelDelivery:
                 self.unfinished.add(files[number])
         self._release(stopped)
         return go_on
+
+    def _without_objections(self, part: dict[int, tuple[Claim, Message]]) -> dict[int, tuple[Claim, Message]]:
+        """Only what goes to those who have not objected since it was decided."""
+        if self._objections is None or not part:
+            return part
+        against = self._objections.of(claim.action for claim, _ in part.values())
+        claims = [claim for number, (claim, _) in part.items() if number in against]
+        self._settle(
+            [
+                _unknown(claim, f"{_NO_ANSWER}, and {_OBJECTED}")
+                if claim.in_doubt
+                else Settlement(claim.action.action_id, "rejected", _OBJECTED)
+                for claim in claims
+            ]
+        )
+        return {number: entry for number, entry in part.items() if number not in against}
 
     def _release(self, claims: Sequence[Claim]) -> None:
         """Give claims back, but those of which a call may have been taken: they stay in doubt."""

@@ -1,13 +1,78 @@
-"""Links in messages that say who follows them, and cannot be made up."""
+"""Links in messages that say who follows them, and cannot be made up.
 
-import base64
-import hmac
-from urllib.parse import quote_plus
+Each carries all that it takes to know what it is about, sealed: it is good for as long as its key, whatever becomes of
+the contact in the meantime, and shows nobody an address.
+"""
 
+from functools import lru_cache
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from activations.channels.face import UnsendableError, json_object
 from activations.outbox import Action
+from activations.seals import sealed, unsealed
 from activations.shop import Shop
 
-_SIGNATURE_BYTES = 15
+_UNSUBSCRIBE, _PREFERENCES, _OPEN, _CLICK = "unsubscribe", "preferences", "open", "click"
+_FORM, _CONFIRM = "ask", "confirm"
+OPEN_PATH, CLICK_PATH, FORM_PATH, CONFIRM_PATH = "/o/", "/c/", "/f/", "/confirm/"
+PARAMETER = "m"
+"""In which the links of pages carry their seal."""
+_ADDRESSES = {"email": "email", "sms": "phone", "whatsapp": "phone"}
+_IDENTIFIERS = ("user_id", "email", "phone")
+
+
+class Sent(NamedTuple):
+    """A message that a link is in, and who got it."""
+
+    action_id: int
+    channel: str
+    topic: str
+    identifier: str
+    """Which of user_id, email and phone `value` is."""
+    value: str
+
+
+class Known(NamedTuple):
+    """Whose preferences a link is about, by all that we know them by."""
+
+    action_id: int
+    channel: str
+    topic: str
+    """Of the message, which they got."""
+    user_id: str | None
+    email: str | None
+    phone: str | None
+
+
+class Click(NamedTuple):
+    """A link of a message, and where it points."""
+
+    sent: Sent
+    target: str
+    position: int
+
+
+class Asked(NamedTuple):
+    """Who is asked by a form, and which of its fields they have given."""
+
+    action_id: int | None
+    user_id: str | None
+    email: str | None
+    phone: str | None
+    given: list[str]
+
+
+class Confirmed(NamedTuple):
+    """What somebody agreed to in a form, and is to say once more from their address."""
+
+    form: str
+    identifier: str
+    value: str
+    channel: str
+    topic: str
+    label: str
+    asked_at: str
 
 
 def message_links(shop: Shop, action: Action, key: bytes) -> dict[str, str]:
@@ -19,17 +84,119 @@ def message_links(shop: Shop, action: Action, key: bytes) -> dict[str, str]:
 
 
 def unsubscribe_link(url: str, action: Action, key: bytes) -> str:
-    """The link by which this contact leaves this topic on this channel."""
-    return _signed(
-        url, f"c={action.contact_id}&on={quote_plus(action.channel)}&t={quote_plus(action.topic or '')}", key
-    )
+    """The link by which whoever reads at this address leaves this topic on this channel."""
+    return _page(url, sealed(_UNSUBSCRIBE, [*_sent(action)], key))
 
 
 def preferences_link(url: str, action: Action, key: bytes) -> str:
     """The link by which this contact chooses what to get."""
-    return _signed(url, f"c={action.contact_id}", key)
+    return _page(url, sealed(_PREFERENCES, [*_known(action)], key))
 
 
-def _signed(url: str, query: str, key: bytes) -> str:
-    digest = hmac.digest(key, query.encode(), "sha256")[:_SIGNATURE_BYTES]
-    return f"{url}?{query}&s={base64.urlsafe_b64encode(digest).decode()}"
+def preferences_of(sent: Sent, key: bytes) -> str:
+    """The seal of the preferences of whoever got a message, as a part of a link."""
+    known = {sent.identifier: sent.value}
+    words = [sent.action_id, sent.channel, sent.topic, *(known.get(name) for name in _IDENTIFIERS)]
+    return sealed(_PREFERENCES, words, key)
+
+
+def open_link(shop: Shop, action: Action, key: bytes) -> str:
+    """The picture of one transparent dot that tells that a message was opened."""
+    return f"{shop.tracking_url.rstrip('/')}{OPEN_PATH}{sealed(_OPEN, [*_sent(action)], key)}"
+
+
+def click_link(shop: Shop, action: Action, key: bytes, target: str, position: int) -> str:
+    """The link that leads to a target and tells that it was followed; `position` tells links of a message apart.
+
+    Raises UnsendableError where the target is no address of a page.
+    """
+    if not is_page(target):
+        raise UnsendableError(f"a link points to {target[:200]!r}, which is no address of a page")
+    return f"{shop.tracking_url.rstrip('/')}{CLICK_PATH}{sealed(_CLICK, [*_sent(action), target, position], key)}"
+
+
+def form_link(shop: Shop, action: Action, key: bytes, form: str) -> str:
+    """The link to a form of forms.yml that asks this contact for what they have not given yet."""
+    profile = json_object("profile", action.profile)
+    known = _known(action)
+    told = {**profile, "email": known.email, "phone": known.phone}
+    given = sorted(name for name, value in told.items() if value is not None and str(value).strip())
+    words = [*Asked(action.action_id, known.user_id, known.email, known.phone, given)]
+    return _page(f"{shop.tracking_url.rstrip('/')}{FORM_PATH}{form}", sealed(_FORM, words, key))
+
+
+def confirm_link(base: str, confirmed: Confirmed, key: bytes) -> str:
+    """The link by which whoever reads at an address says once more that they agree."""
+    return f"{base.rstrip('/')}{CONFIRM_PATH}{sealed(_CONFIRM, [*confirmed], key)}"
+
+
+def unsubscribing(seal: str, key: bytes) -> Sent | None:
+    """Who leaves what by an unsubscribe link; None where it is not ours."""
+    words = unsealed(_UNSUBSCRIBE, seal, key)
+    return None if words is None else Sent(*words)
+
+
+def choosing(seal: str, key: bytes) -> Known | None:
+    """Who chooses by a preferences link; None where it is not ours."""
+    words = unsealed(_PREFERENCES, seal, key)
+    return None if words is None else Known(*words)
+
+
+def opening(seal: str, key: bytes) -> Sent | None:
+    """Which message an open link is in; None where it is not ours."""
+    words = unsealed(_OPEN, seal, key)
+    return None if words is None else Sent(*words)
+
+
+def asking(seal: str, key: bytes) -> Asked | None:
+    """Who is asked by a form link; None where it is not ours."""
+    words = unsealed(_FORM, seal, key)
+    return None if words is None else Asked(*words)
+
+
+def confirming(seal: str, key: bytes) -> Confirmed | None:
+    """What a confirm link says once more; None where it is not ours."""
+    words = unsealed(_CONFIRM, seal, key)
+    return None if words is None else Confirmed(*words)
+
+
+def clicking(seal: str, key: bytes) -> Click | None:
+    """Where a click link leads, and which message it is in; None where it is not ours."""
+    words = unsealed(_CLICK, seal, key)
+    return None if words is None else Click(Sent(*words[:-2]), *words[-2:])
+
+
+@lru_cache(maxsize=10_000)
+def is_page(target: str) -> bool:
+    """Whether a link may lead there: an http or https address, whole, with a host and without a password."""
+    if not target.isascii() or not target.isprintable() or " " in target or "\\" in target:
+        return False
+    try:
+        parts = urlsplit(target)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.username is None
+    except ValueError:
+        return False
+
+
+def _page(url: str, seal: str) -> str:
+    return f"{url}{'&' if '?' in url else '?'}{PARAMETER}={seal}"
+
+
+def _sent(action: Action) -> Sent:
+    if action.address and action.channel in _ADDRESSES:
+        identifier, value = _ADDRESSES[action.channel], action.address
+    else:
+        profile = json_object("profile", action.profile)
+        known = [(name, str(profile[name])) for name in _IDENTIFIERS if profile.get(name)]
+        if not known:
+            raise UnsendableError("nothing is known by which a link could name the contact")
+        identifier, value = known[0]
+    return Sent(action.action_id, action.channel, action.topic or "", identifier, value)
+
+
+def _known(action: Action) -> Known:
+    profile = json_object("profile", action.profile)
+    known = {name: str(profile[name]) for name in _IDENTIFIERS if profile.get(name)}
+    if action.address and action.channel in _ADDRESSES:
+        known[_ADDRESSES[action.channel]] = action.address
+    return Known(action.action_id, action.channel, action.topic or "", *(known.get(name) for name in _IDENTIFIERS))

@@ -25,6 +25,8 @@ class Shop:
     """The address that mail comes from."""
     unsubscribe_url: str
     preferences_url: str
+    tracking_url: str
+    """Where the collector is reached: pictures that tell of opens, and links that tell of clicks, begin with it."""
     currency: str
 
     def as_fields(self) -> dict[str, str]:
@@ -61,7 +63,7 @@ def read_shop(templates: Path) -> Shop:
         raise HourbellError(f"{path}: `sender` is no e-mail address: {error}") from error
     if parseaddr(shop.sender)[1] != shop.sender:
         raise HourbellError(f"{path}: `sender` is the bare address; the name before it is `name`.")
-    for link in ("url", "unsubscribe_url", "preferences_url"):
+    for link in ("url", "unsubscribe_url", "preferences_url", "tracking_url"):
         if not stated[link].startswith("https://"):
             raise HourbellError(f"{path}: `{link}` must begin with https://")
     return shop

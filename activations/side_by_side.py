@@ -8,6 +8,7 @@ from activations.account import Tally
 from activations.backlog import giving_way
 from activations.channel_delivery import ChannelDelivery
 from activations.channels.face import Channel, Setting
+from activations.collector.objections import objections_beside
 from activations.errors import HourbellError
 from activations.journal import Journal
 from activations.outbox import WHOLE, OutboxFile, OutboxFileError, Share, count_actions
@@ -67,7 +68,9 @@ async def deliver_waiting(
                     f"{', '.join(channels)} in the step, or add it to activations/channels/registry.py."
                 )
             channel = channels[name](setting)
-            delivery = ChannelDelivery(channel, journal, setting.now, patience, tally, left_behind, share)
+            delivery = ChannelDelivery(
+                channel, journal, setting.now, patience, tally, left_behind, share, objections_beside(setting.spool)
+            )
             try:
                 problems = await delivery.deliver(waiting[name])
             finally:

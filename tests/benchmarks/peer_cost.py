@@ -32,12 +32,19 @@ STEPS = ["entered", "call", "by_half", "first_half", "second_half"]
 TIMES_FASTER, SHARE_OF_CPU = 15, 0.1
 
 
-def checkout(folder: Path) -> Path:
-    """A copy of what runs, in which the flow is the one workflow that takes anybody in."""
+def copy_of_the_product(folder: Path) -> None:
+    """A copy of what runs, to change at will."""
     for part in ("activations", "dagster_project", "data", "dbt"):
-        ignored = shutil.ignore_patterns("target", "logs", "__pycache__", "landing", "warehouse", "demo", "*.duckdb*")
+        # what a person keeps in `data`, and not the modules of the same names
+        kept = ("landing", "warehouse", "demo") if part == "data" else ()
+        ignored = shutil.ignore_patterns("target", "logs", "__pycache__", "*.duckdb*", *kept)
         shutil.copytree(REPOSITORY / part, folder / part, ignore=ignored)
     shutil.copy(REPOSITORY / "pyproject.toml", folder)
+
+
+def checkout(folder: Path) -> Path:
+    """A copy of the product in which the flow is the one workflow that takes anybody in."""
+    copy_of_the_product(folder)
     shutil.copytree(PEER / "signup_flow", folder / "dbt" / "models" / "workflows" / "signup_flow")
     path = folder / "dbt" / "dbt_project.yml"
     project = yaml.safe_load(path.read_text())

@@ -142,3 +142,12 @@ def test_a_tick_that_was_interrupted_comes_first(
             assert request.tags.items() >= window_tags(window).items()
             keys.append(request.run_key)
     assert len(set(keys)) == 2
+
+
+def test_a_sensor_makes_haste_only_where_a_workflow_is_urgent(
+    definitions: dg.Definitions, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOURBELL_HOME", str(home.root))
+    with dg.DagsterInstance.ephemeral() as instance:
+        said = definitions.get_sensor_def("urgent").evaluate_tick(dg.build_sensor_context(instance=instance))
+    assert (said.run_requests, said.skip_message) == ([], "No workflow is urgent.")

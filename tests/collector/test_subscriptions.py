@@ -1,0 +1,226 @@
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from activations.collector.choices import Choice, choices
+from activations.delivery import TEMPLATES
+from activations.links import message_links
+from activations.outbox import Action
+from activations.profile import Profile, SmtpServer
+from activations.shop import read_shop
+from tests.collecting import NOW, Collecting, collecting
+from tests.rehearsal import action, sms_action
+
+SHOP = read_shop(TEMPLATES)
+KEY = Profile("sandbox", SmtpServer("127.0.0.1", 0)).link_key
+TOPICS = [
+    {"topic": "newsletter", "kind": "promotional", "channel": None, "description": "News <and> stories"},
+    {"topic": "offers", "kind": "promotional", "channel": None, "description": "Offers"},
+    {"topic": "service", "kind": "transactional", "channel": None, "description": "What belongs to an order"},
+    {"topic": "advertising", "kind": "promotional", "channel": "audience", "description": "Ads"},
+]
+CHANNELS = [{"channel": channel} for channel in ("email", "sms", "profile", "webhook", "audience", "crm")]
+CHOICES = choices(TOPICS, CHANNELS)
+ONE_CLICK = {"List-Unsubscribe": "One-Click"}
+
+
+@pytest.fixture(scope="module")
+def clock() -> list[datetime]:
+    return [NOW]
+
+
+@pytest.fixture
+def at(tmp_path: Path, clock: list[datetime]) -> Iterator[Collecting]:
+    clock[0] = NOW
+    with collecting(tmp_path, now=lambda: clock[0], choices=CHOICES) as running:
+        yield running
+
+
+def here(at: Collecting, link: str) -> str:
+    """A link of a message, as it leads to this collector."""
+    return link.replace("https://links.shop.example", at.url)
+
+
+def links(row: dict[str, Any], at: Collecting) -> dict[str, str]:
+    return {name: here(at, link) for name, link in message_links(SHOP, Action(**row), KEY).items()}
+
+
+def counted(at: Collecting) -> tuple[int, int]:
+    return len(at.rows("events")), len(at.rows("consents"))
+
+
+def test_a_get_never_unsubscribes(at: Collecting) -> None:
+    unsubscribe, preferences = (links(action(1), at)[f"{name}_url"] for name in ("unsubscribe", "preferences"))
+    for link in (unsubscribe, f"{unsubscribe}&List-Unsubscribe=One-Click&what=all", preferences):
+        for method in ("GET", "HEAD", "OPTIONS", "PUT", "DELETE"):
+            requests.request(method, link, data={**ONE_CLICK, "what": "nothing", "offers/email": "no"}, timeout=10)
+        page = requests.get(link, timeout=10)
+        assert page.status_code == 200
+        assert '<form method="post">' in page.text
+    assert counted(at) == (0, 0)
+
+
+def test_a_post_of_a_mailbox_unsubscribes_with_no_login(at: Collecting) -> None:
+    link = links(action(1), at)["unsubscribe_url"]
+    assert requests.post(link, data=ONE_CLICK, timeout=10, allow_redirects=False).status_code == 200
+    [consent] = at.rows("consents")
+    assert {name: value for name, value in consent.items() if value is not None} == {
+        "email": "person1@example.com",
+        "channel": "email",
+        "topic": "offers",
+        "status": "withdrawn",
+        "evidence": f"unsubscribe link of message {action(1)['action_id']}",
+        "source": "preferences",
+        "occurred_at": NOW.isoformat(),
+        "loaded_at": NOW.isoformat(),
+    }
+    [event] = at.rows("events")
+    assert (event["event"], event["email"]) == ("Unsubscribed From Topic", "person1@example.com")
+    assert event["properties"]["action_id"] == str(action(1)["action_id"])
+
+
+@pytest.mark.parametrize("body", ["form", "parts", "nothing"])
+def test_a_post_unsubscribes_in_whatever_form_it_comes(at: Collecting, body: str) -> None:
+    link = links(action(1), at)["unsubscribe_url"]
+    bodies: dict[str, dict[str, Any]] = {
+        "form": {"data": ONE_CLICK},
+        "parts": {"files": {name: (None, value) for name, value in ONE_CLICK.items()}},
+        "nothing": {},
+    }
+    assert requests.post(link, timeout=10, **bodies[body]).status_code == 200
+    assert len(at.rows("consents")) == 1
+
+
+def test_the_same_post_three_times_is_one_event(at: Collecting, clock: list[datetime]) -> None:
+    link = links(action(1), at)["unsubscribe_url"]
+    for _ in range(3):
+        assert requests.post(link, data=ONE_CLICK, timeout=10).status_code == 200
+        clock[0] += timedelta(minutes=1)
+    assert len({row["message_id"] for row in at.rows("events")}) == 1
+    # each is a wish of its own: whoever agreed again in between is out once more
+    assert {row["status"] for row in at.rows("consents")} == {"withdrawn"}
+
+
+def test_a_link_is_good_for_years(at: Collecting, clock: list[datetime]) -> None:
+    link = links(action(1), at)["unsubscribe_url"]
+    clock[0] += timedelta(days=1_000)
+    assert requests.get(link, timeout=10).status_code == 200
+    assert requests.post(link, data=ONE_CLICK, timeout=10).status_code == 200
+    assert len(at.rows("consents")) == 1
+
+
+def test_one_bit_changed_is_refused(at: Collecting) -> None:
+    for name in ("unsubscribe_url", "preferences_url"):
+        link = links(action(1), at)[name]
+        changed = link[:-1] + ("A" if link[-1] != "A" else "B")
+        for wrong in (changed, link[:-5], link.partition("?")[0], link.replace("m=", "n=")):
+            for refused in (requests.get(wrong, timeout=10), requests.post(wrong, data=ONE_CLICK, timeout=10)):
+                assert refused.status_code == 400
+                assert "does not work" in refused.text
+    # a seal of the one is not good for the other
+    both = links(action(1), at)
+    crossed = both["unsubscribe_url"].partition("?")[0] + "?" + both["preferences_url"].partition("?")[2]
+    assert requests.post(crossed, data=ONE_CLICK, timeout=10).status_code == 400
+    assert counted(at) == (0, 0)
+
+
+def test_who_presses_the_button_for_all_gets_nothing_more_on_that_channel(at: Collecting) -> None:
+    link = links(sms_action(2), at)["unsubscribe_url"]
+    assert requests.post(link, data={"what": "all"}, timeout=10).status_code == 200
+    [consent] = at.rows("consents")
+    assert (consent["phone"], consent["channel"], consent["topic"]) == ("+447700900002", "sms", "all")
+    assert [row["event"] for row in at.rows("events")] == ["SMS Unsubscribed"]
+
+
+def test_pages_are_kept_safe_and_need_nothing_from_elsewhere(at: Collecting) -> None:
+    for link in links(action(1), at).values():
+        page = requests.get(link, timeout=10)
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+        assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
+        assert page.headers["referrer-policy"] == "no-referrer"
+        assert page.headers["cache-control"] == "no-store"
+        assert page.headers["x-content-type-options"] == "nosniff"
+        assert "<script" not in page.text
+        assert not re.search(r'(src|href|action)="(https?:)?//', page.text)
+        assert "person1" not in page.text
+        for part in ('lang="en"', 'name="viewport"', "<title>", "<main>", "<h1>"):
+            assert part in page.text
+    style = requests.get(f"{at.url}/pages.css", timeout=10)
+    assert style.headers["content-type"].startswith("text/css")
+    assert "prefers-color-scheme: dark" in style.text
+    assert "url(" not in style.text
+    assert "@import" not in style.text
+
+
+def test_the_preference_centre_shows_topics_by_the_channels_that_reach_this_contact(at: Collecting) -> None:
+    page = requests.get(links(action(1), at)["preferences_url"], timeout=10).text
+    names = set(re.findall(r'name="([^"]+/[^"]+)"', page))
+    # nobody knows this contact's number, and what belongs to an order is nothing to choose
+    assert names == {"newsletter/email", "offers/email", "advertising/audience"}
+    assert "News &lt;and&gt; stories" in page
+    assert page.count('value="keep" checked') == 3
+    assert "brought you here" in page
+    with_phone = sms_action(1)
+    page = requests.get(links(with_phone, at)["preferences_url"], timeout=10).text
+    assert set(re.findall(r'name="([^"]+/[^"]+)"', page)) == {"newsletter/sms", "offers/sms", "advertising/audience"}
+
+
+def test_what_is_chosen_is_stated_with_its_evidence_and_what_is_left_says_nothing(at: Collecting) -> None:
+    link = links(action(1), at)["preferences_url"]
+    form = {
+        "what": "chosen",
+        "newsletter/email": "yes",
+        "offers/email": "no",
+        "advertising/audience": "keep",
+        "newsletter/sms": "yes",
+        "service/email": "no",
+        "all/all": "yes",
+    }
+    saved = requests.post(link, data=form, timeout=10)
+    assert "It holds from now on" in saved.text
+    assert 'value="yes" checked' in saved.text
+    rows = {(row["channel"], row["topic"]): row for row in at.rows("consents")}
+    # no number is known, orders are not asked about, and nobody agrees to everything
+    assert {key: row["status"] for key, row in rows.items()} == {
+        ("email", "newsletter"): "granted",
+        ("email", "offers"): "withdrawn",
+    }
+    for row in rows.values():
+        assert (row["user_id"], row["email"]) == ("u1", "person1@example.com")
+        assert row["evidence"] == f"preference centre, by a link of message {action(1)['action_id']}"
+    again = requests.post(link, data={"what": "chosen", "offers/email": "maybe"}, timeout=10)
+    assert "Nothing was to be changed" in again.text
+    assert len(at.rows("consents")) == 2
+
+
+def test_who_wants_nothing_more_is_out_everywhere(at: Collecting) -> None:
+    row = action(1, profile='{"user_id": "u1", "phone": "+447700900001"}')
+    assert requests.post(links(row, at)["preferences_url"], data={"what": "nothing"}, timeout=10).status_code == 200
+    [consent] = at.rows("consents")
+    assert (consent["channel"], consent["topic"], consent["status"]) == ("all", "all", "withdrawn")
+    assert {consent[name] for name in ("user_id", "email", "phone")} == {"u1", "person1@example.com", "+447700900001"}
+    assert [event["event"] for event in at.rows("events")] == ["Unsubscribed"]
+
+
+def test_a_form_that_cannot_be_read_or_has_no_end_is_refused(at: Collecting) -> None:
+    link = links(action(1), at)["preferences_url"]
+    for data in (b"\xff=\xff", b"a=" + b"b" * 100_000, "&".join(f"a{n}=b" for n in range(1000)).encode()):
+        kind = {"content-type": "application/x-www-form-urlencoded"}
+        assert requests.post(link, data=data, headers=kind, timeout=10).status_code in (400, 413)
+    assert counted(at) == (0, 0)
+
+
+def test_what_can_be_chosen_comes_from_the_registries() -> None:
+    assert [choice.name for choice in CHOICES] == [
+        "newsletter/email",
+        "newsletter/sms",
+        "offers/email",
+        "offers/sms",
+        "advertising/audience",
+    ]
+    assert Choice("offers", "sms", "Offers").channel_label == "Text message"
