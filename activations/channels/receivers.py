@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Protocol
 
 from activations.channels.face import Answer, Message
 from activations.errors import HourbellError
-from activations.transport.http import AnswerLostError, HttpAnswer, HttpPool
+from activations.transport.http import AnswerLostError, HttpAnswer
 
 LATER = frozenset({408, 425, 429, 503})
 """Not now, and perhaps another time."""
@@ -26,6 +27,14 @@ _RESTS = 10
 """How often in a row an endpoint may ask to be left alone before it is left to the next delivery."""
 
 
+class Pool(Protocol):
+    """Who makes the calls: an HttpPool, or what lets it in as well."""
+
+    async def post(
+        self, url: str, headers: Mapping[str, str], body: bytes, read: int = 0, method: str = "POST"
+    ) -> HttpAnswer: ...
+
+
 @dataclass
 class _Rest:
     """How long a receiver is left alone: until a moment of the monotonic clock, or for the rest of this delivery."""
@@ -39,18 +48,20 @@ class Receivers:
 
     With `in_batches` several messages share a post; one that was done in part counts as rejected, so that it can be
     taken apart. `refuses_us` tells, where the status does not, that an answer is about us and not about the message;
-    `known_as` the provider's own id of what it took.
+    `known_as` the provider's own id of what it took. `plainly` says an answer in the terms of HTTP, where a provider
+    has its own.
     """
 
     def __init__(
         self,
-        pool: HttpPool,
+        pool: Pool,
         now: Callable[[], datetime],
         mend: str,
         *,
         in_batches: bool = False,
         refuses_us: Callable[[HttpAnswer], bool] = lambda said: False,
         known_as: Callable[[HttpAnswer], str | None] = lambda said: None,
+        plainly: Callable[[HttpAnswer], HttpAnswer] = lambda said: said,
     ) -> None:
         self._pool = pool
         self._now = now
@@ -58,6 +69,7 @@ class Receivers:
         self._in_batches = in_batches
         self._refuses_us = refuses_us
         self._known_as = known_as
+        self._plainly = plainly
         self._resting: dict[str, _Rest] = {}
         self._rests: Counter[str] = Counter()
 
@@ -76,10 +88,17 @@ class Receivers:
         return [again._replace(action_id=message.action_id) for message in messages]
 
     async def post(
-        self, name: str, url: str, headers: Mapping[str, str], body: bytes, messages: Sequence[Message], read: int = 0
+        self,
+        name: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        messages: Sequence[Message],
+        read: int = 0,
+        method: str = "POST",
     ) -> list[Answer]:
         """Post one body, and give each of its messages the answer, with so many bytes of what it says as its reason."""
-        answer = await self._post(name, url, headers, body, read)
+        answer = await self._post(name, url, headers, body, read, method)
         if answer.status == "accepted":
             return [
                 answer._replace(
@@ -89,9 +108,11 @@ class Receivers:
             ]
         return [answer._replace(action_id=message.action_id) for message in messages]
 
-    async def _post(self, name: str, url: str, headers: Mapping[str, str], body: bytes, read: int) -> Answer:
+    async def _post(
+        self, name: str, url: str, headers: Mapping[str, str], body: bytes, read: int, method: str
+    ) -> Answer:
         try:
-            said = await self._pool.post(url, headers, body, read)
+            said = self._plainly(await self._pool.post(url, headers, body, read, method))
         except AnswerLostError as error:
             return Answer(0, "in doubt", str(error))
         except HourbellError as error:
@@ -115,8 +136,7 @@ class Receivers:
         return answer
 
     def _meaning(self, name: str, said: HttpAnswer) -> Answer:
-        # an answer to many quotes their numbers, which nothing else would take out
-        text = _NUMBER.sub("…", said.text) if self._in_batches else said.text
+        text = without_numbers(said.text) if self._in_batches else said.text
         reason = " ".join(f"{said.status} {said.reason} {text}".split())[:REASON_LENGTH]
         status = said.status
         if 200 <= status < 300 and not (self._in_batches and status == _PARTLY):
@@ -131,6 +151,11 @@ class Receivers:
             return Answer(0, "rejected", reason)
         # it broke while it was at it, or something between us did
         return Answer(0, "in doubt", reason)
+
+
+def without_numbers(text: str) -> str:
+    """What an answer to many says, without the telephone numbers that nothing else would take out."""
+    return _NUMBER.sub("…", text)
 
 
 def _rest_wanted(said: HttpAnswer, now: datetime) -> float | None:
