@@ -31,6 +31,8 @@ _API = "https://api.hubapi.com"
 _CONTACTS = "/crm/v3/objects/contacts"
 _CALLS_A_SECOND = 10.0
 """The least that any account may make: a hundred in ten seconds."""
+_SEARCHES_A_SECOND = 4.0
+"""All apps of an account together may make five."""
 _BATCH = 100
 _MEMBERSHIPS = 10_000
 _PAGE = 200
@@ -57,7 +59,8 @@ def open_crm(setting: Setting, crm: CrmSetting) -> "HubSpot":
     authorised = AuthorisedPool(pool, known, pace=Pace(_CALLS_A_SECOND) if profile.is_live else None)
     receivers = Receivers(authorised, setting.now, f"mend {FILE} or the token", in_batches=True, plainly=_plainly)
     base = _API if profile.is_live else f"{profile.http_sandbox}/hubspot"
-    return HubSpot(crm, pool, Batches(crm.name, receivers), base)
+    searches = Pace(_SEARCHES_A_SECOND) if profile.is_live else None
+    return HubSpot(crm, pool, Batches(crm.name, receivers), base, searches)
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ class HubSpot:
     pool: HttpPool = field(repr=False)
     batches: Batches = field(repr=False)
     base: str
+    searches: Pace | None = None
     batch_size: int = _BATCH
     opted_out: str = "hs_email_optout"
     _owners: dict[str, str] = field(default_factory=dict, repr=False)
@@ -171,6 +175,8 @@ class HubSpot:
             "properties": [_CHANGED, *(_theirs(name) for name in names)],
             "limit": _PAGE,
         }
+        if self.searches is not None:
+            await self.searches.wait()
         stated = await self.batches.ask(Call(f"{self.base}{_CONTACTS}/search", json_body(body)))
         colleagues = {number: email for email, number in (await self.owners()).items()} if OWNER in names else {}
         found = [_record(each, names, colleagues) for each in _listed(stated, "results")]

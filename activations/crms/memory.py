@@ -78,20 +78,28 @@ class Memory:
                 [self._digests(fact) for fact in facts],
             )
 
-    def news(self, facts: Iterable[Fact], asked_at: datetime) -> list[Fact]:
-        """Those of the facts, as the CRM told them when it was asked, that it does not have from us and had not told.
+    def seen(self, facts: Iterable[Fact], asked_at: datetime) -> tuple[list[Fact], list[Fact]]:
+        """Of facts as the CRM told them when it was asked: what is news, and all that counts.
 
-        What we told it since says nothing: the answer may be older. It changes the record there, and comes again.
+        News is what it does not have from us and had not told. What we told it since does not count: the answer may be
+        older. It changes the record there, and comes again.
         """
-        found = []
+        news, counting = [], []
         select = "select value, telling, known_at from known where key = ?"
         with self._explained():
             for fact in facts:
                 key, value = self._digests(fact)
                 row = self._connection.execute(select, (key,)).fetchone()
-                if row is None or (value not in row[:2] and row[2] <= _seconds(asked_at)):
-                    found.append(fact)
-        return found
+                if row is None and canonical(fact.value) == "":
+                    continue
+                if row is None:
+                    news.append(fact)
+                elif value not in row[:2]:
+                    if row[2] > _seconds(asked_at):
+                        continue
+                    news.append(fact)
+                counting.append(fact)
+        return news, counting
 
     def learnt(self, facts: Sequence[Fact], cursor: str, now: datetime) -> None:
         """The CRM told them, they have landed, and it was read up to there: all of it, or nothing."""
