@@ -152,7 +152,7 @@ class HubSpot:
         after = ""
         while True:
             query = urlencode({"limit": 500, **({"after": after} if after else {})})
-            stated = await self.batches.ask(Call(f"{self.base}/crm/v3/owners?{query}", method="GET"))
+            stated = await self.batches.ask(Call(f"{self.base}/crm/v3/owners/?{query}", method="GET"))
             for owner in _listed(stated, "results"):
                 if owner.get("email"):
                     found[str(owner["email"]).lower()] = str(owner["id"])

@@ -147,7 +147,7 @@ class Salesforce:
 
     async def _query(self, soql: str) -> list[Mapping[str, Any]]:
         """All rows of a query, page by page; raises NotAnsweredError."""
-        url = f"{self.base}/query?{urlencode({'q': soql})}"
+        url = f"{self.base}/query/?{urlencode({'q': soql})}"
         rows: list[Mapping[str, Any]] = []
         while True:
             stated = await self.batches.ask(Call(url, method="GET"))

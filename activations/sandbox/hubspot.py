@@ -212,5 +212,5 @@ _DOES: Mapping[str, Callable[[Asked, Records, datetime], ProviderAnswer]] = {
     f"POST {_OBJECTS}/contacts/batch/read": _read,
     f"POST {_OBJECTS}/contacts/search": _search,
     f"POST {_OBJECTS}/tasks/batch/create": _tasks,
-    "GET /crm/v3/owners": _owners,
+    "GET /crm/v3/owners/": _owners,
 }
