@@ -1,5 +1,5 @@
--- Whoever is in an audience of an ad platform and may not be shown ads any more: from when they say so, from when they turn out to
--- be in although they had said so before, and once more where leaving came to nothing.
+-- Whoever is in an audience of an ad platform and may not be shown ads any more: from when they say so, from when they
+-- turn out to be in although they had said so before, and once more where leaving came to nothing.
 with memberships as (
     select
         action_id,

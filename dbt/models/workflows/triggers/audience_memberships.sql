@@ -1,7 +1,7 @@
 {{ config(event_time='effective_at', group='lifecycle_marketing') }}
 
--- Who has come into an audience of an ad platform, and who has left it, as the platform answered. Of whom nobody knows whether they
--- came in are taken to be in.
+-- Who has come into an audience of an ad platform, and who has left it, as the platform answered. Those of whom nobody
+-- knows whether they came in are taken to be in.
 with settled as (
     select
         action_id,
