@@ -224,6 +224,9 @@ MEANINGS: Mapping[str, Meaning] = {
     r"cannot be reached by email any more": lambda person, at, message, _: _addressed(
         person, _event(person, at, message, "Email Bounced", type="hard")
     ),
+    r"unsubscribes from everything": lambda person, at, message, _: _addressed(
+        person, _event(person, at, message, "Unsubscribed")
+    ),
     r"asks to be forgotten": lambda person, at, message, _: _event(person, at, message, "Contact Erased"),
     r"does '([\w ]+)'(?: (\w+))?(?: with (\w+) (\w+))?": lambda person, at, message, said: _event(
         person, at, message, said[1], **({"key": said[2] or "1"} | ({said[3]: said[4]} if said[3] else {}))
