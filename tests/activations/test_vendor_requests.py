@@ -22,8 +22,8 @@ from activations.channels.face import Message, Setting
 from activations.crms.face import Cursor, Properties, Task
 from activations.crms.registry import CRMS as OPEN
 from activations.crms.settings import read_crms
-from activations.sandbox import hubspot as hubspot_sandbox
 from activations.sandbox import http, salesforce
+from activations.sandbox import hubspot as hubspot_sandbox
 from activations.sandbox.http import HttpSandbox
 from activations.sandbox.records import Asked, Records
 from activations.sandbox.reply import ProviderAnswer, Reply
@@ -151,9 +151,7 @@ def test_hubspots_library_makes_the_same_requests(hub: Vendor) -> None:
         associations=[link],
         object_write_trace_id="hourbell-1",
     )
-    client.crm.objects.tasks.batch_api.create(
-        tasks.BatchInputSimplePublicObjectBatchInputForCreate(inputs=[task])
-    )
+    client.crm.objects.tasks.batch_api.create(tasks.BatchInputSimplePublicObjectBatchInputForCreate(inputs=[task]))
     search = contacts.PublicObjectSearchRequest(
         filter_groups=[
             contacts.FilterGroup(
@@ -267,9 +265,7 @@ def parse(value: str) -> Any:
     return json.loads(value) if value[:1] in "{[" else value
 
 
-def test_googles_library_makes_the_same_requests(
-    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_googles_library_makes_the_same_requests(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("google.ads.datamanager_v1", reason="needs the extra vendors")
     from google.ads import datamanager_v1 as library
     from google.ads.datamanager_v1.services.ingestion_service.transports.rest import IngestionServiceRestTransport
@@ -325,4 +321,3 @@ def numbered(request: Request, library: Any) -> tuple[str, str, Any]:
     kind = library.IngestAudienceMembersRequest if "ingest" in request.path else library.RemoveAudienceMembersRequest
     # as the vendor's own contract reads it, which refuses what it does not know
     return request.method, request.path, kind.to_dict(kind.from_json(json.dumps(request.content)))
-
