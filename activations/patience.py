@@ -1,7 +1,9 @@
 """How long to wait before something is tried again."""
 
+import asyncio
 import hashlib
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 
 _LONGEST_PAUSE = 30.0
 
@@ -22,6 +24,23 @@ class Patience:
         """Seconds to wait after so many attempts; at least what the provider asked for."""
         pause = min(self.first_pause * 2.0 ** (attempts - 1), self.longest)
         return max(retry_after or 0.0, pause * (0.5 + spread(f"{action_id}/{attempts}")))
+
+
+@dataclass
+class Pace:
+    """No more than so many calls a second, evenly."""
+
+    per_second: float
+    _free_at: float = field(default=0.0, init=False)
+
+    async def wait(self) -> None:
+        """Until the next call may be made."""
+        now = time.monotonic()
+        self._free_at = max(self._free_at, now)
+        pause = self._free_at - now
+        self._free_at += 1.0 / self.per_second
+        if pause > 0:
+            await asyncio.sleep(pause)
 
 
 def spread(key: str) -> float:

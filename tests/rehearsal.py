@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from activations.account import DeliveryAccount
-from activations.channels import audience, contact_profile, crm, email, push, sms, web_push, webhook, whatsapp
+from activations.channels import audience, contact_profile, crm, crm_task, email, push, sms, web_push, webhook, whatsapp
 from activations.channels.face import Channel, Setting
 from activations.delivery import TEMPLATES, default_receipts, deliver
 from activations.journal_place import sqlite_url
@@ -160,6 +160,7 @@ def channels(batch_size: int) -> dict[str, Callable[[Setting], Channel]]:
     return {
         "audience": partial(opened, audience.open_channel, batch_size=batch_size),
         "crm": partial(opened, crm.open_channel, batch_size=batch_size),
+        "crm_task": partial(opened, crm_task.open_channel, batch_size=batch_size),
         "email": partial(opened, email.open_channel, batch_size=batch_size, ask_after=0.2),
         "push": partial(opened, push.open_channel, batch_size=batch_size),
         "sms": partial(opened, sms.open_channel, batch_size=batch_size),

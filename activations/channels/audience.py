@@ -1,40 +1,49 @@
-"""Audiences of ad platforms over HTTP: who joins and who leaves, as hashes, in batches."""
+"""Audiences of ad platforms: who joins and who leaves, as hashes, in batches."""
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import partial
 from itertools import groupby
+from typing import Any
 
-from activations.channels.batches import Batches, Entry, open_batches
+from activations.ad_platforms.face import AdPlatform, Hashes
+from activations.ad_platforms.registry import PLATFORMS
+from activations.ad_platforms.settings import FILE, AudienceSetting, read_audiences
+from activations.channels.batches import Entry
 from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_object
-from activations.hashing import PLATFORMS, hashed_email, hashed_phone
+from activations.hashing import hashed_email, hashed_phone
 from activations.outbox import Action
 
-FILE = "audiences.yml"
-SETTINGS = {"platform": PLATFORMS}
-"""Whose way of hashing it is."""
 _OPERATIONS = {"join_audience": "add", "leave_audience": "remove"}
-_SCHEMA = ("EMAIL_SHA256", "PHONE_SHA256")
+_BETWEEN = "."
+"""Between the hashes, where they stand for a membership."""
 
 
 def open_channel(setting: Setting) -> "AudienceChannel":
     """The channel to the audiences of audiences.yml; raises HourbellError where that cannot be used."""
-    return AudienceChannel(setting, open_batches(setting, FILE, "audience", SETTINGS))
+    setting.profile.needs_http_sandbox()
+    audiences = read_audiences(setting.templates)
+    opened = {name: PLATFORMS[audience.platform](setting, audience) for name, audience in audiences.items()}
+    return AudienceChannel(setting, audiences, opened)
 
 
 @dataclass(frozen=True)
 class AudienceChannel:
-    """Keyed: an audience holds everybody once. What leaves is no address, only hashes."""
+    """Keyed: an audience holds everybody once. What leaves is no address, only hashes.
+
+    By the hashes under which somebody has joined they leave, whatever has become of their address: they are the
+    provider's id of the membership.
+    """
 
     setting: Setting
-    batches: Batches
+    audiences: Mapping[str, AudienceSetting]
+    opened: Mapping[str, AdPlatform] = field(repr=False)
     name: str = "audience"
     kinds: frozenset[str] = frozenset(_OPERATIONS)
     idempotency: Idempotency = "keyed"
-    batch_size: int = 5_000
-    push_size: int = 1_000
+    batch_size: int = 10_000
+    push_size: int = 10_000
     window: timedelta | None = timedelta(hours=24)
     rate: float | None = None
     ask_after: float = 0.0
@@ -53,35 +62,43 @@ class AudienceChannel:
     def render(self, action: Action, message_id: str) -> Message:
         context, profile = json_object("context", action.context), json_object("profile", action.profile)
         name = context.get("audience")
-        if not isinstance(name, str) or name not in self.batches.endpoints:
+        if not isinstance(name, str) or name not in self.audiences:
             raise UnsendableError(f"{FILE} names no audience {name!r}")
-        platform = self.batches.endpoints[name].settings["platform"]
-        hashes = (hashed_email(profile.get("email"), platform), hashed_phone(profile.get("phone"), platform))
+        hashes = _hashes(context, profile, self.audiences[name].platform)
         if not any(hashes):
             raise UnsendableError("the contact has no e-mail address or telephone number to be known by")
-        content = {"operation": _OPERATIONS[action.kind], "hashes": [known or "" for known in hashes]}
+        content = {"operation": _OPERATIONS[action.kind], "hashes": hashes}
         return Message(action.action_id, message_id, name, json.dumps(content).encode())
 
     async def push(self, batch: Sequence[Message]) -> list[Answer]:
         answers = []
         # in the order in which they came: somebody may join and leave in one batch
         for (name, operation), messages in groupby(batch, key=_target):
-            answers += await self.batches.post(
-                name,
-                [Entry(json.loads(message.content)["hashes"], [message]) for message in messages],
-                partial(_body, operation),
-            )
+            known = [(Hashes(*json.loads(message.content)["hashes"]), message) for message in messages]
+            entries = [Entry(hashes, [message]) for hashes, message in known]
+            said = await self.opened[name].change(entries, member=operation == "add")
+            by_action = {message.action_id: _BETWEEN.join(hashes) for hashes, message in known}
+            answers += [
+                each._replace(provider_message_id=by_action[each.action_id]) if each.status == "accepted" else each
+                for each in said
+            ]
         return answers
 
     async def ask(self, message_ids: Sequence[str]) -> Mapping[str, str]:
         return {}
 
     async def close(self) -> None:
-        await self.batches.close()
+        for platform in self.opened.values():
+            await platform.close()
 
 
-def _body(operation: str, entries: Sequence[Entry]) -> dict[str, object]:
-    return {"operation": operation, "schema": _SCHEMA, "data": [entry.content for entry in entries]}
+def _hashes(context: Mapping[str, Any], profile: Mapping[str, Any], platform: str) -> Hashes:
+    """Those of a membership that there is, else of the addresses as they are."""
+    email, between, phone = str(context.get("known_as") or "").partition(_BETWEEN)
+    if between:
+        return Hashes(email, phone)
+    known = (hashed_email(profile.get("email"), platform), hashed_phone(profile.get("phone"), platform))
+    return Hashes(*(each or "" for each in known))
 
 
 def _target(message: Message) -> tuple[str, str]:

@@ -1,18 +1,34 @@
-"""Posts that carry many contacts at once, to an endpoint of a file beside the templates."""
+"""Calls that carry many contacts at once, with what the answer says of each."""
 
-import hashlib
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from activations.channels.face import Answer, Message, Setting
-from activations.channels.receivers import Receivers
-from activations.endpoints import Endpoint, read_endpoints
-from activations.signing import ID
-from activations.transport.http import HttpPool
+from activations.channels.face import Answer, Message, Status
+from activations.channels.receivers import LATER, REASON_LENGTH, Receivers, without_numbers
 
+_READ = 8 << 20
+"""Bytes of an answer: a batch is answered record by record."""
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
+class Call(NamedTuple):
+    """One request."""
+
+    url: str
+    body: bytes = b""
+    method: str = "POST"
+    content_type: str = "application/json"
+
+
+class Said(NamedTuple):
+    """What an answer says of one entry."""
+
+    status: Status
+    reason: str | None = None
+    known_as: str | None = None
+    """The provider's own id of it."""
 
 
 @dataclass(frozen=True)
@@ -23,63 +39,116 @@ class Entry:
     messages: Sequence[Message]
 
 
+class NotAnsweredError(Exception):
+    """A question that changes nothing was not answered; `answer` says why, and whether it may be asked again."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.reason)
+        self.answer = answer
+
+
 @dataclass(frozen=True)
 class Batches:
-    """Endpoints that take batches, each with a token from the environment."""
+    """One account of a provider that takes batches."""
 
-    endpoints: Mapping[str, Endpoint]
-    urls: Mapping[str, str]
-    tokens: Mapping[str, str] = field(repr=False)
-    pool: HttpPool
+    name: str
     receivers: Receivers
+    headers: Mapping[str, str] = field(default_factory=dict)
 
-    async def post(
-        self, name: str, entries: Sequence[Entry], body_of: Callable[[Sequence[Entry]], object]
+    async def send(
+        self,
+        entries: Sequence[Entry],
+        size: int,
+        call_of: Callable[[Sequence[Entry]], Call],
+        read: Callable[[Sequence[Entry], Any], Sequence[Said]],
     ) -> list[Answer]:
-        """Post entries to an endpoint, taken apart where it refuses some, so that no contact spoils it for the rest."""
+        """Send entries, so many a call; `read` says what an answer, as JSON, holds for each of them.
 
-        async def post(part: Sequence[Entry]) -> list[Answer]:
-            messages = [message for entry in part for message in entry.messages]
-            if rested := self.receivers.rested(name, messages):
-                return rested
-            body = _JSON.encode(body_of(part)).encode()
-            ids = " ".join(message.message_id for message in messages)
-            headers = {
-                "content-type": "application/json",
-                "user-agent": "Hourbell",
-                "authorization": f"Bearer {self.tokens[name]}",
-                # the same messages again have the same id
-                ID: f"hourbell-{hashlib.sha256(ids.encode()).hexdigest()[:32]}",
-            }
-            return await self.receivers.post(name, self.urls[name], headers, body, messages)
-
-        return await _apart(post, entries)
-
-    async def close(self) -> None:
-        await self.pool.close()
-
-
-def open_batches(setting: Setting, file: str, kind: str, settings: Mapping[str, Sequence[str]]) -> Batches:
-    """The endpoints of a file, as `read_endpoints` reads it; raises HourbellError where they cannot be used."""
-    profile = setting.profile
-    endpoints = read_endpoints(setting.templates, file, settings)
-    profile.needs_http_sandbox()
-    pool = HttpPool(profile)
-    return Batches(
-        endpoints,
-        {
-            name: known.url if profile.is_live else f"{profile.http_sandbox}/{kind}/{name}"
-            for name, known in endpoints.items()
-        },
-        {name: profile.token(name) for name in endpoints},
-        pool,
-        Receivers(pool, setting.now, f"mend {file} or the token", in_batches=True),
-    )
-
-
-async def _apart(post: Callable[[Sequence[Entry]], Awaitable[list[Answer]]], entries: Sequence[Entry]) -> list[Answer]:
-    answers = await post(entries)
-    if len(entries) == 1 or answers[0].status != "rejected":
+        A call that is refused as a whole is taken apart, so that no contact spoils it for the rest.
+        """
+        answers: list[Answer] = []
+        for start in range(0, len(entries), size):
+            answers += await self._apart(entries[start : start + size], call_of, read)
         return answers
-    half = len(entries) // 2
-    return [*await _apart(post, entries[:half]), *await _apart(post, entries[half:])]
+
+    async def ask(self, call: Call) -> Any:
+        """The answer to a question, as JSON; raises NotAnsweredError."""
+        [answer] = await self._post(call, [Message(0, "", "", b"")])
+        if answer.status != "accepted":
+            # what changes nothing can be asked again
+            again = answer._replace(status="retry") if answer.status == "in doubt" else answer
+            raise NotAnsweredError(again)
+        return _parsed(answer.reason)
+
+    async def _apart(
+        self,
+        entries: Sequence[Entry],
+        call_of: Callable[[Sequence[Entry]], Call],
+        read: Callable[[Sequence[Entry], Any], Sequence[Said]],
+    ) -> list[Answer]:
+        messages = [message for entry in entries for message in entry.messages]
+        answers = await self._post(call_of(entries), messages)
+        if answers[0].status == "accepted":
+            said = read(entries, _parsed(answers[0].reason))
+            return [answer for entry, each in zip(entries, said, strict=True) for answer in answers_of(entry, each)]
+        if len(entries) == 1 or answers[0].status != "rejected":
+            return answers
+        half = len(entries) // 2
+        return [
+            *await self._apart(entries[:half], call_of, read),
+            *await self._apart(entries[half:], call_of, read),
+        ]
+
+    async def _post(self, call: Call, messages: Sequence[Message]) -> list[Answer]:
+        if rested := self.receivers.rested(self.name, messages):
+            return rested
+        headers = {"accept": "application/json", "user-agent": "Hourbell", **self.headers}
+        if call.body:
+            headers["content-type"] = call.content_type
+        return await self.receivers.post(self.name, call.url, headers, call.body, messages, _READ, call.method)
+
+
+def answers_of(entry: Entry, said: Said) -> list[Answer]:
+    """The same to all messages of an entry."""
+    reason = " ".join(without_numbers(said.reason).split())[:REASON_LENGTH] if said.reason else None
+    return [
+        Answer(
+            message.action_id,
+            said.status,
+            reason,
+            (said.known_as or message.message_id) if said.status == "accepted" else None,
+        )
+        for message in entry.messages
+    ]
+
+
+def answered_alike(entries: Sequence[Entry], said: Said) -> list[Answer]:
+    """The same to all messages of all entries."""
+    return [answer for entry in entries for answer in answers_of(entry, said)]
+
+
+def not_asked(entries: Sequence[Entry], answer: Answer) -> list[Answer]:
+    """What becomes of entries about which a question had to be answered first, and was not."""
+    return [answer._replace(action_id=message.action_id) for entry in entries for message in entry.messages]
+
+
+def status_of(code: int) -> Status:
+    """What the status of one record of a batch means, where it is one of HTTP."""
+    if 200 <= code < 300:
+        return "accepted"
+    if code in LATER:
+        return "retry"
+    return "rejected" if 400 <= code < 500 else "in doubt"
+
+
+def json_body(content: Any) -> bytes:
+    """The same content gives the same bytes."""
+    return _JSON.encode(content).encode()
+
+
+def _parsed(text: str | None) -> Any:
+    """What an answer says as JSON; None where it says nothing that can be read."""
+    try:
+        return json.loads(text or "null")
+    except ValueError:
+        return None

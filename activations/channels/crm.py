@@ -1,24 +1,48 @@
-"""A CRM over HTTP: contacts' properties, set in batches as HubSpot's `batch/upsert` takes them."""
+"""CRMs: properties, owners and lists of contacts, in batches, and only what is not so there already."""
 
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from activations.channels.batches import Batches, Entry, open_batches
+from activations.channels.batches import Entry, NotAnsweredError, not_asked
 from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_object
+from activations.crms.face import OWNER, Crm, Properties
+from activations.crms.memory import Fact, Memory
+from activations.crms.registry import CRMS
+from activations.crms.settings import FILE, CrmSetting, read_crms
 from activations.outbox import Action
+from activations.people import read_people
 
-FILE = "crm.yml"
-SETTINGS = {"id_property": ("email", "phone", "user_id")}
-"""By which property the CRM knows a contact."""
+_MEMBER = {"join_crm_list": True, "leave_crm_list": False}
+_LIST = "list:"
+"""Before the name of a list, among the names of properties."""
+_REMEMBERED = timedelta(hours=24)
+"""Later somebody may have changed it there."""
+_SAID_BEFORE = "the CRM has it so already"
+
+
+class _Told(NamedTuple):
+    """A message, and what it is to make so."""
+
+    message: Message
+    fact: Fact
 
 
 def open_channel(setting: Setting) -> "CrmChannel":
     """The channel to the CRMs of crm.yml; raises HourbellError where that cannot be used."""
-    return CrmChannel(setting, open_batches(setting, FILE, "crm", SETTINGS))
+    crms, opened = open_crms(setting)
+    return CrmChannel(setting, crms, opened, read_people(setting.templates))
+
+
+def open_crms(setting: Setting) -> tuple[Mapping[str, CrmSetting], Mapping[str, Crm]]:
+    """The CRMs of crm.yml by name, as they are set and as they are reached."""
+    setting.profile.needs_http_sandbox()
+    crms = read_crms(setting.templates)
+    return crms, {name: CRMS[crm.platform](setting, crm) for name, crm in crms.items()}
 
 
 @dataclass(frozen=True)
@@ -26,15 +50,15 @@ class CrmChannel:
     """Keyed: who is told the same of the same contact again has nothing to change."""
 
     setting: Setting
-    batches: Batches
+    crms: Mapping[str, CrmSetting]
+    opened: Mapping[str, Crm] = field(repr=False)
+    people: Mapping[str, str] = field(repr=False)
     name: str = "crm"
-    kinds: frozenset[str] = frozenset({"update_crm"})
+    kinds: frozenset[str] = frozenset({"update_crm", "set_crm_owner", *_MEMBER})
     idempotency: Idempotency = "keyed"
     batch_size: int = 1_000
-    push_size: int = 100
-    """HubSpot takes a hundred contacts at once."""
-    window: timedelta | None = timedelta(hours=24)
-    """Later somebody may have changed it there."""
+    push_size: int = 200
+    window: timedelta | None = _REMEMBERED
     rate: float | None = None
     ask_after: float = 0.0
 
@@ -50,59 +74,134 @@ class CrmChannel:
         return f"hourbell-{action_id}"
 
     def render(self, action: Action, message_id: str) -> Message:
-        context, profile = json_object("context", action.context), json_object("profile", action.profile)
-        name, field = context.get("crm"), context.get("field")
-        if not isinstance(name, str) or name not in self.batches.endpoints:
-            raise UnsendableError(f"{FILE} names no CRM {name!r}")
-        if not isinstance(field, str) or not field.strip() or "value" not in context:
-            raise UnsendableError("the context names no field and value")
-        id_property = self.batches.endpoints[name].settings["id_property"]
-        if not profile.get(id_property):
-            raise UnsendableError(f"the contact has no {id_property}, by which {name} knows it")
-        content = {"id": str(profile[id_property]), "property": field, "value": _written(context["value"])}
-        return Message(action.action_id, message_id, name, json.dumps(content).encode())
+        context = json_object("context", action.context)
+        crm, contact = contact_at(self.crms, action, context)
+        name, value = self._wanted(action.kind, context, crm)
+        content = {"contact": contact, "name": name, "value": value}
+        return Message(action.action_id, message_id, crm.name, json.dumps(content).encode())
 
     async def push(self, batch: Sequence[Message]) -> list[Answer]:
+        by_crm: dict[str, list[_Told]] = defaultdict(list)
+        for message in batch:
+            by_crm[message.address].append(_Told(message, Fact(**json.loads(message.content))))
         answers = []
-        for name, messages in _grouped(batch).items():
-            id_property = self.batches.endpoints[name].settings["id_property"]
-            answers += await self.batches.post(
-                name,
-                _entries(messages, id_property),
-                lambda entries: {"inputs": [entry.content for entry in entries]},
-            )
+        for name, told in by_crm.items():
+            with closing(memory_of(self.setting, name)) as memory:
+                answers += await self._tell(self.opened[name], self.crms[name], memory, told)
         return answers
 
     async def ask(self, message_ids: Sequence[str]) -> Mapping[str, str]:
         return {}
 
     async def close(self) -> None:
-        await self.batches.close()
+        for crm in self.opened.values():
+            await crm.close()
+
+    def _wanted(self, kind: str, context: Mapping[str, Any], crm: CrmSetting) -> tuple[str, Any]:
+        """The name of what is to be made so, and its value."""
+        if kind in _MEMBER:
+            name = context.get("list")
+            if name not in crm.lists:
+                raise UnsendableError(f"{FILE} names no list {name!r} of {crm.name}")
+            return f"{_LIST}{name}", _MEMBER[kind]
+        if kind == "set_crm_owner":
+            return OWNER, owner_address(self.people, context.get("owner"))
+        field = context.get("field")
+        if not isinstance(field, str) or not field.strip() or "value" not in context:
+            raise UnsendableError("the context names no field and value")
+        return field, context["value"]
+
+    async def _tell(self, crm: Crm, known: CrmSetting, memory: Memory, told: Sequence[_Told]) -> list[Answer]:
+        """Tell a CRM what it does not have so yet; of each contact's property the last value counts."""
+        last = {(each.fact.contact, each.fact.name): each.fact for each in told}
+        now = self.setting.now()
+        held = memory.held(last.values(), now - _REMEMBERED)
+        messages: dict[tuple[str, str], list[Message]] = defaultdict(list)
+        for each in told:
+            messages[each.fact.contact, each.fact.name].append(each.message)
+        answers = [_so_already(message) for place in held for message in messages[place]]
+        fresh = [fact for place, fact in last.items() if place not in held]
+        memory.telling(fresh, now)
+        lists = [fact for fact in fresh if fact.name.startswith(_LIST)]
+        properties = [fact for fact in fresh if not fact.name.startswith(_LIST)]
+        replies: list[tuple[Fact, list[Answer]]] = []
+        for name, member in dict.fromkeys((fact.name, fact.value) for fact in lists):
+            theirs = [fact for fact in lists if (fact.name, fact.value) == (name, member)]
+            entries = [Entry(fact.contact, messages[fact.contact, fact.name]) for fact in theirs]
+            said = await crm.enlist(known.lists[name.removeprefix(_LIST)], entries, member=member)
+            replies += _by_fact(theirs, messages, said)
+        replies += await self._set(crm, properties, messages)
+        now = self.setting.now()
+        taken = [fact for fact, said in replies if said[0].status == "accepted"]
+        # the CRM shows by what it knows a contact, too
+        memory.told([*taken, *(Fact(fact.contact, known.id_property, fact.contact) for fact in taken)], now)
+        memory.not_told([fact for fact, said in replies if said[0].status == "rejected"])
+        return [*answers, *(answer for _, said in replies for answer in said)]
+
+    async def _set(
+        self, crm: Crm, facts: Sequence[Fact], messages: Mapping[tuple[str, str], Sequence[Message]]
+    ) -> list[tuple[Fact, list[Answer]]]:
+        """Set properties and owners, one entry a contact, because a batch may name nobody twice."""
+        replies = []
+        values: dict[str, dict[str, Any]] = defaultdict(dict)
+        owned = [fact for fact in facts if fact.name == OWNER and fact.value is not None]
+        try:
+            owners = await crm.owners() if owned else {}
+        except NotAnsweredError as error:
+            answers = not_asked([Entry(None, messages[fact.contact, OWNER]) for fact in owned], error.answer)
+            replies += _by_fact(owned, messages, answers)
+            facts = [fact for fact in facts if fact not in owned]
+            owners = {}
+        going = []
+        for fact in facts:
+            if fact.name == OWNER and fact.value is not None and fact.value not in owners:
+                reason = "the CRM has no colleague with the owner's address"
+                replies.append(
+                    (fact, [Answer(each.action_id, "rejected", reason) for each in messages[fact.contact, OWNER]])
+                )
+                continue
+            values[fact.contact][fact.name] = owners.get(fact.value) if fact.name == OWNER else fact.value
+            going.append(fact)
+        entries = [
+            Entry(Properties(contact, stated), [each for name in stated for each in messages[contact, name]])
+            for contact, stated in values.items()
+        ]
+        return [*replies, *_by_fact(going, messages, await crm.update(entries))]
 
 
-def _grouped(batch: Sequence[Message]) -> dict[str, list[Message]]:
-    found: dict[str, list[Message]] = defaultdict(list)
-    for message in batch:
-        found[message.address].append(message)
-    return found
+def memory_of(setting: Setting, crm: str) -> Memory:
+    """What a CRM is known to hold."""
+    return Memory(setting.spool, crm, setting.profile.link_key)
 
 
-def _entries(messages: Sequence[Message], id_property: str) -> list[Entry]:
-    """One entry a contact, because a batch may name nobody twice; of a property the last value counts."""
-    properties: dict[str, dict[str, str]] = defaultdict(dict)
-    theirs: dict[str, list[Message]] = defaultdict(list)
-    for message in messages:
-        said = json.loads(message.content)
-        properties[said["id"]][said["property"]] = said["value"]
-        theirs[said["id"]].append(message)
-    return [
-        Entry({"idProperty": id_property, "id": number, "properties": properties[number]}, theirs[number])
-        for number in theirs
-    ]
+def contact_at(crms: Mapping[str, CrmSetting], action: Action, context: Mapping[str, Any]) -> tuple[CrmSetting, str]:
+    """The CRM that an action is for, and by what it knows the contact; raises UnsendableError."""
+    name, profile = context.get("crm"), json_object("profile", action.profile)
+    if not isinstance(name, str) or name not in crms:
+        raise UnsendableError(f"{FILE} names no CRM {name!r}")
+    contact = profile.get(crms[name].known_by)
+    if not contact:
+        raise UnsendableError(f"the contact has no {crms[name].known_by}, by which {name} knows it")
+    return crms[name], str(contact)
 
 
-def _written(value: Any) -> str:
-    """A value as a CRM reads it: text, and nothing clears the property."""
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json.dumps(value)
+def owner_address(people: Mapping[str, str], owner: object) -> str | None:
+    """The e-mail address of an owner, who may be named as in people.yml; nobody is None. Raises UnsendableError."""
+    if owner is None:
+        return None
+    address = people.get(str(owner), str(owner))
+    if "@" not in address:
+        raise UnsendableError(f"people.yml has no address of the owner {owner!r}")
+    return address.lower()
+
+
+def _so_already(message: Message) -> Answer:
+    return Answer(message.action_id, "accepted", _SAID_BEFORE, message.message_id, is_called=False)
+
+
+def _by_fact(
+    facts: Sequence[Fact], messages: Mapping[tuple[str, str], Sequence[Message]], answers: Sequence[Answer]
+) -> list[tuple[Fact, list[Answer]]]:
+    """The answers to each fact's messages."""
+    known = {answer.action_id: answer for answer in answers}
+    return [(fact, [known[each.action_id] for each in messages[fact.contact, fact.name]]) for fact in facts]

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from activations.channels.face import Answer, Message, Status
 from activations.errors import HourbellError
-from activations.transport.http import AnswerLostError, HttpAnswer, HttpPool
+from activations.transport.http import AnswerLostError, HttpAnswer
 
 LATER = frozenset({408, 425, 429, 503})
 """Not now, and perhaps another time."""
@@ -40,6 +40,14 @@ class Meaning(NamedTuple):
     """Whether it counts as an attempt; not where nobody looked at it."""
 
 
+class Pool(Protocol):
+    """Who makes the calls: an HttpPool, or what lets it in as well."""
+
+    async def post(
+        self, url: str, headers: Mapping[str, str], body: bytes, read: int = 0, method: str = "POST"
+    ) -> HttpAnswer: ...
+
+
 @dataclass
 class _Rest:
     """How long a receiver is left alone: until a moment of the monotonic clock, or for the rest of this delivery."""
@@ -55,12 +63,13 @@ class Receivers:
     taken apart. `hides_numbers` is for those who quote a number otherwise than we know it. `refuses_us` tells, where
     the status does not, that an answer is about us and not about the message; `means` what else an answer means that is
     no success; `known_as` the provider's own id of what it took. With `answers_each` an answer that takes a post may
-    still refuse every message in it: then `heed` hears of them.
+    still refuse every message in it: then `heed` hears of them. `plainly` says an answer in the terms of HTTP, where a
+    provider has its own.
     """
 
     def __init__(
         self,
-        pool: HttpPool,
+        pool: Pool,
         now: Callable[[], datetime],
         mend: str,
         *,
@@ -70,6 +79,7 @@ class Receivers:
         means: Callable[[HttpAnswer], Meaning | None] = lambda said: None,
         known_as: Callable[[HttpAnswer], str | None] = lambda said: None,
         answers_each: bool = False,
+        plainly: Callable[[HttpAnswer], HttpAnswer] = lambda said: said,
     ) -> None:
         self._pool = pool
         self._now = now
@@ -81,6 +91,7 @@ class Receivers:
         self._means = means
         self._known_as = known_as
         self._answers_each = answers_each
+        self._plainly = plainly
         self._resting: dict[str, _Rest] = {}
         self._rests: Counter[str] = Counter()
 
@@ -99,10 +110,17 @@ class Receivers:
         return [again._replace(action_id=message.action_id) for message in messages]
 
     async def post(
-        self, name: str, url: str, headers: Mapping[str, str], body: bytes, messages: Sequence[Message], read: int = 0
+        self,
+        name: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        messages: Sequence[Message],
+        read: int = 0,
+        method: str = "POST",
     ) -> list[Answer]:
         """Post one body, and give each of its messages the answer, with so many bytes of what it says as its reason."""
-        answer = await self._post(name, url, headers, body, read)
+        answer = await self._post(name, url, headers, body, read, method)
         if answer.status == "accepted":
             return [
                 answer._replace(
@@ -135,9 +153,11 @@ class Receivers:
         answer = Answer(message.action_id, status, f"{name}: {reason}", is_called=False)
         return [self._leave_alone(name, answer, float("inf"))]
 
-    async def _post(self, name: str, url: str, headers: Mapping[str, str], body: bytes, read: int) -> Answer:
+    async def _post(
+        self, name: str, url: str, headers: Mapping[str, str], body: bytes, read: int, method: str
+    ) -> Answer:
         try:
-            said = await self._pool.post(url, headers, body, read)
+            said = self._plainly(await self._pool.post(url, headers, body, read, method))
         except AnswerLostError as error:
             return Answer(0, "in doubt", str(error))
         except HourbellError as error:

@@ -19,8 +19,12 @@ from aiohttp import web
 from activations.errors import HourbellError
 from activations.sandbox import (
     fcm,
+    google_ads,
+    hubspot,
     mailgun,
+    meta,
     postmark,
+    salesforce,
     sendgrid,
     ses,
     twilio,
@@ -28,6 +32,7 @@ from activations.sandbox import (
     web_push,
     whatsapp,
 )
+from activations.sandbox.records import Asked, Player, Records
 from activations.sandbox.reply import ProviderAnswer, Reply
 from activations.sandbox.webhooks import Call, WebhookStore
 from activations.signing import ID, is_signed, signing_key
@@ -50,6 +55,13 @@ PROVIDERS: Mapping[str, Callable[[str, Mapping[str, str], bytes], ProviderAnswer
     "whatsapp": whatsapp.answer,
 }
 """By the first part of the path."""
+PLAYERS: Mapping[str, Player] = {
+    "google_ads": google_ads.play,
+    "hubspot": hubspot.play,
+    "meta": meta.play,
+    "salesforce": salesforce.play,
+}
+"""The same, of those who remember what they were told."""
 
 Script = Callable[[str], Reply | None]
 
@@ -78,6 +90,7 @@ class HttpSandbox:
         self._after = after
         self._key = signing_key(SANDBOX_SECRET)
         self._store: WebhookStore | None = None
+        self._records: Records | None = None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="webhook sandbox", daemon=True)
         self._started = threading.Event()
@@ -89,7 +102,7 @@ class HttpSandbox:
         return f"http://{HOST}:{self.port}"
 
     def __enter__(self) -> Self:
-        self._store = WebhookStore(self.folder)
+        self._store, self._records = WebhookStore(self.folder), Records(self.folder)
         try:
             # asyncio turns Nagle's algorithm off only where the protocol is named
             self._listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -97,6 +110,7 @@ class HttpSandbox:
             self._listening.bind((HOST, self.port))
         except OSError as error:
             self._store.close()
+            self._records.close()
             raise HourbellError(
                 f"The sandbox cannot listen on {HOST}:{self.port}: {error.strerror}. Give it another port."
             ) from error
@@ -113,6 +127,8 @@ class HttpSandbox:
         self._thread.join()
         if self._store is not None:
             self._store.close()
+        if self._records is not None:
+            self._records.close()
 
     def _run(self) -> None:
         try:
@@ -134,10 +150,15 @@ class HttpSandbox:
         body = await request.read()
         name = request.path.split("/")[1]
         said = PROVIDERS[name](request.path, request.headers, body) if name in PROVIDERS else None
+        player = PLAYERS.get(name)
+        asked = Asked(request.method, request.path.removeprefix(f"/{name}"), request.query, request.headers, body)
         key = request.headers.get(ID, "") if said is None else said.recipient
+        key = asked.name if player is not None else key
         reply = self._before(key) if self._before is not None else None
         if reply is None:
             now = self._now()
+            if player is not None and self._records is not None:
+                said = player(asked, self._records, now)
             call = Call(
                 endpoint=request.path.strip("/") if said is None else name,
                 webhook_id=key,

@@ -8,7 +8,10 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from activations.channels import audience, crm
+from activations.ad_platforms.settings import FILE as AUDIENCES
+from activations.ad_platforms.settings import read_audiences
+from activations.crms.settings import FILE as CRMS
+from activations.crms.settings import read_crms
 from activations.endpoints import FILE as ENDPOINTS
 from activations.endpoints import read_endpoints
 from activations.people import FILE as PEOPLE
@@ -186,18 +189,16 @@ def _unknown_contents(project: Project) -> Iterator[Finding]:
         ("call_webhook", "endpoint"),
         ("notify", "person"),
         ("update_crm", "crm"),
+        ("set_crm_owner", "crm"),
+        ("join_crm_list", "crm"),
+        ("leave_crm_list", "crm"),
+        ("create_crm_task", "crm"),
         ("join_audience", "audience"),
         ("leave_audience", "audience"),
     ]
     known["endpoint"] = (set(read_endpoints(project.templates)), f"it to {project.templates.name}/{ENDPOINTS}")
-    known["crm"] = (
-        set(read_endpoints(project.templates, crm.FILE, crm.SETTINGS)),
-        f"it to {project.templates.name}/{crm.FILE}",
-    )
-    known["audience"] = (
-        set(read_endpoints(project.templates, audience.FILE, audience.SETTINGS)),
-        f"it to {project.templates.name}/{audience.FILE}",
-    )
+    known["crm"] = (set(read_crms(project.templates)), f"it to {project.templates.name}/{CRMS}")
+    known["audience"] = (set(read_audiences(project.templates)), f"it to {project.templates.name}/{AUDIENCES}")
     known["person"] = (set(read_people(project.templates)), f"them to {project.templates.name}/{PEOPLE}")
     for _, step in project.steps:
         for macro, argument in uses:

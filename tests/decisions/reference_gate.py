@@ -161,7 +161,7 @@ def own_gates(world: World, window: Window, candidate: Decision, name: str) -> S
     is_marketing = candidate.kind in ("send", "join_audience") and candidate.topic_kind != "transactional"
     if is_marketing and is_held_out(candidate.contact_id):
         return Stop("global holdout")
-    if eligibility is not None and eligibility.is_erased:
+    if eligibility is not None and eligibility.is_erased and candidate.kind != "leave_audience":
         return Stop("erased")
     if (is_message or is_marketing) and eligibility is None:
         return Stop("unreachable" if candidate.topic_kind == "transactional" else "no consent")

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 import polars as pl
@@ -12,7 +13,9 @@ from engine_world import Engine
 from rehearsal import NOW, Place, action, write_outbox
 
 from activations.account import DeliveryAccount
+from activations.sandbox import hubspot
 from activations.sandbox.http import HttpSandbox
+from activations.sandbox.records import Records
 from activations.sandbox.server import Sandbox
 from activations.sandbox.store import Received, messages
 from activations.sandbox.webhooks import webhooks
@@ -33,7 +36,11 @@ CALLS = {
     "notify": "notify('sales', \"{{ contact.first_name }}'s cart: {{ context.cart_value }} <EUR>\\nCall!\", "
     "subject='Cart of {{ contact.user_id }}', carry=['cart_value'])",
     "update_crm": "update_crm('value_of_cart', 'cart_value')",
-    "update_crm_to_nothing": "update_crm('last cart', 'null')",
+    "update_crm_to_nothing": "update_crm('last_cart', 'null')",
+    "set_crm_owner": "set_crm_owner(\"'sales'\")",
+    "join_crm_list": "join_crm_list('wine_club')",
+    "leave_crm_list": "leave_crm_list('wine_club')",
+    "create_crm_task": "create_crm_task(\"'Call about the cart'\", owner=\"'sales'\", due_in_days=1)",
     "join_audience": "join_audience('lapsed_buyers')",
     "leave_audience": "leave_audience('lapsed_buyers')",
     "notify_of_nothing_known": "notify('sales', '{{ context.colour }}')",
@@ -185,14 +192,25 @@ def test_the_crm_and_the_ad_platform_are_told(place: Place, actions: Mapping[str
         ("leave_audience", "service"),
     ]
     assert deliver(place, [actions[name] for name in names]).accepted == 4
-    told = {call.endpoint: [] for call in webhooks(place.received)}
-    for call in webhooks(place.received):
-        told[call.endpoint].append(json.loads(call.body))
-    properties = {"value_of_cart": "49.5", "last cart": ""}
-    assert told["crm/crm"] == [
-        {"inputs": [{"idProperty": "email", "id": "ann@shop.example", "properties": properties}]}
-    ]
-    assert [body["operation"] for body in told["audience/lapsed_buyers"]] == ["add", "remove"]
+    taken = [call for call in webhooks(place.received) if call.endpoint == "hubspot"]
+    (told,) = json.loads(taken[0].body)["inputs"]
+    assert told["id"] == "ann@shop.example"
+    assert told["properties"] == {"value_of_cart": "49.5", "last_cart": ""}
+    assert sorted(call.endpoint for call in webhooks(place.received)) == ["hubspot", "meta", "meta"]
+
+
+def test_colleagues_learn_of_the_contact_in_their_crm(place: Place, actions: Mapping[str, dict[str, Any]]) -> None:
+    assert actions["create_crm_task"]["channel"] == "crm_task"
+    # whose contact it is has to be there before anything can be done about it
+    deliver(place, [actions["set_crm_owner"], actions["update_crm"]])
+    assert deliver(place, [actions["join_crm_list"]]).accepted == 1
+    assert deliver(place, [actions["leave_crm_list"], actions["create_crm_task"]]).accepted == 2
+    with closing(Records(place.received)) as records:
+        (contact,) = records.all(hubspot.CONTACTS).values()
+        (task,) = records.all(hubspot.TASKS).values()
+        assert contact["hubspot_owner_id"] == task["properties"]["hubspot_owner_id"] == "101"
+        assert task["properties"]["hs_task_subject"] == "Call about the cart"
+        assert records.get(hubspot.LISTS, "1001") == []
 
 
 def test_a_colleague_is_told_once_and_the_contact_is_not(place: Place, actions: Mapping[str, dict[str, Any]]) -> None:

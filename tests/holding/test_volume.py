@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from activations.holds.volume import Breaker, PastTick, far_off, usual_actions
+from dagster_project.registry import hold_rule
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 # a Monday
@@ -206,3 +207,12 @@ def test_a_lost_window_is_far_off_on_any_day_and_at_any_hour(day: int) -> None:
             known = [*past, *(PastTick(t.start + DAY, t.end + DAY, t.actions) for t in past[-24 : -24 + hour])]
             expected = usual_actions(known, start, start + HOUR, BREAKER)
             assert far_off(all_of_it, expected, BASE, BREAKER), (workflow, start)
+
+
+def test_nothing_holds_those_who_leave_the_audiences() -> None:
+    rule = hold_rule("audience_upkeep")
+    everybody = 100_000_000
+    assert rule.first_actions >= everybody
+    assert rule.release_covers == "workflow"
+    assert far_off(everybody, None, 10, rule.breaker) is None
+    assert far_off(everybody, 1.0, everybody, rule.breaker) is None

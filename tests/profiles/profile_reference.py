@@ -62,7 +62,8 @@ def profile(history: History, contact: int, at: datetime) -> Profile | None:
     active = [day["occurred_at"] for day in days if kind(day) != "email_open"]
     engaged = [day["occurred_at"] for day in days if kind(day) != "site"]
     stated = [(row["occurred_at"], row["channel"], row["topic"], row["status"]) for row in consents]
-    stated += [(row["occurred_at"], "email", "all", "withdrawn") for row in signals if signal(row) == "unsubscribed"]
+    gone = [row["occurred_at"] for row in signals if signal(row) == "unsubscribed"]
+    stated += [(at, channel, "all", "withdrawn") for at in gone for channel in ("email", "audience")]
     result: Profile = {
         **traits,
         "locale": traits["locale"] or "en",

@@ -236,6 +236,9 @@ MEANINGS: Mapping[str, Meaning] = {
         channel="push",
         address=f"{person.user_id}-{said[1]}",
     ),
+    r"unsubscribes from everything": lambda person, at, message, _: _addressed(
+        person, _event(person, at, message, "Unsubscribed")
+    ),
     r"asks to be forgotten": lambda person, at, message, _: _event(person, at, message, "Contact Erased"),
     r"does '([\w ]+)'(?: (\w+))?(?: with (\w+) (\w+))?": lambda person, at, message, said: _event(
         person, at, message, said[1], **({"key": said[2] or "1"} | ({said[3]: said[4]} if said[3] else {}))

@@ -1,5 +1,5 @@
 {#- All that anybody stated about consent. Some signals are statements too, by which somebody withdraws from every topic of
-    e-mail. -#}
+    e-mail, and from being shown ads for the address: whoever wants no mail any more does not want to be followed elsewhere. -#}
 {% macro consents_stated(consents, signals, withdrawing) -%}
     (
         select
@@ -15,7 +15,7 @@
 
         select
             contact_id,
-            'email' as channel,
+            unnest(['email', 'audience']) as channel,
             'all' as topic,
             'withdrawn' as status,
             occurred_at,

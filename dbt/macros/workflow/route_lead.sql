@@ -5,7 +5,7 @@
     rule      conditions over the columns that the step carries, each with its owner, tried in the written order
     property  the name of the column and of the property; the column <property>_turn counts the turns
 
-    A later step can tell the CRM: update_crm('hubspot_owner_id', 'owner').
+    A later step can tell the CRM: set_crm_owner('owner').
 
         select arrivals.*, {{ route_lead(owners=['anna', 'ben'], rule={"country = 'DE'": 'carla'}) }}
 -#}

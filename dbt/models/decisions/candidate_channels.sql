@@ -120,7 +120,8 @@ gated as (
         *,
         case
             when is_marketing and is_held_out then 'global holdout'
-            when is_erased then 'erased'
+            -- who is to be forgotten has to be taken out of what others show them
+            when is_erased and kind <> 'leave_audience' then 'erased'
             when (is_message or is_marketing) and not is_consented then 'no consent'
             when is_message and not is_reachable then 'unreachable'
             when exit_reason is not null then 'exited'

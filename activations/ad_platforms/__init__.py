@@ -1,0 +1,1 @@
+"""Ad platforms that keep audiences, one module each, all with the same face."""

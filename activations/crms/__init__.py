@@ -1,0 +1,1 @@
+"""CRMs, one module each, all with the same face."""

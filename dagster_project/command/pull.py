@@ -1,0 +1,32 @@
+"""hourbell pull"""
+
+from typing import Annotated
+
+import typer
+
+from activations.profile import open_profile
+from dagster_project.command.show import console, table
+from dagster_project.home import Home
+from dagster_project.pull import pull_crms
+
+
+def pull(
+    crm: Annotated[
+        str | None, typer.Argument(help="A CRM of crm.yml, or hubspot or salesforce for all of those; else all.")
+    ] = None,
+) -> None:
+    """Read what has changed in the CRMs since the last time; it counts from the next tick on.
+
+    What Hourbell has told them itself is no change.
+
+    Example: hourbell pull hubspot
+    """
+    home = Home.from_environment().prepare()
+    with open_profile(home.sandbox) as profile:
+        pulled = pull_crms(home, profile, crm)
+    table(
+        "Pulled",
+        ["CRM", "changed there", "news to us", "withdrawals"],
+        [[each.crm, each.records, each.contacts, each.withdrawals] for each in pulled],
+    )
+    console.print("Next: [bold]hourbell tick[/]")

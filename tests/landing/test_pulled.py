@@ -1,0 +1,49 @@
+"""What is pulled from a CRM lands as the contract has it."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from activations.delivery import TEMPLATES
+from activations.errors import HourbellError
+from activations.profile import Profile, SmtpServer
+from activations.sandbox import hubspot
+from activations.sandbox.http import HttpSandbox
+from activations.sandbox.records import Records
+from dagster_project.home import Home
+from dagster_project.pull import pull_crms
+
+NOW = datetime(2026, 3, 2, 10)
+
+
+def test_what_is_pulled_lands_once_as_the_contract_has_it(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home").prepare()
+    moment = [NOW]
+
+    def now() -> datetime:
+        return moment[0]
+
+    with HttpSandbox(home.sandbox, now=now) as sandbox:
+        records = Records(home.sandbox)
+        known = {"email": "ann@example.com", "firstname": "Ann", "lifecyclestage": "lead", "hs_email_optout": "true"}
+        hubspot.write(records, "501", known, NOW)
+        profile = Profile("sandbox", SmtpServer("127.0.0.1", 1), http_sandbox=sandbox.url)
+        for _ in range(2):
+            moment[0] += timedelta(minutes=5)
+            (pulled,) = pull_crms(home, profile, "hubspot", now=now, templates=TEMPLATES)
+        records.close()
+    assert (pulled.crm, pulled.records, pulled.contacts) == ("crm", 1, 0)
+    (contact,) = pl.concat(pl.read_parquet(file) for file in home.landing.glob("contacts/*.parquet")).to_dicts()
+    assert (contact["user_id"], contact["source"], contact["first_name"]) == ("hubspot:501", "crm", "Ann")
+    assert (contact["occurred_at"], contact["loaded_at"]) == (NOW, NOW + timedelta(minutes=5))
+    (consent,) = pl.concat(pl.read_parquet(file) for file in home.landing.glob("consents/*.parquet")).to_dicts()
+    assert (consent["email"], consent["topic"], consent["status"]) == ("ann@example.com", "all", "withdrawn")
+    assert not list(home.spool.rglob("*.parquet"))
+
+
+def test_a_crm_that_is_not_there_is_explained(tmp_path: Path) -> None:
+    profile = Profile("sandbox", SmtpServer("127.0.0.1", 1), http_sandbox="http://127.0.0.1:1")
+    with pytest.raises(HourbellError, match="names no CRM 'till'"):
+        pull_crms(Home(tmp_path / "home").prepare(), profile, "till")
