@@ -60,6 +60,8 @@ class Profile:
     sms_rate: float | None = None
     """Text messages a second that the account may send; None is as many as the provider takes."""
 
+    surfaces_url: str | None = field(default=None, repr=False)
+    """Of a server that keeps the inbox of the app, instead of a file."""
     mail_carrier: str = SMTP
     """Who carries e-mail: a mail server, or a provider by its name."""
     dkim: DkimKey | None = None
@@ -131,6 +133,7 @@ def live_profile(environment: Mapping[str, str]) -> Profile:
         webhook_secrets=secrets,
         webhook_rate=_rate(environment, "HOURBELL_WEBHOOK_RATE"),
         sms_rate=_rate(environment, "HOURBELL_SMS_RATE"),
+        surfaces_url=environment.get("HOURBELL_SURFACES_URL", "").strip() or None,
         mail_carrier=carrier,
         dkim=dkim_key(environment),
         tokens={name.removeprefix(_TOKENS): value for name, value in environment.items() if name.startswith(_TOKENS)},

@@ -25,10 +25,13 @@ from activations.channels.face import UnsendableError
 from activations.errors import HourbellError
 from activations.mime import one_line
 from activations.shop import Shop, read_shop
+from activations.template_fields import read_fields
 
 LAYOUT = "layout"
 SUBJECT, PREHEADER, HTML, TEXT = "subject.liquid", "preheader.liquid", "body.html.liquid", "body.txt.liquid"
 SMS = "sms.liquid"
+IN_APP, WEB, ROW = "in_app.yml", "web.yml", "row.yml"
+"""Parts that are fields: each a text in Liquid."""
 _SUBJECT_LIMIT = 300
 _CONTENT = "{{ content }}"
 _SHOP_FIELD = re.compile(r"\{\{ *shop\.(\w+) *\}\}")
@@ -98,6 +101,7 @@ class Templates:
         self._text = _Environment(autoescape=False)
         self._read: dict[str, _Parts] = {}
         self._read_sms: dict[str, BoundTemplate] = {}
+        self._read_fields: dict[tuple[str, str], Mapping[str, BoundTemplate]] = {}
         self._texts: dict[str, BoundTemplate] = {}
         self._html_layout = self._read_layout(self._html, HTML)
         self._text_layout = self._read_layout(self._text, TEXT)
@@ -156,6 +160,38 @@ class Templates:
             raise UnsendableError(f"template {template} has an empty {SMS}")
         return text
 
+    def render_fields(
+        self,
+        template: str,
+        part: str,
+        *,
+        contact: Mapping[str, Any],
+        context: Mapping[str, Any],
+        message: Mapping[str, Any],
+    ) -> dict[str, str]:
+        """Render the fields of a part such as in_app.yml, without those that come to nothing; raises UnsendableError
+        naming the template and the field or the fault."""
+        fields = {
+            "contact": _present(contact),
+            "context": _present(context),
+            "message": _present(message),
+            "shop": self._shop_fields,
+        }
+        with _refusing(template):
+            rendered = {name: each.render(**fields).strip() for name, each in self.fields(template, part).items()}
+        return {name: text for name, text in rendered.items() if text}
+
+    def fields(self, template: str, part: str) -> Mapping[str, BoundTemplate]:
+        """The fields of a part by name; those of a group have its name before theirs, as in `content.headline`."""
+        known = (template, part)
+        if known not in self._read_fields:
+            with _reading(template):
+                self._read_fields[known] = {
+                    name: self._text.from_string(self._with_shop(source, escaped=False), name=f"{part} {name}")
+                    for name, source in read_fields(self._folder(template) / part).items()
+                }
+        return self._read_fields[known]
+
     def render_text(self, source: str, *, contact: Mapping[str, Any], context: Mapping[str, Any]) -> str:
         """Render a text that is no template of the folder; raises UnsendableError naming the field or the fault."""
         if source not in self._texts:
@@ -202,9 +238,13 @@ class Templates:
 
     def _all_parts(self, template: str) -> list[BoundTemplate]:
         """The parts for every channel that the template is written for; without any, those of a mail are missed."""
-        has_sms = (self._folder(template) / SMS).exists()
-        is_mail = not has_sms or any((self._folder(template) / part).exists() for part in (SUBJECT, HTML, TEXT))
-        return [*(self._parts(template).all() if is_mail else []), *([self._sms_part(template)] if has_sms else [])]
+        folder = self._folder(template)
+        others = [self._sms_part(template)] if (folder / SMS).exists() else []
+        for part in (IN_APP, WEB, ROW):
+            if (folder / part).exists():
+                others += self.fields(template, part).values()
+        is_mail = not others or any((folder / part).exists() for part in (SUBJECT, HTML, TEXT))
+        return [*(self._parts(template).all() if is_mail else []), *others]
 
     def _folder(self, template: str) -> Path:
         folder = self.folder / template

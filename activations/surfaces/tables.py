@@ -1,0 +1,29 @@
+"""The tables of the surfaces: the inbox of the app, and what is dropped as files."""
+
+import sqlalchemy as sa
+
+METADATA = sa.MetaData()
+IN_APP = sa.Table(
+    "in_app_messages",
+    METADATA,
+    # delivered twice is there once
+    sa.Column("action_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("contact_id", sa.BigInteger, nullable=False),
+    sa.Column("user_id", sa.Text),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("link", sa.Text),
+    # by whom and what engagement is told back: JSON
+    sa.Column("identifier", sa.Text, nullable=False),
+    sa.Column("about", sa.Text, nullable=False),
+    sa.Column("sent_at", sa.DateTime, nullable=False),
+    sa.Column("expires_at", sa.DateTime, nullable=False),
+    # no earlier, so that the key holds for as long as the action may be delivered
+    sa.Column("removed_after", sa.DateTime, nullable=False),
+    sa.Column("read_at", sa.DateTime),
+    sa.Column("clicked_at", sa.DateTime),
+    sa.Column("dismissed_at", sa.DateTime),
+    sa.Index("in_app_by_contact", "contact_id"),
+    sa.Index("in_app_by_user", "user_id"),
+    sa.Index("in_app_removed_after", "removed_after"),
+)
