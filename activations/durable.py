@@ -1,7 +1,15 @@
-"""Files that are there whole or not at all, whatever happens to the machine."""
+"""Files that are there whole or not at all, whatever happens to the machine, and lines that tell damage."""
 
 import os
+import zlib
+from collections.abc import Mapping
+from io import FileIO
 from pathlib import Path
+from typing import Any
+
+import orjson
+
+_HEAD = len('{"crc":"01234567",')
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -15,3 +23,46 @@ def write_whole(path: Path, content: bytes) -> None:
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def open_log(path: Path) -> FileIO:
+    """A new file to append to, whose name is on disk; raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = FileIO(path, "xb")
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    return file
+
+
+def append_synced(file: FileIO, end: int, content: bytes) -> None:
+    """Write at the end of a file; it is on disk when this returns, and cut off again where that raises OSError."""
+    try:
+        rest = memoryview(content)
+        while rest:
+            rest = rest[file.write(rest) :]
+        os.fsync(file.fileno())
+    except OSError:
+        os.ftruncate(file.fileno(), end)
+        raise
+
+
+def checked_line(record: Mapping[str, Any]) -> bytes:
+    """A record as a line of JSON that begins with a checksum."""
+    return checked(orjson.dumps(record))
+
+
+def checked(body: bytes) -> bytes:
+    """A JSON object, as it was written, as a line that begins with a checksum."""
+    return b'{"crc":"%08x",' % zlib.crc32(body) + body[1:] + b"\n"
+
+
+def read_checked_line(line: bytes) -> dict[str, Any] | None:
+    """The record of a line; None where it is not what was written."""
+    body = b"{" + line[_HEAD:-1]
+    if line[: _HEAD - 10] != b'{"crc":"' or line[_HEAD - 10 : _HEAD] != b'%08x",' % zlib.crc32(body):
+        return None
+    found = orjson.loads(body)
+    return found if isinstance(found, dict) else None

@@ -5,8 +5,6 @@ before the journal says so, what it gave back. A line counts from the moment in 
 checksum, so that damage is found and not believed.
 """
 
-import os
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,15 +12,14 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
-import orjson
 import sqlalchemy as sa
 
+from activations.durable import append_synced, checked_line, open_log, read_checked_line
 from activations.errors import HourbellError
 
 Receipt = Mapping[str, Any]
 
 _SUFFIX = ".jsonl"
-_HEAD = len('{"crc":"01234567",')
 _SEGMENT_BYTES = 32 * 1024 * 1024
 
 
@@ -80,7 +77,7 @@ def read_receipts(
                 if not line.endswith(b"\n"):
                     return
                 position += len(line)
-                receipt = _parse(line)
+                receipt = read_checked_line(line)
                 if receipt is not None:
                     yield receipt, position
                 elif damaged is not None:
@@ -111,19 +108,14 @@ class ReceiptLog:
 
     def append(self, *receipts: Receipt) -> None:
         """Write receipts; they are on disk when this returns. Raises HourbellError where they may not be."""
-        content = b"".join(_line(receipt) for receipt in receipts)
+        content = b"".join(checked_line(receipt) for receipt in receipts)
         try:
             file = self._open()
             try:
-                rest = memoryview(content)
-                while rest:
-                    rest = rest[file.write(rest) :]
-                os.fsync(file.fileno())
+                append_synced(file, self._end, content)
             except OSError:
                 # what failed must not be read; the next goes into another file
-                end, self._file = self._end, None
-                with file:
-                    os.ftruncate(file.fileno(), end)
+                self.close()
                 raise
         except OSError as error:
             raise HourbellError(
@@ -141,15 +133,9 @@ class ReceiptLog:
         if self._file is not None and self._end < _SEGMENT_BYTES:
             return self._file
         self.close()
-        self.folder.mkdir(parents=True, exist_ok=True)
         self._path = self.folder / f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{self._deliverer}{_SUFFIX}"
         self._end = 0
-        self._file = FileIO(self._path, "ab")
-        folder = os.open(self.folder, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        self._file = open_log(self._path)
         return self._file
 
 
@@ -166,16 +152,3 @@ def rows_of(receipt: Receipt) -> list[dict[str, Any]]:
 
 
 _TIMES = frozenset({"tick_end", "claimed_at", "settled_at"})
-
-
-def _line(receipt: Receipt) -> bytes:
-    body = orjson.dumps(receipt)
-    return b'{"crc":"%08x",' % zlib.crc32(body) + body[1:] + b"\n"
-
-
-def _parse(line: bytes) -> Receipt | None:
-    body = b"{" + line[_HEAD:-1]
-    if line[: _HEAD - 10] != b'{"crc":"' or line[_HEAD - 10 : _HEAD] != b'%08x",' % zlib.crc32(body):
-        return None
-    found = orjson.loads(body)
-    return found if isinstance(found, dict) else None

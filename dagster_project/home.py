@@ -42,6 +42,11 @@ class Home:
         return self.root / "spool"
 
     @property
+    def collected(self) -> Path:
+        """What the collector has taken in, as it is written."""
+        return self.root / "collected"
+
+    @property
     def sandbox(self) -> Path:
         return self.root / "sandbox"
 

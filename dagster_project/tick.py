@@ -10,6 +10,7 @@ import duckdb
 from dbt_common.events.base_types import EventMsg
 
 from activations.errors import HourbellError
+from dagster_project.collect import land_collected
 from dagster_project.gate_out.leave import leave
 from dagster_project.home import Home
 from dagster_project.interrupted import begin, finish, interrupted
@@ -55,6 +56,7 @@ def land(home: Home, window: Window) -> list[Ingested]:
         last_end = last_completed(connection)
         if last_end is not None and window.end <= last_end:
             return []
+        land_collected(home)
         return land_all(connection, home.landing, known_from=last_end, tick_start=window.start)
 
 

@@ -10,6 +10,7 @@ from rich.markup import escape
 from activations.errors import HourbellError
 from dagster_project.command import (
     backfill,
+    collect,
     contract,
     deliver,
     demo,
@@ -71,6 +72,7 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
     "contract": contract.show_contract,
     "load": load.load_files,
     "import": imports.import_source,
+    "collect": collect.collect,
     "tick": tick.tick,
     "deliver": deliver.deliver,
     "status": status.status,

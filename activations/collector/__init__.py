@@ -1,0 +1,1 @@
+"""What comes in over HTTP: events, and what people answer."""

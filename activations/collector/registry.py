@@ -1,0 +1,9 @@
+"""What the collector answers: each module gives its routes."""
+
+from collections.abc import Callable, Sequence
+
+from starlette.routing import BaseRoute
+
+from activations.collector.collector import Collector
+
+ROUTES: Sequence[Callable[[Collector], list[BaseRoute]]] = ()
