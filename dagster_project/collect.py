@@ -27,6 +27,7 @@ def app() -> Starlette:
             templates=TEMPLATES,
             now=utc_now,
             store=Store(CollectedLog(home.collected), utc_now),
+            data=home.root,
         )
     )
 

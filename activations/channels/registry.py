@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from activations.channels import audience, contact_profile, crm, email, in_app, sms, webhook
+from activations.channels import audience, contact_profile, crm, email, in_app, sms, web, webhook
 from activations.channels.face import Channel, Setting
 
 CHANNELS: Mapping[str, Callable[[Setting], Channel]] = {
@@ -12,5 +12,6 @@ CHANNELS: Mapping[str, Callable[[Setting], Channel]] = {
     "in_app": in_app.open_channel,
     "profile": contact_profile.open_channel,
     "sms": sms.open_channel,
+    "web": web.open_channel,
     "webhook": webhook.open_channel,
 }

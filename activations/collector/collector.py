@@ -21,3 +21,5 @@ class Collector:
     now: Callable[[], datetime]
     """The time, naive UTC."""
     store: Store
+    data: Path | None = None
+    """The data directory, where our own surfaces keep what they show; without one they are not served."""

@@ -29,6 +29,8 @@ _EVENTS = {
 
 def routes(collector: Collector) -> list[BaseRoute]:
     """The routes of the inbox; raises HourbellError where its database cannot be used."""
+    if collector.data is None:
+        return []
     inbox = open_surfaces(collector.profile, collector.data)
 
     async def messages(request: Request) -> Response:
@@ -79,5 +81,8 @@ def _told(row: dict[str, Any]) -> dict[str, Any]:
         # as text: a browser's numbers are not long enough
         "id": str(row["action_id"]),
         **{name: row[name] for name in ("title", "body", "link")},
-        **{name: row[name] and f"{row[name].isoformat()}Z" for name in ("sent_at", "expires_at", "read_at", "clicked_at")},
+        **{
+            name: row[name] and f"{row[name].isoformat()}Z"
+            for name in ("sent_at", "expires_at", "read_at", "clicked_at")
+        },
     }

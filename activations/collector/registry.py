@@ -4,6 +4,10 @@ from collections.abc import Callable, Sequence
 
 from starlette.routing import BaseRoute
 
+from activations.collector import decisions, in_app
 from activations.collector.collector import Collector
 
-ROUTES: Sequence[Callable[[Collector], list[BaseRoute]]] = ()
+ROUTES: Sequence[Callable[[Collector], list[BaseRoute]]] = (
+    in_app.routes,
+    decisions.routes,
+)

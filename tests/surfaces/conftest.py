@@ -1,0 +1,39 @@
+"""What the tests of the surfaces share."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from rehearsal import Place
+from surface import Surface
+
+from activations.delivery import TEMPLATES
+
+
+@pytest.fixture
+def surface(place: Place) -> Iterator[Surface]:
+    with ExitStack() as held:
+        yield Surface(place, held)
+
+
+@pytest.fixture
+def own_templates(tmp_path: Path) -> Callable[..., Path]:
+    """Those that ship, with files of ours, in whose names __ parts folder and file, and - stands for the dot."""
+
+    def write(**files: str) -> Path:
+        own = tmp_path / "templates"
+        own.mkdir(exist_ok=True)
+        names = {name.rpartition("__")[2].replace("-", "."): content for name, content in files.items()}
+        for path in TEMPLATES.iterdir():
+            if path.name not in names:
+                (own / path.name).symlink_to(path)
+        for name, content in files.items():
+            folder, _, file = name.rpartition("__")
+            path = own / folder / f"{file}.yml"
+            path.parent.mkdir(exist_ok=True)
+            path.unlink(missing_ok=True)
+            path.write_text(content)
+        return own
+
+    return write
