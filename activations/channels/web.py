@@ -78,9 +78,7 @@ class WebChannel:
         unknown = sorted(content.keys() - self.website.slots[slot].keys())
         if not content or unknown or fields.keys() - {_SLOT, SHOWN_FOR} != {f"{_GROUP}{name}" for name in content}:
             allowed = ", ".join(self.website.slots[slot])
-            raise UnsendableError(
-                f"template {action.template}: {WEB} must have slot, and under content some of {allowed}"
-            )
+            raise UnsendableError(f"template {action.template}: {WEB} must have slot, and content of {allowed}")
         for name, text in content.items():
             if len(text) > _LONGEST:
                 raise UnsendableError(f"template {action.template}: {name} has more than {_LONGEST:,} characters")

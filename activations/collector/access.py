@@ -1,7 +1,7 @@
 """Who asks, and which pages may: what the routes of the surfaces have in common.
 
-A token stands in the header Authorization and never in a cookie, so that a page of somebody else can make nobody's browser
-send it along. CORS lets the shop's own pages read the answers, and nobody else's.
+A token stands in the header Authorization and never in a cookie, so that a page of somebody else can make nobody's
+browser send it along. CORS lets the shop's own pages read the answers, and nobody else's.
 """
 
 from urllib.parse import urlsplit

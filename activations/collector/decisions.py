@@ -65,7 +65,7 @@ async def _slots(collector: Collector, website: Website, folder: Path, request: 
     headers = {
         "etag": tag,
         "cache-control": f"{keeping}, max-age={max(0, int(left.total_seconds()))}",
-        "vary": "Authorization, Origin",
+        "vary": "Authorization",
     }
     if tag in (each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")):
         return Response(status_code=304, headers=headers)

@@ -3,7 +3,7 @@
     GET  /v1/in-app/messages                 what is there, the newest first
     POST /v1/in-app/messages/{id}/read        also clicked, dismissed
 
-Whoever asks is told by a token (see activations/surfaces/tokens.py); of what is somebody else's it says that it is not there.
+Whoever asks is told by a token (see activations/surfaces/tokens.py); what is somebody else's is not there.
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
-"""Decision files: what the website shows a contact, a file of JSON for each by every name under which it may be asked for.
+"""Decision files: what the website shows a contact, as JSON, by every name under which it may be asked for.
 
-A name is hashed into the file's, so that nobody reads who is there from a listing. What is personal is in no file that an
-anonymous id leads to.
+A name is hashed into the file's, so that nobody reads who is there from a listing. What is personal is in no file that
+an anonymous id leads to.
 """
 
 import fcntl

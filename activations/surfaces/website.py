@@ -1,4 +1,4 @@
-"""The slots of the website: website.yml beside the templates names them, and what each shows to whom nothing was decided for."""
+"""The slots of the website: website.yml beside the templates names them, and what each shows by default."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -19,20 +19,18 @@ def surface(place: Place) -> Iterator[Surface]:
 
 @pytest.fixture
 def own_templates(tmp_path: Path) -> Callable[..., Path]:
-    """Those that ship, with files of ours, in whose names __ parts folder and file, and - stands for the dot."""
+    """Those that ship, with files of YAML of ours, in whose names __ parts folder and file."""
 
     def write(**files: str) -> Path:
         own = tmp_path / "templates"
-        own.mkdir(exist_ok=True)
-        names = {name.rpartition("__")[2].replace("-", "."): content for name, content in files.items()}
+        own.mkdir()
         for path in TEMPLATES.iterdir():
-            if path.name not in names:
+            if path.stem not in files:
                 (own / path.name).symlink_to(path)
         for name, content in files.items():
             folder, _, file = name.rpartition("__")
             path = own / folder / f"{file}.yml"
             path.parent.mkdir(exist_ok=True)
-            path.unlink(missing_ok=True)
             path.write_text(content)
         return own
 
