@@ -55,14 +55,15 @@ def read_endpoints(
         batch = stated.get("batch", 1)
         if type(batch) is not int or not 1 <= batch <= LARGEST_BATCH:
             raise HourbellError(f"{path}: `batch` of {name} must be a whole number from 1 to {LARGEST_BATCH}.")
-        fault = _fault(url)
+        fault = url_fault(url)
         if fault is not None:
             raise HourbellError(f"{path}: the url of {name} {fault}")
         found[name] = Endpoint(name, url, batch, {key: stated[key] for key in settings})
     return found
 
 
-def _fault(url: str) -> str | None:
+def url_fault(url: str) -> str | None:
+    """What is wrong with the address of an endpoint; None where nothing is."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port

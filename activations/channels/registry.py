@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from activations.channels import audience, contact_profile, crm, email, in_app, sms, web, webhook
+from activations.channels import audience, chat, contact_profile, crm, email, in_app, sms, web, webhook
 from activations.channels.face import Channel, Setting
 
 CHANNELS: Mapping[str, Callable[[Setting], Channel]] = {
@@ -11,7 +11,9 @@ CHANNELS: Mapping[str, Callable[[Setting], Channel]] = {
     "email": email.open_channel,
     "in_app": in_app.open_channel,
     "profile": contact_profile.open_channel,
+    "slack": chat.open_slack,
     "sms": sms.open_channel,
+    "teams": chat.open_teams,
     "web": web.open_channel,
     "webhook": webhook.open_channel,
 }

@@ -16,7 +16,7 @@ from typing import Self
 from aiohttp import web
 
 from activations.errors import HourbellError
-from activations.sandbox import sendgrid, twilio
+from activations.sandbox import chat, sendgrid, twilio
 from activations.sandbox.reply import ProviderAnswer, Reply
 from activations.sandbox.webhooks import Call, WebhookStore
 from activations.signing import ID, is_signed, signing_key
@@ -28,6 +28,8 @@ _SIZE_LIMIT = 8 * 1024 * 1024
 
 PROVIDERS: Mapping[str, Callable[[str, Mapping[str, str], bytes], ProviderAnswer]] = {
     "sendgrid": sendgrid.answer,
+    "slack": chat.slack,
+    "teams": chat.teams,
     "twilio": twilio.answer,
 }
 """By the first part of the path."""

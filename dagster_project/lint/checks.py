@@ -11,8 +11,8 @@ from typing import Any
 from activations.channels import audience, crm
 from activations.endpoints import FILE as ENDPOINTS
 from activations.endpoints import read_endpoints
+from activations.people import EMAIL, read_people
 from activations.people import FILE as PEOPLE
-from activations.people import read_people
 from dagster_project.lint.finding import Finding
 from dagster_project.lint.reading import Call, Project, Reference, Step, Workflow, read_project
 
@@ -208,6 +208,17 @@ def _unknown_contents(project: Project) -> Iterator[Finding]:
                     yield Finding(step.path, call.line, f"there is no {argument.removesuffix('s')} {name}", mend)
 
 
+def _unread_notices(project: Project) -> Iterator[Finding]:
+    people = read_people(project.templates)
+    for _, step in project.steps:
+        for call in step.called("notify"):
+            person, channel = people.get(str(call.arguments.get("person"))), call.arguments.get("channel", EMAIL)
+            if person is not None and channel not in person.reads:
+                problem = f"{call.arguments['person']} does not read {channel}"
+                mend = f"say in {project.templates.name}/{PEOPLE} where, or take {' or '.join(person.reads)}"
+                yield Finding(step.path, call.line, problem, mend)
+
+
 def _unheard_starts_and_stops(project: Project) -> Iterator[Finding]:
     known = {workflow.name: workflow for workflow in project.workflows}
     for _, step in project.steps:
@@ -270,6 +281,7 @@ CHECKS: tuple[Callable[[Project], Iterator[Finding]], ...] = (
     _waits_that_never_end,
     _waits_left_behind,
     _unknown_contents,
+    _unread_notices,
     _unheard_starts_and_stops,
     _fighting,
     _closed_caps,
