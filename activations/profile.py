@@ -10,6 +10,7 @@ from typing import Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from activations.dkim import DkimKey, dkim_key
+from activations.drop_key import drop_key
 from activations.errors import HourbellError
 from activations.sandbox.http import SANDBOX_SECRET, HttpSandbox
 from activations.sandbox.reply import TOKEN
@@ -21,6 +22,7 @@ SMTP = "smtp"
 MAIL_CARRIER = "HOURBELL_MAIL_CARRIER"
 _SECRETS = "HOURBELL_WEBHOOK_SECRET"
 _TOKENS = "HOURBELL_TOKEN_"
+_SANDBOX_DROP_KEY = b"drops of the sandbox go nowhere."
 _SANDBOX_LINK_KEY = b"links of the sandbox lead nowhere"
 
 Security = Literal["none", "starttls", "tls"]
@@ -60,6 +62,8 @@ class Profile:
     sms_rate: float | None = None
     """Text messages a second that the account may send; None is as many as the provider takes."""
 
+    drop_key: bytes | None = field(default=_SANDBOX_DROP_KEY, repr=False)
+    """Signs files for partners: an Ed25519 key."""
     surfaces_url: str | None = field(default=None, repr=False)
     """Of a server that keeps the inbox of the app, instead of a file."""
     mail_carrier: str = SMTP
@@ -133,6 +137,7 @@ def live_profile(environment: Mapping[str, str]) -> Profile:
         webhook_secrets=secrets,
         webhook_rate=_rate(environment, "HOURBELL_WEBHOOK_RATE"),
         sms_rate=_rate(environment, "HOURBELL_SMS_RATE"),
+        drop_key=drop_key(environment),
         surfaces_url=environment.get("HOURBELL_SURFACES_URL", "").strip() or None,
         mail_carrier=carrier,
         dkim=dkim_key(environment),

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from activations.account import DeliveryAccount
-from activations.channels import audience, contact_profile, crm, email, sms, webhook
+from activations.channels import audience, contact_profile, crm, email, file_drop, in_app, sms, web, webhook
 from activations.channels.face import Channel, Setting
 from activations.delivery import TEMPLATES, default_receipts, deliver
 from activations.journal_place import sqlite_url
@@ -150,8 +150,11 @@ def channels(batch_size: int) -> dict[str, Callable[[Setting], Channel]]:
     return {
         "audience": partial(opened, audience.open_channel, batch_size=batch_size),
         "crm": partial(opened, crm.open_channel, batch_size=batch_size),
+        "direct_mail": partial(opened, file_drop.open_letters, batch_size=batch_size),
         "email": partial(opened, email.open_channel, batch_size=batch_size, ask_after=0.2),
+        "in_app": partial(opened, in_app.open_channel, batch_size=batch_size),
         "sms": partial(opened, sms.open_channel, batch_size=batch_size),
+        "web": partial(opened, web.open_channel, batch_size=batch_size),
         "webhook": partial(opened, webhook.open_channel, batch_size=batch_size),
         "profile": partial(opened, contact_profile.open_channel, batch_size=batch_size),
     }

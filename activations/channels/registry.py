@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Mapping
 
-from activations.channels import audience, chat, contact_profile, crm, email, in_app, sms, web, webhook
+from activations.channels import audience, chat, contact_profile, crm, email, file_drop, in_app, sms, web, webhook
 from activations.channels.face import Channel, Setting
 
 CHANNELS: Mapping[str, Callable[[Setting], Channel]] = {
     "audience": audience.open_channel,
     "crm": crm.open_channel,
+    "direct_mail": file_drop.open_letters,
     "email": email.open_channel,
+    "file_drop": file_drop.open_rows,
     "in_app": in_app.open_channel,
     "profile": contact_profile.open_channel,
     "slack": chat.open_slack,

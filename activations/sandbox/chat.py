@@ -22,7 +22,8 @@ def slack(path: str, headers: Mapping[str, str], body: bytes) -> ProviderAnswer:
     stated = _stated(headers, body)
     if stated is None:
         return ProviderAnswer(room, Reply(400, _PLAIN, "invalid_payload"))
-    if not isinstance(stated.get("text"), str) or not stated["text"].strip():
+    text = stated.get("text")
+    if not isinstance(text, str) or not text.strip():
         return ProviderAnswer(room, Reply(400, _PLAIN, "no_text"))
     return ProviderAnswer(room, Reply(200, _PLAIN, "ok"), uuid.uuid4().hex)
 

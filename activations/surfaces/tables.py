@@ -27,3 +27,24 @@ IN_APP = sa.Table(
     sa.Index("in_app_by_user", "user_id"),
     sa.Index("in_app_removed_after", "removed_after"),
 )
+DROP_FILES = sa.Table(
+    "drop_files",
+    METADATA,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("drop_name", sa.Text, nullable=False),
+    # what it holds, until it is there
+    sa.Column("content", sa.LargeBinary),
+    sa.Column("manifest", sa.LargeBinary),
+    sa.Column("signature", sa.LargeBinary),
+    sa.Column("staged_at", sa.DateTime, nullable=False),
+    sa.Column("signing_at", sa.DateTime),
+    sa.Column("dropped_at", sa.DateTime),
+)
+DROP_ROWS = sa.Table(
+    "drop_rows",
+    METADATA,
+    # no action is in two files
+    sa.Column("action_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Index("drop_rows_by_name", "name"),
+)

@@ -1,4 +1,4 @@
-"""Post to hosts that the profile allows, at the addresses that were checked, without following redirects."""
+"""Call hosts that the profile allows, at the addresses that were checked, without following redirects."""
 
 import asyncio
 import socket
@@ -61,8 +61,10 @@ class HttpPool:
         self._resolve = resolve
         self._session: aiohttp.ClientSession | None = None
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes, read: int = 0) -> HttpAnswer:
-        """Post once, with these headers and what HTTP itself needs; of a success, so many bytes are read.
+    async def post(
+        self, url: str, headers: Mapping[str, str], body: bytes, read: int = 0, method: str = "POST"
+    ) -> HttpAnswer:
+        """Call once, with these headers and what HTTP itself needs; of a success, so many bytes are read.
 
         Raises HostRefusedError, HostUnavailableError or CertificateRefusedError where nothing was sent, and
         AnswerLostError where nobody knows.
@@ -70,7 +72,7 @@ class HttpPool:
         attempt = 0
         while True:
             try:
-                return await self._post(url, headers, body, read)
+                return await self._post(url, headers, body, read, method)
             except HostUnavailableError:
                 attempt += 1
                 if attempt == _CONNECT_ATTEMPTS:
@@ -82,9 +84,11 @@ class HttpPool:
         if session is not None:
             await session.close()
 
-    async def _post(self, url: str, headers: Mapping[str, str], body: bytes, read: int) -> HttpAnswer:
+    async def _post(self, url: str, headers: Mapping[str, str], body: bytes, read: int, method: str) -> HttpAnswer:
         try:
-            async with self._open().post(_address(url), data=body, headers=headers, allow_redirects=False) as response:
+            async with self._open().request(
+                method, _address(url), data=body, headers=headers, allow_redirects=False
+            ) as response:
                 text = ""
                 wanted = _ANSWER_BYTES if response.status >= 300 else read
                 if wanted:

@@ -184,6 +184,7 @@ def _unknown_contents(project: Project) -> Iterator[Finding]:
     }
     uses = [("send", argument) for argument in known] + [
         ("call_webhook", "endpoint"),
+        ("drop_row", "template"),
         ("notify", "person"),
         ("update_crm", "crm"),
         ("join_audience", "audience"),

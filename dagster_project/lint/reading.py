@@ -20,6 +20,7 @@ _PARAMETERS = {
     "branch": ("ways", "otherwise"),
     "entries": ("qualified", "reentry", "holdout", "limit"),
     "call_webhook": ("endpoint", "carry", "when", "expires"),
+    "drop_row": ("template", "carry", "when", "expires"),
     "notify": ("person", "text", "subject", "carry", "when", "expires", "channel"),
     "join_audience": ("audience", "when", "expires"),
     "leave_audience": ("audience", "when", "expires"),
