@@ -1,8 +1,8 @@
 """Which action is in which file, so that none is ever in two.
 
 A file is composed once, and noted with its actions before anything of it is put anywhere. Without its signature it is
-not there for the partner; so until the signature is begun it can be composed anew, and from then on only put again as it
-was.
+not there for the partner; so until the signature is begun it can be composed anew, and from then on only put again as
+it was.
 """
 
 from collections.abc import Callable, Collection, Mapping

@@ -29,6 +29,7 @@ from dagster_project.command import (
     replay,
     status,
     tick,
+    token,
 )
 from dagster_project.command.show import console
 
@@ -74,6 +75,7 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
     "import": imports.import_source,
     "collect": collect.collect,
     "tick": tick.tick,
+    "token": token.token,
     "deliver": deliver.deliver,
     "status": status.status,
     "explain": explain.explain_contact,

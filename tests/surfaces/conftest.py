@@ -1,20 +1,11 @@
 """What the tests of the surfaces share."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from rehearsal import Place
-from surface import Surface
 
 from activations.delivery import TEMPLATES
-
-
-@pytest.fixture
-def surface(place: Place) -> Iterator[Surface]:
-    with ExitStack() as held:
-        yield Surface(place, held)
 
 
 @pytest.fixture

@@ -263,7 +263,7 @@ THERE = pytest.mark.parametrize("is_there", [False, True], ids=["before", "after
 def test_killed_while_dropping_and_run_again(
     office: Surface, frail: Callable[..., None], ending: str, is_there: bool, changed: bool
 ) -> None:
-    """The next delivery may compose another batch, because something has expired by then; still each action is in one file."""
+    """The next delivery may compose another batch, because something has expired by then; all are in one file."""
     written = [letter_action(number) for number in range(5)]
     if changed:
         written[2]["expires_at"] = NOW + timedelta(hours=1)
@@ -448,8 +448,8 @@ def test_a_bucket_that_is_not_there_is_told(store: str, place: Place) -> None:
         asyncio.run(_put(elsewhere))
     with pytest.raises(NotDroppedError, match="does not answer"):
         asyncio.run(_put(bucket("http://127.0.0.1:1", place)))
+    pool = HttpPool(place.profile(1), resolve=_outside)
     with pytest.raises(NotDroppedError, match="stays on this machine"):
-        pool = HttpPool(place.profile(1), resolve=_outside)
         asyncio.run(_put(bucket("https://s3.eu-west-1.amazonaws.example", place, pool)))
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,10 @@ from activations.channels import in_app
 from activations.channels.face import Setting, UnsendableError
 from activations.delivery import TEMPLATES
 from activations.outbox import SCHEMA, Action
-from activations.surfaces.tokens import AUDIENCE, Viewer, token_key
+from activations.rendering import IN_APP, ROW, WEB, Templates, check_templates
+from activations.surfaces.drop_settings import read_drops
+from activations.surfaces.tokens import AUDIENCE, Viewer, token_key, viewer_of
+from activations.surfaces.website import read_website
 from data.contract import FOLDER
 
 MESSAGES = "/v1/in-app/messages"
@@ -227,5 +230,32 @@ def test_a_rehearsal_shows_nobody_anything(surface: Surface) -> None:
     assert not (surface.place.root / "surfaces").exists()
 
 
-def test_the_templates_that_ship_can_be_shown() -> None:
-    assert [path.parent.name for path in TEMPLATES.glob("*/in_app.yml")] == ["cart_reminder"]
+@pytest.mark.parametrize("part", [IN_APP, WEB, ROW])
+def test_the_templates_that_ship_can_be_shown(part: str) -> None:
+    templates = Templates(TEMPLATES)
+    found = [path.parent.name for path in TEMPLATES.glob(f"*/{part}")]
+    assert found
+    for name in found:
+        fields = {"contact": {}, "context": {"item_count": 2, "cart_id": "C1"}, "message": {}}
+        rendered = templates.render_fields(name, part, **fields)
+        if part == WEB:
+            assert rendered["slot"] in read_website(TEMPLATES).slots
+        if part == ROW:
+            drop = read_drops(TEMPLATES)[rendered["drop"]]
+            assert rendered.keys() == {"drop", *(f"columns.{column}" for column in drop.columns)}
+    assert check_templates(templates) == []
+
+
+def test_the_command_makes_a_token_and_the_key_of_it(
+    run_command: Callable[..., tuple[int, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, surface: Surface
+) -> None:
+    monkeypatch.setenv("HOURBELL_HOME", str(tmp_path))
+    monkeypatch.delenv("HOURBELL_PROFILE", raising=False)
+    link_key = surface.place.profile(1).link_key
+    made = run_command("token", "--user", "u1")[1].strip()
+    assert viewer_of(made, link_key, datetime.now(UTC).replace(tzinfo=None)) == Viewer(user_id="u1")
+    assert run_command("token", "--key")[1].strip() == token_key(link_key).hex()
+    assert link_key.hex() not in run_command("token", "--key")[1]
+    code, said = run_command("token", "--user", "u1", "--contact", "1")
+    assert code == 1
+    assert "Say whose token" in said

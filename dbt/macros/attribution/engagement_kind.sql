@@ -9,6 +9,10 @@
                     else 'opened'
                 end
         when 'Email Link Clicked' then 'clicked'
+        when 'In-App Message Read' then 'opened'
+        when 'In-App Message Clicked' then 'clicked'
+        when 'Web Slot Shown' then 'opened'
+        when 'Web Slot Clicked' then 'clicked'
         when 'Push Notification Tapped' then 'clicked'
         when 'Unsubscribed' then 'unsubscribed'
         when 'Email Marked as Spam' then 'complained'
