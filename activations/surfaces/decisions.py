@@ -7,7 +7,7 @@ an anonymous id leads to.
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -79,14 +79,13 @@ def read(data: Path, name: str) -> list[Decision]:
     return [Decision(**{**each, **{name: datetime.fromisoformat(each[name]) for name in _TIMES}}) for each in stored]
 
 
-def forget(data: Path, contact_id: int, user_id: str | None = None, anonymous_ids: Sequence[str] = ()) -> int:
-    """Take away what was decided for a contact, and return how many files that were."""
-    found = 0
-    for name, _ in names_of(contact_id, user_id, anonymous_ids):
-        path = _path(data, name)
-        found += path.exists()
-        path.unlink(missing_ok=True)
-    return found
+def forget(data: Path, names: Iterable[str]) -> int:
+    """Take away what was decided for some names, and return how many files that were."""
+    paths = [path for path in (_path(data, name) for name in names) if path.exists()]
+    for path in paths:
+        with _alone(path.parent):
+            path.unlink(missing_ok=True)
+    return len(paths)
 
 
 def sweep(data: Path, now: datetime) -> None:

@@ -1,6 +1,7 @@
 """Where the surfaces keep what they show: apart for rehearsals, so that nobody sees one."""
 
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -30,6 +31,7 @@ def open_surfaces(profile: Profile, data: Path) -> sa.Engine:
             folder.mkdir(parents=True, exist_ok=True)
             # nothing else remembers what was put there
             engine = open_sqlite(sa.make_url(sqlite_url(folder / _FILE)), synchronous="full")
+            sa.event.listen(engine, "connect", _leave_nothing)
         METADATA.create_all(engine)
     except (OSError, sa.exc.SQLAlchemyError, ImportError) as error:
         # what the driver says may hold the password of the url
@@ -38,3 +40,8 @@ def open_surfaces(profile: Profile, data: Path) -> sa.Engine:
             f"({type(error).__name__}). Look at HOURBELL_SURFACES_URL, or give yourself rights to {data}."
         ) from error
     return engine
+
+
+def _leave_nothing(connection: Any, _record: object) -> None:
+    """What is taken out is not left in free pages."""
+    connection.execute("pragma secure_delete = on")

@@ -166,7 +166,7 @@ def test_files_in_which_all_has_expired_are_swept_away(tmp_path: Path) -> None:
 def test_a_contact_can_be_forgotten(tmp_path: Path) -> None:
     for name in ("contact:1", "user:u1", "contact:2"):
         decide(tmp_path, name, [decision(1, "hero")])
-    assert forget(tmp_path, 1, "u1") == 2
+    assert forget(tmp_path, ["contact:1", "user:u1", "user:u3"]) == 2
     assert not read(tmp_path, "contact:1")
     assert not read(tmp_path, "user:u1")
     assert read(tmp_path, "contact:2")
