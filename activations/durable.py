@@ -13,7 +13,7 @@ _HEAD = len('{"crc":"01234567",')
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Put a file in place, synced to disk before it can be seen; raises OSError."""
+    """Put a file in place, synced to disk before it can be seen, and its name after; raises OSError."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with unfinished.open("wb") as file:
@@ -21,20 +21,28 @@ def write_whole(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)
+        sync_folder(path.parent)
     finally:
         unfinished.unlink(missing_ok=True)
 
 
 def open_log(path: Path) -> FileIO:
     """A new file to append to, whose name is on disk; raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.parent.is_dir():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sync_folder(path.parent.parent)
     file = FileIO(path, "xb")
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)
     return file
+
+
+def sync_folder(path: Path) -> None:
+    """See to it that the names in a folder are on disk; raises OSError."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def append_synced(file: FileIO, end: int, content: bytes) -> None:

@@ -15,6 +15,7 @@ from activations.spool import land_spool
 from dagster_project.deliver import utc_now
 from dagster_project.home import Home
 from dagster_project.landing.load import load
+from dagster_project.registry import registered_workflows
 
 
 def app() -> Starlette:
@@ -27,6 +28,7 @@ def app() -> Starlette:
             templates=TEMPLATES,
             now=utc_now,
             store=Store(CollectedLog(home.collected), utc_now),
+            workflows=frozenset(registered_workflows()),
             data=home.root,
         )
     )

@@ -43,6 +43,17 @@ def workflow_statuses() -> dict[str, str]:
     return {name: str(settings["status"]) for name, settings in _variables()["workflows"].items()}
 
 
+def urgent_workflows() -> list[str]:
+    """Those that do not wait for the hour; raises HourbellError where nobody can say whether one does."""
+    found = []
+    for name, settings in sorted(_variables()["workflows"].items()):
+        urgent = settings.get("urgent", False)
+        if not isinstance(urgent, bool):
+            raise HourbellError(f"{PROJECT_FILE}: {name} has urgent: {urgent}. Write true or false.")
+        found += [name] if urgent else []
+    return found
+
+
 def longest_path(workflow: str) -> str:
     """How long anybody stays in a workflow at most, as an interval of SQL."""
     return str(_variables()["workflows"][workflow]["longest_path"])

@@ -1,6 +1,6 @@
 """What the assets of one Dagster run share: its window."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 import dagster as dg
@@ -8,7 +8,7 @@ import dagster as dg
 from dagster_project.home import Home
 from dagster_project.interrupted import interrupted
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import CONTACTS, Window, last_completed, next_window, parse_time
+from dagster_project.windows import CONTACTS, HOUR, Window, last_completed, next_window, parse_time
 
 START_TAG, END_TAG = "hourbell/tick_start", "hourbell/tick_end"
 DUE_EVERY_HOUR = 3600.0
@@ -18,14 +18,15 @@ def window_tags(window: Window) -> dict[str, str]:
     return {START_TAG: window.start.isoformat(), END_TAG: window.end.isoformat()}
 
 
-def due_window(home: Home, now: datetime | None = None) -> Window | None:
-    """The window that comes next, by the last completed tick; first of all one that was interrupted."""
+def due_window(home: Home, now: datetime | None = None, size: timedelta = HOUR) -> Window | None:
+    """The window that comes next, by the last completed tick, up to the last full hour (or other size); first of all
+    one that was interrupted."""
     home.prepare()
     with open_warehouse(home) as connection:
         again = interrupted(connection)
         # before the first tick, history may have been learnt up to where it was to begin
         last_end = last_completed(connection) or last_completed(connection, CONTACTS)
-    return again.window if again else next_window(last_end, now or datetime.now(UTC).replace(tzinfo=None))
+    return again.window if again else next_window(last_end, now or datetime.now(UTC).replace(tzinfo=None), size)
 
 
 def window_of(context: dg.AssetExecutionContext) -> Window:

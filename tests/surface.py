@@ -44,7 +44,7 @@ class Surface:
                 self.templates,
                 lambda: self.now,
                 Store(CollectedLog(self.collected), lambda: self.now),
-                self.place.root,
+                data=self.place.root,
             )
             self.ports.append(self.held.enter_context(served(create_app(collector))))
         return Client(self.ports[0], token)

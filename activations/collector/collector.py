@@ -21,5 +21,7 @@ class Collector:
     now: Callable[[], datetime]
     """The time, naive UTC."""
     store: Store
+    workflows: frozenset[str] = frozenset()
+    """Those that may be started by name; any where there are none."""
     data: Path | None = None
     """The data directory, where our own surfaces keep what they show; without one they are not served."""

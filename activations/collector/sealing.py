@@ -8,10 +8,12 @@ from typing import Any
 
 import polars as pl
 
+from activations.collector.latest import note_latest
 from activations.collector.store import SUFFIX
 from activations.durable import read_checked_line
 from activations.errors import HourbellError
 from activations.spool import spool_file
+from data.contract import LOADED_AT, contract
 
 TAKEN = ".taken"
 DAMAGED = ".damaged"
@@ -58,7 +60,9 @@ def _seal(path: Path, spool: Path) -> list[Path]:
             continue
         for part in record["parts"]:
             rows.setdefault(part["table"], []).extend(part["rows"])
-    sealed = [spool_file(spool, table, _frame(found)) for table, found in sorted(rows.items())]
+    if rows.get("events"):
+        note_latest(path.parent, rows["events"])
+    sealed = [spool_file(spool, table, _frame(table, found)) for table, found in sorted(rows.items())]
     if is_damaged:
         kept = path.with_name(f"{path.name.removesuffix(TAKEN)}{DAMAGED}")
         path.rename(kept)
@@ -84,9 +88,9 @@ def _records(path: Path) -> Iterator[dict[str, Any] | None]:
                 yield record
 
 
-def _frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
-    """All as text, which landing reads by the contract."""
-    names = sorted({name for row in rows for name in row})
+def _frame(table: str, rows: list[dict[str, Any]]) -> pl.DataFrame:
+    """All as text, which landing reads by the contract. Every column is there, so that none is missed."""
+    names = dict.fromkeys([*contract(table).column_names, LOADED_AT])
     return pl.DataFrame(
         {name: [_text(row.get(name)) for row in rows] for name in names}, dict.fromkeys(names, pl.String)
     )

@@ -17,6 +17,7 @@ import orjson
 
 from activations.durable import append_synced, checked, open_log
 from activations.errors import HourbellError
+from data.contract import LOADED_AT, contract
 
 SUFFIX = ".jsonl"
 _FILE_BYTES = 16 * 1024 * 1024
@@ -96,14 +97,19 @@ class Store:
         """Keep rows of a table of the contract; they are on disk when this returns.
 
         Times are naive UTC, columns of JSON may be mappings, and what a row leaves out is null. All that waits is
-        written together. Raises HourbellError where nothing was kept.
+        written together. Raises HourbellError where nothing was kept, and for a table or column that is not in the
+        contract.
         """
+        known = contract(table).column_names
         if not rows:
             return
         if self._waiting_bytes > _WAITING_BYTES:
             raise StoreBusyError("More comes in than the disk can take. Send it again a little later.")
+        unknown = next((name for row in rows for name in row if name not in known), None)
+        if unknown is not None:
+            raise HourbellError(f"The table {table} has no column {unknown}; it has {', '.join(known)}.")
         known_at = self._now()
-        part = orjson.dumps({"table": table, "rows": [{**_texts(row), "loaded_at": known_at} for row in rows]})
+        part = orjson.dumps({"table": table, "rows": [{**_texts(row), LOADED_AT: known_at} for row in rows]})
         kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((part, kept))
         self._waiting_bytes += len(part)

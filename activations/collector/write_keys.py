@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from activations.errors import HourbellError
 
 WRITE_KEY = "HOURBELL_WRITE_KEY"
+APPS = "HOURBELL_SNOWPLOW_APPS"
 DEFAULT_SOURCE = "collector"
 SHORTEST = 12
 
@@ -16,6 +17,8 @@ class WriteKeys:
     """The key of each source, by its name."""
 
     by_source: Mapping[str, str] = field(repr=False)
+    apps: frozenset[str] = frozenset()
+    """Applications whose Snowplow trackers are taken at their word: those send no key."""
 
     def source_of(self, key: str) -> str | None:
         """Whose key it is; None where it is nobody's. All are compared, and each in constant time."""
@@ -39,4 +42,4 @@ def write_keys(environment: Mapping[str, str]) -> WriteKeys:
         if key in found.values():
             raise HourbellError(f"{name} is the key of another source too, so that nobody could tell them apart.")
         found[source] = key
-    return WriteKeys(found)
+    return WriteKeys(found, frozenset(app.strip() for app in environment.get(APPS, "").split(",") if app.strip()))

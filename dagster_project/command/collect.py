@@ -29,7 +29,7 @@ def collect(
     Example: hourbell collect --host 0.0.0.0 --port 8080 --workers 4
     """
     keys = write_keys(os.environ)
-    if not keys.by_source:
+    if not keys.by_source and not keys.apps:
         raise HourbellError(
             f"Nobody may send: there is no write key. Set {WRITE_KEY}, or {WRITE_KEY}_<SOURCE> for each source."
         )
@@ -38,6 +38,8 @@ def collect(
     console.print(
         f"Collecting on [bold]http://{host}:{listening.getsockname()[1]}[/] into {home.collected}", soft_wrap=True
     )
-    console.print(f"Sources: {', '.join(sorted(keys.by_source))}. Next: [bold]hourbell tick[/]", soft_wrap=True)
+    console.print(
+        f"Sources: {', '.join(sorted({*keys.by_source, *keys.apps}))}. Next: [bold]hourbell tick[/]", soft_wrap=True
+    )
     serve("dagster_project.collect:app", listening, workers)
     console.print("Stopped; all that was accepted is on disk.")

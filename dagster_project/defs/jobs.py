@@ -39,14 +39,18 @@ UNFINISHED = (
 )
 
 
+def running_tick(instance: dg.DagsterInstance) -> str | None:
+    """The run of a tick that has not ended."""
+    running = instance.get_runs(dg.RunsFilter(job_name="tick", statuses=list(UNFINISHED)), limit=1)
+    return running[0].run_id if running else None
+
+
 @dg.schedule(job=tick, cron_schedule="2 * * * *", execution_timezone="UTC")
 def hourly(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Every hour, from where the last completed tick ended: an outage is caught up in one wider window."""
-    running = context.instance.get_runs(dg.RunsFilter(job_name="tick", statuses=list(UNFINISHED)), limit=1)
+    running = running_tick(context.instance)
     if running:
-        yield dg.SkipReason(
-            f"The tick of run {running[0].run_id} is still at work; the next one will cover this hour too."
-        )
+        yield dg.SkipReason(f"The tick of run {running} is still at work; the next one will cover this hour too.")
         return
     try:
         window = due_window(Home.from_environment())

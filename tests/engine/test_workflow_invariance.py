@@ -21,10 +21,10 @@ LIFE = Window(START, START + timedelta(days=DAYS))
 
 
 def ragged(span: Window, seed: int) -> Iterator[Window]:
-    """Ticks of all sizes, as after outages."""
+    """Ticks of all sizes, as after outages, and where a workflow in a hurry did not wait for the hour."""
     draw, start = random.Random(seed), span.start
     while start < span.end:
-        size = draw.choice([HOUR, 7 * HOUR, DAY, 3 * DAY])
+        size = draw.choice([timedelta(minutes=17, seconds=3), 7 * HOUR, DAY, 3 * DAY])
         yield Window(start, min(start + size, span.end))
         start += size
 
