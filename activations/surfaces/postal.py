@@ -1,4 +1,4 @@
-"""Postal addresses, as Segment's trait `address` has them, looked at by the rules of their country."""
+"""Postal addresses, as Segment's trait `address` has them, checked by the rules of their country."""
 
 import json
 from collections.abc import Mapping
