@@ -56,7 +56,7 @@ select
     case
         when sends.channel = 'web' and browsers.contact_id is not null
             then
-                rtrim(cast(profiles.profile as varchar), '}')
+                left(cast(profiles.profile as varchar), length(cast(profiles.profile as varchar)) - 1)
                 || ',"anonymous_ids":' || cast(to_json(browsers.anonymous_ids) as varchar) || '}'
         else cast(profiles.profile as varchar)
     end as profile,
