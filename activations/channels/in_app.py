@@ -109,3 +109,9 @@ class InAppChannel:
         # cached_property keeps what was opened among the attributes
         if "_inbox" in self.__dict__:
             self._inbox.dispose()
+
+
+def read_as(content: bytes) -> tuple[str, str]:
+    """What its reader sees: title, and body with the link."""
+    row = orjson.loads(content)
+    return row["title"], "\n".join(part for part in (row["body"], row["link"]) if part)

@@ -148,3 +148,9 @@ def _guessed_by_nobody(anonymous_ids: object) -> list[str]:
     if not isinstance(anonymous_ids, list):
         return []
     return [each for each in anonymous_ids if isinstance(each, str) and len(each) >= _FEWEST_LETTERS]
+
+
+def read_as(content: bytes) -> tuple[str, str]:
+    """What a visitor sees: the slot, and what is in it."""
+    decision = orjson.loads(content)["decision"]
+    return decision["slot"], "\n".join(f"{name}: {text}" for name, text in decision["content"].items())

@@ -6,7 +6,7 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
 
-from activations.channels import sms
+from activations.channels import in_app, sms, web
 from activations.channels.face import Setting, UnsendableError
 from activations.channels.registry import CHANNELS
 from activations.holds.hold import Hold
@@ -14,6 +14,8 @@ from activations.outbox import Action, read_actions
 from activations.profile import Profile, SmtpServer
 
 _LONGEST = 600
+# subject and text of what is no mail
+_READ = {"in_app": in_app.read_as, "web": web.read_as}
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ def sample_of(action: Action, templates: Path, now: datetime) -> Sample:
         return Sample(template, "", f"cannot be rendered: {error}")
     if action.channel == "sms":
         return Sample(template, "", sms.text_of(content))
+    if action.channel in _READ:
+        return Sample(template, *_READ[action.channel](content))
     if action.channel != "email":
         return Sample(template, "", content.decode(errors="replace"))
     message = message_from_bytes(content, EmailMessage, policy=policy.default)

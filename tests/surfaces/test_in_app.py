@@ -15,6 +15,7 @@ from surface import Surface, in_app_action
 from activations.channels import in_app
 from activations.channels.face import Setting, UnsendableError
 from activations.delivery import TEMPLATES
+from activations.holds.sample import sample_of
 from activations.outbox import SCHEMA, Action
 from activations.rendering import IN_APP, ROW, WEB, Templates, check_templates
 from activations.surfaces.drop_settings import read_drops
@@ -259,3 +260,12 @@ def test_the_command_makes_a_token_and_the_key_of_it(
     code, said = run_command("token", "--user", "u1", "--contact", "1")
     assert code == 1
     assert "Say whose token" in said
+
+
+def test_what_is_held_is_shown_as_it_would_be_read() -> None:
+    rows = (in_app_action(1), in_app_action(1, channel="web", template="browse_reminder"))
+    shown = [sample_of(Action(**{name: row[name] for name in SCHEMA.names}), TEMPLATES, NOW) for row in rows]
+    assert [(sample.subject, sample.text.splitlines()[0]) for sample in shown] == [
+        ("Your 2 finds are waiting", "We kept your cart for you, Ann. Everything is still in it."),
+        ("hero", "headline: Still on your mind?"),
+    ]
