@@ -101,7 +101,7 @@ class Templates:
         self._text = _Environment(autoescape=False)
         self._read: dict[str, _Parts] = {}
         self._read_sms: dict[str, BoundTemplate] = {}
-        self._read_fields: dict[tuple[str, str], Mapping[str, BoundTemplate]] = {}
+        self._read_surfaces: dict[tuple[str, str], Mapping[str, BoundTemplate]] = {}
         self._texts: dict[str, BoundTemplate] = {}
         self._html_layout = self._read_layout(self._html, HTML)
         self._text_layout = self._read_layout(self._text, TEXT)
@@ -160,7 +160,7 @@ class Templates:
             raise UnsendableError(f"template {template} has an empty {SMS}")
         return text
 
-    def render_fields(
+    def render_surface(
         self,
         template: str,
         part: str,
@@ -178,19 +178,21 @@ class Templates:
             "shop": self._shop_fields,
         }
         with _refusing(template):
-            rendered = {name: each.render(**fields).strip() for name, each in self.fields(template, part).items()}
+            rendered = {
+                name: each.render(**fields).strip() for name, each in self.surface_fields(template, part).items()
+            }
         return {name: text for name, text in rendered.items() if text}
 
-    def fields(self, template: str, part: str) -> Mapping[str, BoundTemplate]:
+    def surface_fields(self, template: str, part: str) -> Mapping[str, BoundTemplate]:
         """The fields of a part by name; those of a group have its name before theirs, as in `content.headline`."""
         known = (template, part)
-        if known not in self._read_fields:
+        if known not in self._read_surfaces:
             with _reading(template):
-                self._read_fields[known] = {
+                self._read_surfaces[known] = {
                     name: self._text.from_string(self._with_shop(source, escaped=False), name=f"{part} {name}")
                     for name, source in read_fields(self._folder(template) / part).items()
                 }
-        return self._read_fields[known]
+        return self._read_surfaces[known]
 
     def render_text(self, source: str, *, contact: Mapping[str, Any], context: Mapping[str, Any]) -> str:
         """Render a text that is no template of the folder; raises UnsendableError naming the field or the fault."""
@@ -242,7 +244,7 @@ class Templates:
         others = [self._sms_part(template)] if (folder / SMS).exists() else []
         for part in (IN_APP, WEB, ROW):
             if (folder / part).exists():
-                others += self.fields(template, part).values()
+                others += self.surface_fields(template, part).values()
         is_mail = not others or any((folder / part).exists() for part in (SUBJECT, HTML, TEXT))
         return [*(self._parts(template).all() if is_mail else []), *others]
 

@@ -136,7 +136,7 @@ class WebChannel:
     def _is_personal(self, template: str) -> bool:
         """Whether what is shown has anything of the contact in it, so that it needs more than the id of a browser."""
         if template not in self._personal:
-            used = [part.analyze().globals for part in self.templates.fields(template, WEB).values()]
+            used = [part.analyze().globals for part in self.templates.surface_fields(template, WEB).values()]
             # its links say who follows them
             links = [str(each) for roots in used for each in roots.get("message", ()) if "url" in str(each)]
             self._personal[template] = bool(links) or any("contact" in roots for roots in used)

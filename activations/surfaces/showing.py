@@ -22,7 +22,7 @@ def rendered_fields(templates: Templates, action: Action, part: str, link_key: b
     if action.template is None:
         raise UnsendableError("no template is named")
     links = message_links(templates.shop, action, link_key)
-    return templates.render_fields(
+    return templates.render_surface(
         action.template,
         part,
         contact={"locale": action.locale, "timezone": action.timezone, **json_object("profile", action.profile)},

@@ -238,7 +238,7 @@ def test_the_templates_that_ship_can_be_shown(part: str) -> None:
     assert found
     for name in found:
         fields = {"contact": {}, "context": {"item_count": 2, "cart_id": "C1"}, "message": {}}
-        rendered = templates.render_fields(name, part, **fields)
+        rendered = templates.render_surface(name, part, **fields)
         if part == WEB:
             assert rendered["slot"] in read_website(TEMPLATES).slots
         if part == ROW:
