@@ -33,14 +33,15 @@ def signed_headers(
     headers: Mapping[str, str],
     body: bytes,
     moment: datetime,
+    method: str = "POST",
 ) -> dict[str, str]:
-    """The headers (in lower case) of a POST, with those that show who makes it; `moment` is naive UTC."""
+    """The headers (in lower case) of a request, with those that show who makes it; `moment` is naive UTC."""
     with_date = {**headers, "host": urlsplit(url).netloc, "x-amz-date": f"{moment:%Y%m%dT%H%M%SZ}"}
     if credentials.session is not None:
         with_date["x-amz-security-token"] = credentials.session
     # a proxy may write the others anew
     signed = sorted(name for name in with_date if name in ("content-type", "host") or name.startswith("x-amz-"))
-    signature = _signature(credentials.secret, region, service, urlsplit(url).path, with_date, signed, body)
+    signature = _signature(credentials.secret, region, service, urlsplit(url).path, with_date, signed, body, method)
     with_date["authorization"] = (
         f"{_ALGORITHM} Credential={credentials.key}/{moment:%Y%m%d}/{region}/{service}/aws4_request, "
         f"SignedHeaders={';'.join(signed)}, Signature={signature}"
@@ -63,12 +64,19 @@ def is_signed(credentials: Credentials, service: str, path: str, headers: Mappin
 
 
 def _signature(
-    secret: str, region: str, service: str, path: str, headers: Mapping[str, str], signed: list[str], body: bytes
+    secret: str,
+    region: str,
+    service: str,
+    path: str,
+    headers: Mapping[str, str],
+    signed: list[str],
+    body: bytes,
+    method: str = "POST",
 ) -> str:
     date = headers["x-amz-date"]
     request = "\n".join(
         [
-            "POST",
+            method,
             quote(path, safe="/~"),
             "",
             *(f"{name}:{' '.join(headers[name].split())}" for name in signed),

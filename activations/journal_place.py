@@ -30,7 +30,7 @@ def engine_of(address: sa.URL, held: ExitStack) -> tuple[sa.Engine, Presence]:
     if address.get_backend_name() == "sqlite":
         path = sqlite_path(address)
         held.enter_context(_in_use(path))
-        return _open_sqlite(address), FilePresence(_beside(path, "deliverers"))
+        return open_sqlite(address), FilePresence(_beside(path, "deliverers"))
     if address.get_backend_name() == "postgresql":
         engine = sa.create_engine(address)
         return engine, PostgresPresence(engine)
@@ -93,7 +93,9 @@ def _beside(path: Path, what: str) -> Path:
     return path.with_name(f"{path.name}.{what}")
 
 
-def _open_sqlite(address: sa.URL) -> sa.Engine:
+def open_sqlite(address: sa.URL, *, synchronous: str = "normal") -> sa.Engine:
+    """A file whose transactions may write from their beginning; `full` where nothing else could give back what a crash
+    of the machine takes from it."""
     engine = sa.create_engine(address, connect_args={"timeout": _LONGEST_WAIT})
 
     @sa.event.listens_for(engine, "connect")
@@ -101,8 +103,8 @@ def _open_sqlite(address: sa.URL) -> sa.Engine:
         # the driver's own transactions begin too late for a claim to be one
         connection.isolation_level = None
         connection.execute("pragma journal_mode = wal")
-        # what a crash of the machine takes from it the receipts give back: they are on disk before a call is made
-        connection.execute("pragma synchronous = normal")
+        # normal: what a crash of the machine takes from it the receipts give back, on disk before a call is made
+        connection.execute(f"pragma synchronous = {synchronous}")
         connection.execute(f"pragma cache_size = -{_CACHE_KILOBYTES}")
 
     @sa.event.listens_for(engine, "begin")

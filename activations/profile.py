@@ -10,6 +10,7 @@ from typing import Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from activations.dkim import DkimKey, dkim_key
+from activations.drop_key import drop_key
 from activations.errors import HourbellError
 from activations.sandbox.http import SANDBOX_SECRET, HttpSandbox
 from activations.sandbox.reply import TOKEN
@@ -24,6 +25,7 @@ _TOKENS = "HOURBELL_TOKEN_"
 _KEY_FILE = "HOURBELL_{}_KEY_FILE"
 _RATES = ("whatsapp", "push", "web_push")
 _ANY = "*."
+_SANDBOX_DROP_KEY = b"drops of the sandbox go nowhere."
 _SANDBOX_LINK_KEY = b"links of the sandbox lead nowhere"
 
 Security = Literal["none", "starttls", "tls"]
@@ -66,6 +68,11 @@ class Profile:
     """Messages a second on other channels, where the environment says so."""
     key_files: Mapping[str, str] = field(default_factory=dict)
     """Where keys are kept, by the upper-case name of what they open."""
+
+    drop_key: bytes | None = field(default=_SANDBOX_DROP_KEY, repr=False)
+    """Signs files for partners: an Ed25519 key."""
+    surfaces_url: str | None = field(default=None, repr=False)
+    """Of a server that keeps the inbox of the app, instead of a file."""
     mail_carrier: str = SMTP
     """Who carries e-mail: a mail server, or a provider by its name."""
     dkim: DkimKey | None = None
@@ -148,6 +155,8 @@ def live_profile(environment: Mapping[str, str]) -> Profile:
         webhook_secrets=secrets,
         webhook_rate=_rate(environment, "HOURBELL_WEBHOOK_RATE"),
         sms_rate=_rate(environment, "HOURBELL_SMS_RATE"),
+        drop_key=drop_key(environment),
+        surfaces_url=environment.get("HOURBELL_SURFACES_URL", "").strip() or None,
         mail_carrier=carrier,
         dkim=dkim_key(environment),
         tokens={name.removeprefix(_TOKENS): value for name, value in environment.items() if name.startswith(_TOKENS)},

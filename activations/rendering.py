@@ -26,11 +26,14 @@ from activations.errors import HourbellError
 from activations.message_fields import Tree, read_tree, rendered_tree, templates_of
 from activations.mime import one_line
 from activations.shop import Shop, read_shop
+from activations.template_fields import read_fields
 
 LAYOUT = "layout"
 SUBJECT, PREHEADER, HTML, TEXT = "subject.liquid", "preheader.liquid", "body.html.liquid", "body.txt.liquid"
 SMS = "sms.liquid"
 PUSH, WHATSAPP = "push.yml", "whatsapp.yml"
+IN_APP, WEB, ROW = "in_app.yml", "web.yml", "row.yml"
+"""Parts that are fields: each a text in Liquid."""
 _SUBJECT_LIMIT = 300
 _CONTENT = "{{ content }}"
 _SHOP_FIELD = re.compile(r"\{\{ *shop\.(\w+) *\}\}")
@@ -101,6 +104,7 @@ class Templates:
         self._read: dict[str, _Parts] = {}
         self._read_sms: dict[str, BoundTemplate] = {}
         self._read_fields: dict[tuple[str, str], Tree] = {}
+        self._read_surfaces: dict[tuple[str, str], Mapping[str, BoundTemplate]] = {}
         self._texts: dict[str, BoundTemplate] = {}
         self._html_layout = self._read_layout(self._html, HTML)
         self._text_layout = self._read_layout(self._text, TEXT)
@@ -171,16 +175,47 @@ class Templates:
         """Render the fields of one of a template's files; raises UnsendableError naming the field or the fault."""
         tree = self._fields(template, file)
         with _refusing(template):
-            rendered: dict[str, Any] = rendered_tree(
-                tree,
-                {
-                    "contact": _present(contact),
-                    "context": _present(context),
-                    "message": _present(message),
-                    "shop": self._shop_fields,
-                },
-            )
+            rendered: dict[str, Any] = rendered_tree(tree, self._known(contact, context, message))
         return rendered
+
+    def render_surface(
+        self,
+        template: str,
+        part: str,
+        *,
+        contact: Mapping[str, Any],
+        context: Mapping[str, Any],
+        message: Mapping[str, Any],
+    ) -> dict[str, str]:
+        """Render the fields of a part such as in_app.yml, without those that come to nothing; raises UnsendableError
+        naming the template and the field or the fault."""
+        known = self._known(contact, context, message)
+        with _refusing(template):
+            rendered = {
+                name: each.render(**known).strip() for name, each in self.surface_fields(template, part).items()
+            }
+        return {name: text for name, text in rendered.items() if text}
+
+    def surface_fields(self, template: str, part: str) -> Mapping[str, BoundTemplate]:
+        """The fields of a part by name; those of a group have its name before theirs, as in `content.headline`."""
+        known = (template, part)
+        if known not in self._read_surfaces:
+            with _reading(template):
+                self._read_surfaces[known] = {
+                    name: self._text.from_string(self._with_shop(source, escaped=False), name=f"{part} {name}")
+                    for name, source in read_fields(self._folder(template) / part).items()
+                }
+        return self._read_surfaces[known]
+
+    def _known(
+        self, contact: Mapping[str, Any], context: Mapping[str, Any], message: Mapping[str, Any]
+    ) -> dict[str, Mapping[str, Any]]:
+        return {
+            "contact": _present(contact),
+            "context": _present(context),
+            "message": _present(message),
+            "shop": self._shop_fields,
+        }
 
     def render_text(self, source: str, *, contact: Mapping[str, Any], context: Mapping[str, Any]) -> str:
         """Render a text that is no template of the folder; raises UnsendableError naming the field or the fault."""
@@ -240,6 +275,9 @@ class Templates:
         for file in (PUSH, WHATSAPP):
             if (folder / file).exists():
                 others += templates_of(self._fields(template, file))
+        for part in (IN_APP, WEB, ROW):
+            if (folder / part).exists():
+                others += self.surface_fields(template, part).values()
         is_mail = not others or any((folder / part).exists() for part in (SUBJECT, HTML, TEXT))
         return [*(self._parts(template).all() if is_mail else []), *others]
 

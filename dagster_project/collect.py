@@ -32,6 +32,7 @@ def app() -> Starlette:
             workflows=frozenset(registered_workflows()),
             secrets=provider_secrets(os.environ),
             choices=choices(_seed("topics"), _seed("channels")),
+            data=home.root,
         )
     )
 

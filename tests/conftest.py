@@ -5,6 +5,7 @@ import logging
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import database
 import pytest
 import sqlalchemy as sa
 from rehearsal import Place
+from surface import Surface
 
 from activations.holds.approvals import approve
 from activations.sandbox.server import Sandbox
@@ -115,6 +117,12 @@ def place(tmp_path: Path) -> Place:
 def sandbox(place: Place) -> Iterator[Sandbox]:
     with Sandbox(place.received) as server:
         yield server
+
+
+@pytest.fixture
+def surface(place: Place) -> Iterator[Surface]:
+    with ExitStack() as held:
+        yield Surface(place, held)
 
 
 @pytest.fixture(scope="session")

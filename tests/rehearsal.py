@@ -14,7 +14,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from activations.account import DeliveryAccount
-from activations.channels import audience, contact_profile, crm, crm_task, email, push, sms, web_push, webhook, whatsapp
+from activations.channels import (
+    audience,
+    contact_profile,
+    crm,
+    crm_task,
+    email,
+    file_drop,
+    in_app,
+    push,
+    sms,
+    web,
+    web_push,
+    webhook,
+    whatsapp,
+)
 from activations.channels.face import Channel, Setting
 from activations.delivery import TEMPLATES, default_receipts, deliver
 from activations.journal_place import sqlite_url
@@ -166,6 +180,9 @@ def channels(batch_size: int) -> dict[str, Callable[[Setting], Channel]]:
         "sms": partial(opened, sms.open_channel, batch_size=batch_size),
         "web_push": partial(opened, web_push.open_channel, batch_size=batch_size),
         "whatsapp": partial(opened, whatsapp.open_channel, batch_size=batch_size),
+        "direct_mail": partial(opened, file_drop.open_letters, batch_size=batch_size),
+        "in_app": partial(opened, in_app.open_channel, batch_size=batch_size),
+        "web": partial(opened, web.open_channel, batch_size=batch_size),
         "webhook": partial(opened, webhook.open_channel, batch_size=batch_size),
         "profile": partial(opened, contact_profile.open_channel, batch_size=batch_size),
     }

@@ -15,7 +15,7 @@ from activations.crms.memory import Fact, Memory
 from activations.crms.registry import CRMS
 from activations.crms.settings import FILE, CrmSetting, read_crms
 from activations.outbox import Action
-from activations.people import read_people
+from activations.people import mail_addresses, read_people
 
 _MEMBER = {"join_crm_list": True, "leave_crm_list": False}
 _LIST = "list:"
@@ -35,7 +35,7 @@ class _Told(NamedTuple):
 def open_channel(setting: Setting) -> "CrmChannel":
     """The channel to the CRMs of crm.yml; raises HourbellError where that cannot be used."""
     crms, opened = open_crms(setting)
-    return CrmChannel(setting, crms, opened, read_people(setting.templates))
+    return CrmChannel(setting, crms, opened, mail_addresses(read_people(setting.templates)))
 
 
 def open_crms(setting: Setting) -> tuple[Mapping[str, CrmSetting], Mapping[str, Crm]]:

@@ -13,13 +13,13 @@ from activations.channels.face import Answer, Idempotency, Message, Setting, Uns
 from activations.crms.face import Crm, Task
 from activations.crms.settings import CrmSetting
 from activations.outbox import Action, sent_at
-from activations.people import read_people
+from activations.people import mail_addresses, read_people
 
 
 def open_channel(setting: Setting) -> "CrmTaskChannel":
     """The channel to the task lists of the CRMs of crm.yml; raises HourbellError where that cannot be used."""
     crms, opened = open_crms(setting)
-    return CrmTaskChannel(setting, crms, opened, read_people(setting.templates))
+    return CrmTaskChannel(setting, crms, opened, mail_addresses(read_people(setting.templates)))
 
 
 @dataclass(frozen=True)

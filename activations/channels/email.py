@@ -10,15 +10,15 @@ from typing import Any
 from email_validator import EmailNotValidError, validate_email
 from markupsafe import escape
 
-from activations import mime
 from activations.carriers.face import UNSUBSCRIBE, Carrier, Mail
 from activations.carriers.registry import CARRIERS
 from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_object
 from activations.email_addresses import checked_address
 from activations.errors import HourbellError
 from activations.links import message_links
+from activations.notices import rendered_notice
 from activations.outbox import Action, sent_at
-from activations.people import read_people
+from activations.people import EMAIL, Person, read_on, read_people
 from activations.profile import MAIL_CARRIER, Profile
 from activations.rendering import Rendered, Templates
 
@@ -57,8 +57,8 @@ class EmailChannel:
     profile: Profile
     templates: Templates
     carrier: Carrier
-    people: Mapping[str, str] = field(default_factory=dict)
-    """Where colleagues read mail, by name."""
+    people: Mapping[str, Person] = field(default_factory=dict)
+    """Where colleagues read, by name."""
     name: str = "email"
     kinds: frozenset[str] = frozenset({"send", "notify"})
     batch_size: int = 500
@@ -97,7 +97,7 @@ class EmailChannel:
             "Feedback-ID": ":".join((action.template or action.kind, action.workflow, action.topic or "", "hourbell"))
         }
         if action.kind == "notify":
-            recipient, rendered = self._notice(contact, context)
+            recipient, rendered = self._notice(action, context)
         else:
             recipient = self.validate(action.address)
             if action.template is None:
@@ -132,19 +132,12 @@ class EmailChannel:
     async def close(self) -> None:
         await self.carrier.close()
 
-    def _notice(self, contact: Mapping[str, Any], details: Mapping[str, Any]) -> tuple[str, Rendered]:
+    def _notice(self, action: Action, details: Mapping[str, Any]) -> tuple[str, Rendered]:
         """A colleague's address, and what they are told of a contact."""
-        person, subject, text = (details.get(name) for name in ("person", "subject", "text"))
-        if not isinstance(person, str) or person not in self.people:
-            raise UnsendableError(f"people.yml names nobody {person!r}")
-        if not isinstance(subject, str) or not isinstance(text, str):
-            raise UnsendableError("the context has no subject and text")
-        context = details.get("context") or {}
-        subject, text = (
-            self.templates.render_text(source, contact=contact, context=context) for source in (subject, text)
-        )
+        address = read_on(self.people, EMAIL, details.get("person"))
+        subject, text = rendered_notice(self.templates, action, details)
         html = "<p>" + "<br>\n".join(str(escape(line)) for line in text.splitlines()) + "</p>"
-        return self.validate(self.people[person]), Rendered(mime.one_line(subject), html, text)
+        return self.validate(address), Rendered(subject, html, text)
 
 
 @lru_cache(maxsize=10_000)

@@ -28,3 +28,5 @@ class Collector:
     """By which providers' webhooks are believed, by name."""
     choices: Sequence[Choice] = ()
     """What people can choose to get."""
+    data: Path | None = None
+    """The data directory, where our own surfaces keep what they show; without one they are not served."""

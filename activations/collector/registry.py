@@ -4,7 +4,18 @@ from collections.abc import Callable, Sequence
 
 from starlette.routing import BaseRoute
 
-from activations.collector import form_pages, inbound, posthog, segment, snowplow, subscriptions, tracking, triggers
+from activations.collector import (
+    decisions,
+    form_pages,
+    in_app,
+    inbound,
+    posthog,
+    segment,
+    snowplow,
+    subscriptions,
+    tracking,
+    triggers,
+)
 from activations.collector.collector import Collector
 
 ROUTES: Sequence[Callable[[Collector], list[BaseRoute]]] = (
@@ -16,4 +27,6 @@ ROUTES: Sequence[Callable[[Collector], list[BaseRoute]]] = (
     subscriptions.routes,
     tracking.routes,
     form_pages.routes,
+    in_app.routes,
+    decisions.routes,
 )

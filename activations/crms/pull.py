@@ -21,7 +21,7 @@ from activations.crms.registry import CRMS
 from activations.crms.settings import FILE, CrmSetting, read_crms
 from activations.errors import HourbellError
 from activations.patience import Patience
-from activations.people import read_people
+from activations.people import mail_addresses, read_people
 from activations.spool import spool_file
 
 _IDENTIFIERS = ("email", "phone", "user_id")
@@ -83,7 +83,7 @@ async def pull(setting: Setting, crm: CrmSetting, patience: Patience) -> Pulled:
 async def _pull(setting: Setting, crm: CrmSetting, opened: Crm, memory: Memory, patience: Patience) -> Pulled:
     names = {**opened.reads, **crm.pull, OWNER: OWNER}
     asked = list(dict.fromkeys([*names.values(), crm.id_property, opened.opted_out]))
-    people = {address.lower(): name for name, address in read_people(setting.templates).items()}
+    people = {address.lower(): name for name, address in mail_addresses(read_people(setting.templates)).items()}
     stored = memory.cursor()
     reached = Cursor.of(stored).changed_at if stored else _BEGINNING
     cursor: Cursor | None = Cursor(max(_BEGINNING, reached - _OVERLAP))

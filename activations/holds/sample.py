@@ -7,7 +7,7 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
 
-from activations.channels import push, sms, web_push, whatsapp
+from activations.channels import in_app, push, sms, web, web_push, whatsapp
 from activations.channels.face import Setting, UnsendableError
 from activations.channels.registry import CHANNELS
 from activations.holds.hold import Hold
@@ -16,8 +16,10 @@ from activations.profile import Profile, SmtpServer
 
 _LONGEST = 600
 _SHOWN: Mapping[str, Callable[[bytes], tuple[str, str]]] = {
+    "in_app": in_app.read_as,
     "push": push.shown,
     "sms": lambda content: ("", sms.text_of(content)),
+    "web": web.read_as,
     "web_push": web_push.shown,
     "whatsapp": whatsapp.shown,
 }

@@ -18,6 +18,7 @@ from aiohttp import web
 
 from activations.errors import HourbellError
 from activations.sandbox import (
+    chat,
     fcm,
     google_ads,
     hubspot,
@@ -49,6 +50,8 @@ PROVIDERS: Mapping[str, Callable[[str, Mapping[str, str], bytes], ProviderAnswer
     "postmark": postmark.answer,
     "sendgrid": sendgrid.answer,
     "ses": ses.answer,
+    "slack": chat.slack,
+    "teams": chat.teams,
     "twilio": twilio.answer,
     "vonage": vonage.answer,
     "web_push": web_push.answer,

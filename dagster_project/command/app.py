@@ -30,6 +30,7 @@ from dagster_project.command import (
     replay,
     status,
     tick,
+    token,
 )
 from dagster_project.command.show import console
 
@@ -75,6 +76,7 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
     "import": imports.import_source,
     "collect": collect.collect,
     "tick": tick.tick,
+    "token": token.token,
     "deliver": deliver.deliver,
     "pull": pull.pull,
     "status": status.status,

@@ -14,8 +14,8 @@ from activations.crms.settings import FILE as CRMS
 from activations.crms.settings import read_crms
 from activations.endpoints import FILE as ENDPOINTS
 from activations.endpoints import read_endpoints
+from activations.people import EMAIL, read_people
 from activations.people import FILE as PEOPLE
-from activations.people import read_people
 from dagster_project.lint.finding import Finding
 from dagster_project.lint.reading import Call, Project, Reference, Step, Workflow, read_project
 
@@ -187,6 +187,7 @@ def _unknown_contents(project: Project) -> Iterator[Finding]:
     }
     uses = [("send", argument) for argument in known] + [
         ("call_webhook", "endpoint"),
+        ("drop_row", "template"),
         ("notify", "person"),
         ("update_crm", "crm"),
         ("set_crm_owner", "crm"),
@@ -207,6 +208,17 @@ def _unknown_contents(project: Project) -> Iterator[Finding]:
                 for name in set(_as_list(call.arguments.get(argument))) - names:
                     mend = f"add {where}, or take one of {', '.join(sorted(names))}"
                     yield Finding(step.path, call.line, f"there is no {argument.removesuffix('s')} {name}", mend)
+
+
+def _unread_notices(project: Project) -> Iterator[Finding]:
+    people = read_people(project.templates)
+    for _, step in project.steps:
+        for call in step.called("notify"):
+            person, channel = people.get(str(call.arguments.get("person"))), call.arguments.get("channel", EMAIL)
+            if person is not None and channel not in person.reads:
+                problem = f"{call.arguments['person']} does not read {channel}"
+                mend = f"say in {project.templates.name}/{PEOPLE} where, or take {' or '.join(person.reads)}"
+                yield Finding(step.path, call.line, problem, mend)
 
 
 def _unheard_starts_and_stops(project: Project) -> Iterator[Finding]:
@@ -271,6 +283,7 @@ CHECKS: tuple[Callable[[Project], Iterator[Finding]], ...] = (
     _waits_that_never_end,
     _waits_left_behind,
     _unknown_contents,
+    _unread_notices,
     _unheard_starts_and_stops,
     _fighting,
     _closed_caps,

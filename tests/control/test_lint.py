@@ -87,6 +87,14 @@ FAULTS = [
         "no step before we_miss_you has the column best_hour",
     ),
     (f"{CART}reminder.sql", "cart_reminder", "cart_remainder", f"{CART}reminder.sql", 4, "no template cart_remainder"),
+    (
+        "models/workflows/lead_nurturing/lead_nurturing__call.sql",
+        "carry=['owner'],",
+        "carry=['owner'], channel='slack',",
+        "models/workflows/lead_nurturing/lead_nurturing__call.sql",
+        4,
+        "sales does not read slack",
+    ),
     (f"{CART}reminder.sql", "'email'", "'fax'", f"{CART}reminder.sql", 4, "no channel fax"),
     (
         f"{BACK}offer.sql",

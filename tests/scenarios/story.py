@@ -13,7 +13,7 @@ import yaml
 
 FOLDER = Path(__file__).parent
 DAY_1 = datetime(2026, 3, 2)
-CHANNEL = r"(?:email|sms|push|voice|profile|webhook|audience)"
+CHANNEL = r"(?:email|sms|push|in_app|web|voice|profile|webhook|audience)"
 TIME = r"day -?\d+ \d\d:\d\d(?::\d\d)?"
 NAME = r"[A-Z][a-z]+"
 WORD = r"[a-z_]+"

@@ -21,6 +21,7 @@ from dagster_project.compiled import asking_session, compile_models
 from dagster_project.home import Home
 from dagster_project.landing.load import load
 from dagster_project.lint import lint
+from dagster_project.outbox import write_outbox
 from dagster_project.registry import PROJECT_FILE
 from dagster_project.replay import replay, replay_tick
 from dagster_project.statements import Statement
@@ -51,6 +52,8 @@ class Played:
     """What lint has to say of the frequency caps."""
     changed_tick: tuple[Sequence[Any], Sequence[Any]]
     """All that was decided and reached up to the first tick of the changed workflows, and after the same tick again."""
+    outbox: Path
+    """What that tick sends."""
 
     def of(self, scenario: Scenario) -> list[str]:
         """What a scenario has to expect: all decisions, and all else of the kinds of which it tells any."""
@@ -105,12 +108,13 @@ def play(stories: Sequence[Scenario], root: Path) -> Played:
         once = _decided(home)
         with open_warehouse(home) as connection:
             replay_tick(connection, later, first)
+            write_outbox(connection, home.outbox, first.end)
         again = _decided(home)
         _replay(home, others, later, outcomes)
     remarks = [one for one in lint(root / "before", TEMPLATES) if one.path.name == "frequency_caps.csv"]
     warnings = [f"lint warns: {one.problem}" for one in remarks]
     with open_warehouse(home) as connection:
-        return Played(_sentences(connection), _counted(connection, files), warnings, (once, again))
+        return Played(_sentences(connection), _counted(connection, files), warnings, (once, again), home.outbox)
 
 
 def _decided(home: Home) -> list[Any]:

@@ -1,8 +1,12 @@
 """Every scenario of the files beside this one, played in one shop."""
 
+import shutil
+from datetime import timedelta
+
 import pytest
 from story import Scenario
-from story_world import Played, play, scenarios
+from story_world import CHANGED_AT, Played, play, scenarios
+from surface import Surface
 
 SCENARIOS = scenarios()
 
@@ -32,3 +36,24 @@ def test_the_first_tick_of_a_changed_workflow_is_the_same_again(played: Played) 
     once, again = played.changed_tick
     assert all(once)
     assert once == again
+
+
+def test_a_message_in_the_app_is_shown_to_that_contact_alone(played: Played, surface: Surface) -> None:
+    """From the step through the gate, the outbox and delivery to whoever asks the collector."""
+    (story,) = [one for one in SCENARIOS if one.title.startswith("A message in the app asks")]
+    for path in played.outbox.glob("tick=*/*.parquet"):
+        if path.stem in ("in_app", "web"):
+            folder = surface.place.outbox / path.parent.name
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, folder)
+    # a little later than the tick: what leaves is spread by the rate
+    surface.now = CHANGED_AT + timedelta(hours=10)
+    assert surface.deliver().accepted == 3
+    asks = {name: surface.as_user(person.user_id) for name, person in story.people.items()}
+    inboxes = {name: client.get("/v1/in-app/messages").json["messages"] for name, client in asks.items()}
+    assert [message["title"] for message in inboxes.pop("Anna")] == ["Still on your mind?"]
+    assert inboxes == {"Berta": [], "Carla": []}
+    heroes = {name: client.get("/v1/decisions/slots").json["slots"]["hero"] for name, client in asks.items()}
+    seen = {name: hero["content"]["headline"] for name, hero in heroes.items()}
+    assert seen == {"Anna": "Still on your mind?", "Berta": "Still on your mind?", "Carla": "New in the shop"}
+    assert surface.as_contact(story.people["Anna"].contact_id).get("/v1/in-app/messages").json["unread"] == 1

@@ -21,6 +21,20 @@ profiles as (
             country := country
         )) as profile
     from {{ profile_as_of_tick('sends') }}
+),
+
+-- where the website is decided for: a visitor is known by the id of the browser long before by anything else
+browsers as (
+    select
+        identity_map.contact_id,
+        list_sort(list(distinct identifiers.identifier_value)) as anonymous_ids
+    from {{ ref('identity_map') }} as identity_map
+    inner join {{ ref('identifiers') }} as identifiers on identity_map.identifier_id = identifiers.identifier_id
+    where
+        identifiers.identifier_type = 'anonymous_id'
+        and identity_map.valid_from < {{ tick_end() }}
+        and identity_map.contact_id in (select sends.contact_id from sends where sends.channel = 'web')
+    group by identity_map.contact_id
 )
 
 select
@@ -39,7 +53,13 @@ select
     sends.variant,
     profiles.locale,
     profiles.timezone,
-    cast(profiles.profile as varchar) as profile,
+    case
+        when sends.channel = 'web' and browsers.contact_id is not null
+            then
+                left(cast(profiles.profile as varchar), length(cast(profiles.profile as varchar)) - 1)
+                || ',"anonymous_ids":' || cast(to_json(browsers.anonymous_ids) as varchar) || '}'
+        else cast(profiles.profile as varchar)
+    end as profile,
     sends.context,
     sends.send_after,
     sends.expires_at
@@ -50,3 +70,4 @@ left join {{ ref('candidate_eligibility') }} as eligibility
         and sends.channel = eligibility.channel
         and sends.topic = eligibility.topic
 left join profiles on sends.contact_id = profiles.contact_id
+left join browsers on sends.contact_id = browsers.contact_id

@@ -1,0 +1,83 @@
+"""Erasing people from what our own surfaces keep: the app's inbox, the website's decisions, files for partners."""
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from activations.errors import HourbellError
+from activations.profile import LIVE, SANDBOX, Profile
+from activations.surfaces import inbox
+from activations.surfaces.decisions import forget, names_of
+from activations.surfaces.drop_files import MANIFEST, SIGNATURE
+from activations.surfaces.place import open_surfaces, surfaces_folder
+from activations.surfaces.tables import DROP_FILES, DROP_ROWS
+
+
+@dataclass
+class ErasedSurfaces:
+    """What was touched."""
+
+    messages: int = 0
+    decisions: int = 0
+    partners_files: list[str] = field(default_factory=list)
+    """Which partners have: they are to be told, for nothing of ours can take it back."""
+
+
+def erase_in_surfaces(
+    profile: Profile, data: Path, ids: Collection[int], identifiers: Sequence[tuple[str, str]]
+) -> ErasedSurfaces:
+    """Take people out of the surfaces and of their rehearsals, by their ids (contacts' and actions') and identifiers.
+
+    Raises HourbellError where a file with them is on its way: a delivery has to find out about it first.
+    """
+    erased = ErasedSurfaces()
+    user_ids = [value for kind, value in identifiers if kind == "user_id"]
+    anonymous_ids = [value for kind, value in identifiers if kind == "anonymous_id"]
+    for name in (LIVE, SANDBOX):
+        part = replace(profile, name=name, surfaces_url=profile.surfaces_url if profile.is_live else None)
+        folder = surfaces_folder(part, data)
+        if not folder.is_dir() and not part.surfaces_url:
+            continue
+        names = [name for contact_id in ids for name, _ in names_of(contact_id, None, anonymous_ids)]
+        erased.decisions += forget(folder, {*names, *(f"user:{user_id}" for user_id in user_ids)})
+        with _database(part, data) as engine:
+            erased.messages += inbox.forget(engine, ids, user_ids)
+            files = _dropped(engine, ids)
+        if part.is_live:
+            erased.partners_files += files
+            continue
+        for file in files:
+            for path in (folder / "drops").glob(f"*/{file}*"):
+                if path.name in (file, f"{file}{MANIFEST}", f"{file}{SIGNATURE}"):
+                    path.unlink()
+    return erased
+
+
+def _dropped(engine: sa.Engine, ids: Collection[int]) -> list[str]:
+    """The files in which somebody is; those that were not begun to be signed are forgotten, to be composed anew."""
+    theirs = sa.select(DROP_ROWS.c.name).where(DROP_ROWS.c.action_id.in_(ids)).distinct()
+    with engine.begin() as connection:
+        files = connection.execute(sa.select(DROP_FILES).where(DROP_FILES.c.name.in_(theirs))).all()
+        for file in files:
+            if file.dropped_at is None and file.signing_at is not None:
+                raise HourbellError(f"{file.name} is on its way to a partner. Deliver first, then erase again.")
+        begun = [file.name for file in files if file.dropped_at is None]
+        connection.execute(sa.delete(DROP_ROWS).where(DROP_ROWS.c.name.in_(begun)))
+        connection.execute(sa.delete(DROP_FILES).where(DROP_FILES.c.name.in_(begun)))
+    return [file.name for file in files if file.name not in begun]
+
+
+@contextmanager
+def _database(profile: Profile, data: Path) -> Iterator[sa.Engine]:
+    engine = open_surfaces(profile, data)
+    try:
+        yield engine
+        if engine.dialect.name == "sqlite":
+            # what was taken out is in no log either
+            with closing(engine.raw_connection()) as connection:
+                connection.cursor().execute("pragma wal_checkpoint(truncate)")
+    finally:
+        engine.dispose()
