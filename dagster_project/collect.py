@@ -6,6 +6,7 @@ from starlette.applications import Starlette
 
 from activations.collector.app import create_app
 from activations.collector.collector import Collector
+from activations.collector.serving import end_with_parent
 from activations.collector.store import CollectedLog, Store
 from activations.collector.write_keys import write_keys
 from activations.delivery import TEMPLATES
@@ -17,6 +18,7 @@ from dagster_project.registry import registered_workflows
 
 def app() -> Starlette:
     """The collector as the environment describes it; each process that serves makes its own."""
+    end_with_parent()
     home = Home.from_environment()
     return create_app(
         Collector(
