@@ -71,7 +71,11 @@ def program(folder: Path, home: Path, *arguments: str, core: int | None = None) 
         yield process
     finally:
         process.terminate()
-        process.wait(60)
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 @contextmanager
@@ -222,6 +226,10 @@ def delay(events: int) -> None:
                         raise SystemExit("The event did not come into the outbox.")
                     time.sleep(0.02)
                 found.append(time.monotonic() - began)
+            tell_delays(answered, found)
+
+
+def tell_delays(answered: list[float], found: list[float]) -> None:
     table(
         "From the request into the outbox of an urgent workflow",
         ["event", "seconds to the answer", "seconds to the outbox"],
