@@ -9,6 +9,7 @@ from activations.collector.app import create_app
 from activations.collector.choices import choices
 from activations.collector.collector import Collector
 from activations.collector.provider_secrets import provider_secrets
+from activations.collector.serving import end_with_parent
 from activations.collector.store import CollectedLog, Store
 from activations.collector.write_keys import write_keys
 from activations.delivery import TEMPLATES
@@ -21,6 +22,7 @@ from dagster_project.transform import DBT
 
 def app() -> Starlette:
     """The collector as the environment describes it; each process that serves makes its own."""
+    end_with_parent()
     home = Home.from_environment()
     return create_app(
         Collector(

@@ -41,7 +41,7 @@ class Collecting:
         headers = {"content-type": "application/json", **options.pop("headers", {})}
         data = body if isinstance(body, bytes) else orjson.dumps(body)
         auth = None if key is None else (key, "")
-        return requests.post(f"{self.url}{path}", data=data, headers=headers, auth=auth, timeout=10, **options)
+        return requests.post(f"{self.url}{path}", data=data, headers=headers, auth=auth, timeout=60, **options)
 
     def rows(self, table: str = "events") -> list[dict[str, Any]]:
         """All that was kept until now, in the order in which it came, with its JSON read."""

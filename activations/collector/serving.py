@@ -1,7 +1,10 @@
 """Serve the collector: in this process, or in several that share one socket."""
 
+import multiprocessing
+import os
 import signal
 import socket
+import threading
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
@@ -43,6 +46,8 @@ def serve(factory: str, listening: socket.socket, workers: int) -> None:
         server_header=False,
         backlog=_BACKLOG,
         timeout_graceful_shutdown=DRAIN_SECONDS,
+        # a worker that has not imported all it needs does not answer yet, and is no hung one
+        timeout_worker_healthcheck=60,
         # whoever is in front of us may say who called, but nothing here goes by that
         proxy_headers=False,
     )
@@ -56,3 +61,16 @@ def serve(factory: str, listening: socket.socket, workers: int) -> None:
     server.run([listening])
     if not server.started:
         raise HourbellError("The collector did not start; what is written above says why.")
+
+
+def end_with_parent() -> None:
+    """Let a worker stop in good order when the process that began it is gone, or it would keep the port for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def wait() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="end with parent", daemon=True).start()

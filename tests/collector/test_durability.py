@@ -176,6 +176,24 @@ def test_what_a_full_disk_does_not_take_is_not_accepted_and_loses_nothing(tmp_pa
     assert kept(tmp_path) == ["shop:1", "shop:3"]
 
 
+def test_what_is_under_way_when_the_collector_stops_is_answered(tmp_path: Path) -> None:
+    class SlowLog(CollectedLog):
+        def _write(self, file: Any, line: bytes) -> None:
+            begun.set()
+            time.sleep(0.3)
+            super()._write(file, line)
+
+    begun, answers = threading.Event(), []
+    with collecting(tmp_path, log=SlowLog(tmp_path / "collected")) as collector:
+        event = {"id": 1, "event": "E", "user_id": "u1"}
+        sending = threading.Thread(target=lambda: answers.append(collector.post("/v1/events", event)))
+        sending.start()
+        assert begun.wait(60)
+    sending.join()
+    assert [answer.status_code for answer in answers] == [200]
+    assert kept(tmp_path) == ["shop:1"]
+
+
 def test_more_than_the_disk_can_take_is_sent_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_module, "_WAITING_BYTES", 1000)
 
@@ -273,7 +291,7 @@ def survive(folder: Path, kills: int, *mode: str) -> tuple[Load, Counter[str]]:
             command = [sys.executable, str(TESTS / "collector_process.py"), str(folder), str(port), *mode]
             process = subprocess.Popen(command)
             try:
-                deadline = time.monotonic() + 30
+                deadline = time.monotonic() + 90
                 while len(sending.acknowledged) < known + 60 and time.monotonic() < deadline:
                     time.sleep(0.002)
                     if number % 2:

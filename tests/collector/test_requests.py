@@ -59,6 +59,27 @@ def test_a_batch_with_bad_events_keeps_the_others_and_says_which(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("identify", {"traits": {"email": "ann@shop.example"}}),
+        ("track", {"event": "Order Completed"}),
+        ("page", {"name": "Home"}),
+        ("screen", {"name": "Home"}),
+        ("group", {"groupId": "g1"}),
+        ("alias", {"previousId": "a1"}),
+    ],
+)
+def test_each_kind_of_call_has_a_path_of_its_own(tmp_path: Path, kind: str, said: dict[str, Any]) -> None:
+    sent = {"userId": 17, "messageId": "m1", "timestamp": "2026-03-02T11:00:00Z", "sentAt": "2026-03-02T11:00:05Z"}
+    with collecting(tmp_path) as collector:
+        # the path says what it is, whatever else does
+        assert collector.post(f"/v1/{kind}", {**sent, **said, "type": "other"}).json() == {"success": True}
+        [row] = collector.rows()
+    assert (row["type"], row["user_id"], row["message_id"]) == (kind, "17", "m1")
+    assert row["occurred_at"] == (NOW - timedelta(seconds=5)).isoformat()
+
+
+@pytest.mark.parametrize(
     ("path", "body"),
     [
         ("/v1/batch", {"batch": [{**TRACK, "userId": None}]}),
@@ -104,7 +125,7 @@ def test_what_is_too_large_is_refused_packed_or_not(collector: Collecting, path:
 def announced(collector: Collecting, path: str, size: int) -> int:
     """The status for a body that is announced and never sent: nobody waits for it."""
     host, _, port = collector.url.removeprefix("http://").partition(":")
-    with socket.create_connection((host, int(port)), timeout=5) as connection:
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
         connection.sendall(
             f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
             f"authorization: Bearer {KEY}\r\ncontent-length: {size}\r\n\r\n".encode()
@@ -144,9 +165,9 @@ def test_a_page_elsewhere_cannot_use_the_password_that_a_browser_keeps(collector
 
 
 def test_other_methods_and_paths_are_not_there(collector: Collecting) -> None:
-    assert requests.get(f"{collector.url}/v1/batch", timeout=5).status_code == 405
+    assert requests.get(f"{collector.url}/v1/batch", timeout=60).status_code == 405
     assert collector.post("/v1/unknown", {}).status_code == 404
-    assert requests.get(f"{collector.url}/health", timeout=5).json() == {"status": "ok"}
+    assert requests.get(f"{collector.url}/health", timeout=60).json() == {"status": "ok"}
 
 
 def test_what_python_writes_beyond_json_does_not_lose_a_batch(tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ def test_an_event_enters_an_urgent_workflow_at_once_and_the_hour_goes_on(
 
         def send_once_more() -> None:
             requests.post(
-                f"{url}/v1/batch", json={"batch": [twice, twice]}, auth=(KEY, ""), timeout=5
+                f"{url}/v1/batch", json={"batch": [twice, twice]}, auth=(KEY, ""), timeout=60
             ).raise_for_status()
 
         daemon = Daemon(instance)
