@@ -111,7 +111,7 @@ class ReceiptLog:
 
     def append(self, *receipts: Receipt) -> None:
         """Write receipts; they are on disk when this returns. Raises HourbellError where they may not be."""
-        content = b"".join(_line(receipt) for receipt in receipts)
+        content = b"".join(receipt_line(receipt) for receipt in receipts)
         try:
             file = self._open()
             try:
@@ -168,7 +168,8 @@ def rows_of(receipt: Receipt) -> list[dict[str, Any]]:
 _TIMES = frozenset({"tick_end", "claimed_at", "settled_at"})
 
 
-def _line(receipt: Receipt) -> bytes:
+def receipt_line(receipt: Receipt) -> bytes:
+    """A receipt as it is written."""
     body = orjson.dumps(receipt)
     return b'{"crc":"%08x",' % zlib.crc32(body) + body[1:] + b"\n"
 

@@ -37,7 +37,7 @@ def steps_that_are_no_question(project: Project) -> Iterator[Finding]:
 def _statements(step: Step, text: str) -> Iterator[Finding]:
     plain = text
     for pattern, instead in ((_COMMENT, ""), (_CONFIG, ""), (_STATEMENT, ""), (_EXPRESSION, _STAND_IN)):
-        plain = pattern.sub(lambda found, instead=instead: instead + "\n" * found[0].count("\n"), plain)
+        plain = _replaced(pattern, instead, plain)
     mend = "a step is one SELECT; what has to be written is written by the materialization"
     try:
         statements = [each for each in sqlglot.parse(plain, dialect="duckdb") if each is not None]
@@ -74,8 +74,13 @@ def _reads(step: Step, text: str, allowed: set[str]) -> Iterator[Finding]:
 def _plain(text: str) -> list[tuple[int, str]]:
     """The SQL beside macros, without its comments; the lines stay where they are."""
     for pattern in (_COMMENT, _STATEMENT, _EXPRESSION):
-        text = pattern.sub(lambda found: "\n" * found[0].count("\n"), text)
+        text = _replaced(pattern, "", text)
     return [(1, re.sub(r"--[^\n]*", "", text))]
+
+
+def _replaced(pattern: re.Pattern[str], instead: str, text: str) -> str:
+    """Without what the pattern finds; the lines stay where they are."""
+    return pattern.sub(lambda found: instead + "\n" * found[0].count("\n"), text)
 
 
 def _written_in_calls(text: str) -> Iterator[tuple[int, str]]:
