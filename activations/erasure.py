@@ -21,7 +21,7 @@ from activations.journal_place import alone, sqlite_path
 from activations.journal_rows import Settlement
 from activations.journal_tables import JOURNAL, METADATA, READ
 from activations.outbox import OutboxFile, outbox_file, outbox_files, read_actions
-from activations.receipts import Receipt, read_receipts, receipts_folder, receipt_line, segments
+from activations.receipts import Receipt, read_receipts, receipt_line, receipts_folder, segments
 from activations.recovery import catch_up
 
 REASON = "erased: the contact asked to be forgotten"
@@ -81,9 +81,7 @@ def _erase_file(file: OutboxFile, journal: Journal, contacts: Collection[int], n
     return len(theirs)
 
 
-def erase_in_journal(
-    journal_url: str, receipts: Path, renamed: Mapping[int, int], anonymiser: Anonymiser
-) -> None:
+def erase_in_journal(journal_url: str, receipts: Path, renamed: Mapping[int, int], anonymiser: Anonymiser) -> None:
     """Let journal and receipts say of other ids what they said of these, without what a provider calls the messages.
 
     Raises HourbellError where a deliverer is at work.
@@ -116,9 +114,7 @@ def _catch_up(address: sa.URL, folder: Path) -> None:
         engine.dispose()
 
 
-def _erase_receipts(
-    folder: Path, renamed: Mapping[int, int], anonymiser: Anonymiser, prepare: Any
-) -> dict[str, int]:
+def _erase_receipts(folder: Path, renamed: Mapping[int, int], anonymiser: Anonymiser, prepare: Any) -> dict[str, int]:
     """Write the files that name one of the ids anew; returns the new length of each."""
     prepare()
     moved = {}
@@ -162,7 +158,9 @@ def _value(name: str, value: Any, anonymiser: Anonymiser, renamed: Mapping[int, 
     if name == "provider_message_id":
         return None
     # a message's id is built of the action's
-    return anonymiser.own_id(value) if name == "message_id" else anonymiser.own_text(value) if name == "reason" else value
+    return (
+        anonymiser.own_id(value) if name == "message_id" else anonymiser.own_text(value) if name == "reason" else value
+    )
 
 
 def _erase_database(

@@ -125,7 +125,9 @@ def _key(folder: Path, environment: Mapping[str, str]) -> bytes | None:
     stated = environment.get(ENVIRONMENT, "").strip()
     if stated:
         if len(stated) < _SHORTEST_KEY:
-            raise HourbellError(f"{ENVIRONMENT} is too short to be a secret. Give it {_SHORTEST_KEY} characters or more.")
+            raise HourbellError(
+                f"{ENVIRONMENT} is too short to be a secret. Give it {_SHORTEST_KEY} characters or more."
+            )
         return stated.encode()
     try:
         return bytes.fromhex((folder / KEY_FILE).read_text())

@@ -46,7 +46,9 @@ def find_people(home: Home, asked: Sequence[str], now: datetime) -> list[Person]
     return list(people.values())
 
 
-def erase(home: Home, people: Sequence[Person], now: datetime, told: Callable[[str], object] = lambda step: None) -> Erased:
+def erase(
+    home: Home, people: Sequence[Person], now: datetime, told: Callable[[str], object] = lambda step: None
+) -> Erased:
     """Erase people, and go on where an earlier erasure was interrupted. The caller holds the lock of the tick.
 
     Raises HourbellError where something cannot be written, or still holds them afterwards; running it again goes on.

@@ -125,7 +125,9 @@ def _read(asked: str) -> tuple[str, str]:
     asked = asked.strip()
     if "@" in asked and (email := normal_email(asked)):
         return "email", email
-    if asked.startswith(("+", "00")) and (phone := normal_phone(asked.replace("00", "+", 1) if asked[0] == "0" else asked, None)):
+    if asked.startswith(("+", "00")) and (
+        phone := normal_phone(asked.replace("00", "+", 1) if asked[0] == "0" else asked, None)
+    ):
         return "phone", phone
     if asked.isdigit():
         return NUMBER, asked
@@ -137,7 +139,9 @@ def _read(asked: str) -> tuple[str, str]:
 def _contact(connection: duckdb.DuckDBPyConnection, kind: str, value: str) -> int | None:
     if not tables_with(connection, ["identifier_value"]):
         return None
-    known_by = "identifier_id = $value::bigint" if kind == NUMBER else "identifier_type = $kind and identifier_value = $value"
+    known_by = (
+        "identifier_id = $value::bigint" if kind == NUMBER else "identifier_type = $kind and identifier_value = $value"
+    )
     rows = connection.execute(
         "select arg_max(contact_id, valid_from) from contacts.identity_map where identifier_id in "
         f"(select identifier_id from contacts.identifiers where {known_by})",

@@ -35,9 +35,7 @@ def anonymising(connection: duckdb.DuckDBPyConnection, anonymiser: Anonymiser) -
         "erased_faults": anonymiser.faults,
     }
     for name, function in functions.items():
-        connection.create_function(
-            name, function, ["VARCHAR"], "VARCHAR", null_handling=FunctionNullHandling.SPECIAL
-        )
+        connection.create_function(name, function, ["VARCHAR"], "VARCHAR", null_handling=FunctionNullHandling.SPECIAL)
     try:
         yield
     finally:
@@ -67,7 +65,9 @@ def anonymous_rows(
     for kind in kinds:
         _meet(connection, suppression, kind, relation, "country" if kind == "phone" and "country" in columns else None)
     mine = f"coalesce({_person(kinds)}, '') <> ''"
-    replaced = {name: _replacement(table, name, mine, kinds) for name in columns if name in _replaceable(table)}
+    replaced = {
+        name: _replacement(table, name, mine, kinds) for name in (*columns, FAULTS) if name in _replaceable(table)
+    }
     joins = "".join(
         f" left join temp.erased_{kind} as met_{kind} on landed.{quoted(kind)}::varchar = met_{kind}.given"
         for kind in kinds

@@ -13,7 +13,7 @@ from dagster_project.erasure.rows import CHANGED, PERSON, PERSONAL, anonymising,
 from dagster_project.home import Home
 from dagster_project.landing.sources import quoted, quoted_text
 from dagster_project.warehouse import open_warehouse
-from data.contract import tables
+from data.contract import FAULTS, tables
 
 _IDS = (*CONTACT_COLUMNS, *DERIVED_COLUMNS)
 _EMPTIED = PERSONAL | {"next_birthday", "address", "profile"}
@@ -25,15 +25,15 @@ _PLAIN = frozenset({
     "product_id", "rule", "signal", "source", "status", "step", "stronger_type", "template", "timezone", "topic",
     "topic_kind", "type", "variant", "weaker_type", "workflow", "workflow_state",
 })  # fmt: skip
+# what has landed is erased by another rule, and seeds hold nobody
+_OTHERS = ('"raw".', '"staging".', '"configuration".')
 _REWRITTEN = "rewritten"
 
 
 def erase_in_warehouse(home: Home, people: Sequence[Person], anonymiser: Anonymiser) -> None:
     """Take people out of every table, all at once or not at all; nothing is left of them but in pages of the file."""
     renamed = [
-        (old, new, person.pseudonym)
-        for person in people
-        for old, new in person.renamed(anonymiser.suppression).items()
+        (old, new, person.pseudonym) for person in people for old, new in person.renamed(anonymiser.suppression).items()
     ]
     with open_warehouse(home) as connection, anonymising(connection, anonymiser):
         connection.execute("create or replace temp table renamed (old bigint, new bigint, person varchar)")
@@ -41,9 +41,10 @@ def erase_in_warehouse(home: Home, people: Sequence[Person], anonymiser: Anonymi
             connection.executemany("insert into temp.renamed values (?, ?, ?)", renamed)
         connection.begin()
         try:
-            _erase_raw(connection, anonymiser)
-            for table, columns in _other_tables(connection):
-                _erase_table(connection, table, columns, has_ids=bool(renamed))
+            _erase_landed(connection, anonymiser)
+            for table, columns in _tables(connection):
+                if not table.startswith(_OTHERS):
+                    _erase_table(connection, table, columns, has_ids=bool(renamed))
             _rename_identifiers(connection, people, anonymiser)
             connection.commit()
         except BaseException:
@@ -81,29 +82,31 @@ def _remove(path: Path) -> None:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
-def _erase_raw(connection: duckdb.DuckDBPyConnection, anonymiser: Anonymiser) -> None:
-    """The rows that were taken in, by the same rule as those that land."""
+def _erase_landed(connection: duckdb.DuckDBPyConnection, anonymiser: Anonymiser) -> None:
+    """The rows that were taken in, and as they are staged, by the same rule as those that land."""
+    known = dict(_tables(connection))
     for table in tables():
-        if not concerns(table):
-            continue
-        columns = [*table.column_names]
-        listed = ", ".join(map(quoted, columns))
-        relation = f"select rowid as place, null::varchar as landing_faults, {listed} from raw.{table.name}"
-        rows = anonymous_rows(connection, anonymiser.suppression, table, relation, columns)
-        connection.execute(f"create or replace temp table anonymous as select * from ({rows}) where {CHANGED}")
-        taken = ", ".join(f"{quoted(name)} = anonymous.{quoted(name)}" for name in columns)
-        connection.execute(
-            f"update raw.{table.name} set {taken} from temp.anonymous "
-            f"where {table.name}.rowid = anonymous.place"
-        )
-    connection.execute("drop table if exists temp.anonymous")
+        for place in (f'"raw".{quoted(table.name)}', f'"staging".{quoted(f"stg_{table.name}")}'):
+            columns = [name for name in known.get(place, {}) if name in table.column_names]
+            if not columns or not concerns(table):
+                continue
+            listed = ", ".join(map(quoted, columns))
+            relation = f"select rowid as place, null::varchar as {FAULTS}, {listed} from {place}"
+            rows = anonymous_rows(connection, anonymiser.suppression, table, relation, columns)
+            connection.execute(f"create or replace temp table anonymous as select * from ({rows}) where {CHANGED}")
+            taken = ", ".join(f"{quoted(name)} = anonymous.{quoted(name)}" for name in columns)
+            connection.execute(
+                f"update {place} as landed set {taken} from temp.anonymous where landed.rowid = anonymous.place"
+            )
     _erase_quarantine(connection, anonymiser)
 
 
 def _erase_quarantine(connection: duckdb.DuckDBPyConnection, anonymiser: Anonymiser) -> None:
     """A row that was set aside is judged by what it names; of theirs only the reason stays."""
     for table in tables():
-        names = [name for name in ("user_id", "email", "phone", "anonymous_id", "country") if name in table.column_names]
+        names = [
+            name for name in ("user_id", "email", "phone", "anonymous_id", "country") if name in table.column_names
+        ]
         if not concerns(table) or not names:
             continue
         named = ", ".join(f"row_json ->> '$.{name}' as {name}" for name in names)
@@ -123,18 +126,15 @@ def _erase_quarantine(connection: duckdb.DuckDBPyConnection, anonymiser: Anonymi
         )
 
 
-def _other_tables(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, Mapping[str, str]]]:
+def _tables(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, Mapping[str, str]]]:
+    """Every table, by its quoted name, with the types of its columns."""
     rows = connection.execute(
         "select schema_name, table_name, map_from_entries(list((column_name, data_type) order by column_index)) "
-        "from duckdb_columns() where database_name = current_database() and schema_name <> 'raw' and not internal "
+        "from duckdb_columns() where database_name = current_database() and not internal "
         "and (schema_name, table_name) in (select (schema_name, table_name) from duckdb_tables() "
         "where database_name = current_database()) group by all order by all"
     ).fetchall()
-    return [
-        (f"{quoted(schema)}.{quoted(table)}", types)
-        for schema, table, types in rows
-        if schema not in ("configuration",)
-    ]
+    return [(f"{quoted(schema)}.{quoted(table)}", types) for schema, table, types in rows]
 
 
 def _erase_table(connection: duckdb.DuckDBPyConnection, table: str, types: Mapping[str, str], *, has_ids: bool) -> None:
@@ -147,7 +147,9 @@ def _erase_table(connection: duckdb.DuckDBPyConnection, table: str, types: Mappi
             return
         mine = " or ".join(f"{quoted(name)} in (select old from temp.renamed)" for name in ids)
         values = {name: _renamed(name) for name in ids} | {
-            name: sql for name, kind in types.items() if (sql := _without(table, name, kind, has_contact="contact_id" in types)) is not None
+            name: sql
+            for name, kind in types.items()
+            if (sql := _without(table, name, kind, has_contact="contact_id" in types)) is not None
         }
         taken = ", ".join(f"{quoted(name)} = {sql}" for name, sql in values.items())
         connection.execute(f"update {table} set {taken} where {mine}")

@@ -86,9 +86,7 @@ def _land(connection: duckdb.DuckDBPyConnection, source: Source, landing: Path, 
     return Loaded(source.table.name, source.path, target, rows, faulty, matched.ignored, is_new=True)
 
 
-def _leave_out_the_erased(
-    connection: duckdb.DuckDBPyConnection, source: Source, landing: Path, partial: Path
-) -> None:
+def _leave_out_the_erased(connection: duckdb.DuckDBPyConnection, source: Source, landing: Path, partial: Path) -> None:
     """Who was erased does not come back by an export: their rows land without them, as of the person that is left."""
     suppression = find_suppression(landing.with_name(ERASED))
     if suppression is None or not concerns(source.table):
