@@ -69,7 +69,7 @@ def find_person(connection: duckdb.DuckDBPyConnection, suppression: Suppression,
         raise HourbellError(f"There is no contact {value}. `hourbell explain` shows the id of one.")
     identifiers = _identifiers(connection, contact) if contact is not None else {}
     if kind != NUMBER:
-        identifiers[(kind, value)] = None
+        identifiers.setdefault((kind, value))
     found = [(each, name) for each, name in identifiers if not name.startswith("erased-")]
     first = f"{NUMBER}|{contact}" if contact is not None else f"{kind}|{value}"
     known = [person for each in found if (person := suppression.person_of(*each))]

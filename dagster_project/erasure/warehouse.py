@@ -42,10 +42,11 @@ def erase_in_warehouse(home: Home, people: Sequence[Person], anonymiser: Anonymi
         connection.begin()
         try:
             _erase_landed(connection, anonymiser)
+            _rename_values(connection, people, anonymiser)
             for table, columns in _tables(connection):
                 if not table.startswith(_OTHERS):
                     _erase_table(connection, table, columns, has_ids=bool(renamed))
-            _rename_identifiers(connection, people, anonymiser)
+            _rename_contacts(connection, people, anonymiser)
             connection.commit()
         except BaseException:
             connection.rollback()
@@ -194,24 +195,28 @@ def _renamed(name: str) -> str:
     return f"coalesce((select any_value(new) from temp.renamed where old = {column}), {column})"
 
 
-def _rename_identifiers(
-    connection: duckdb.DuckDBPyConnection, people: Sequence[Person], anonymiser: Anonymiser
-) -> None:
-    """The values by which they were known; that of the contact itself becomes the user_id that stands for them."""
-    suppression = anonymiser.suppression
-    if not _has_identifiers(connection):
-        return
+def _rename_values(connection: duckdb.DuckDBPyConnection, people: Sequence[Person], anonymiser: Anonymiser) -> None:
+    """The values by which they were known stand for nobody any more, and are still different from each other."""
+    renamed = [
+        (anonymiser.suppression.pseudonym(kind, value), kind, value)
+        for person in people
+        for kind, value in person.identifiers
+    ]
+    if renamed and _has_identifiers(connection):
+        connection.executemany(
+            "update contacts.identifiers set identifier_value = ? where identifier_type = ? and identifier_value = ?",
+            renamed,
+        )
+
+
+def _rename_contacts(connection: duckdb.DuckDBPyConnection, people: Sequence[Person], anonymiser: Anonymiser) -> None:
+    """What a contact began with becomes the user_id that stands for them, under which whatever comes is theirs."""
     for person in people:
-        for kind, value in person.identifiers:
-            connection.execute(
-                "update contacts.identifiers set identifier_value = ? where identifier_type = ? and identifier_value = ?",
-                [suppression.pseudonym(kind, value), kind, value],
-            )
         if person.contact_id is not None:
             connection.execute(
                 "update contacts.identifiers set identifier_type = 'user_id', identifier_value = ? "
                 "where identifier_id = ?",
-                [person.pseudonym, person.renamed(suppression)[person.contact_id]],
+                [person.pseudonym, person.renamed(anonymiser.suppression)[person.contact_id]],
             )
 
 

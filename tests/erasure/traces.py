@@ -3,13 +3,12 @@
 import gzip
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
-import pyarrow.parquet as pq
 
 from activations.delivery import default_receipts
 from activations.journal import open_journal
@@ -130,26 +129,41 @@ def late(user_id: str) -> list[dict[str, object]]:
     ]  # fmt: skip
 
 
-def leftovers(home: Home, words: tuple[str, ...] | list[str]) -> dict[str, list[str]]:
+def leftovers(root: Path, words: Sequence[str]) -> dict[str, list[str]]:
     """Files that hold a word: by their bytes, and by what their format packs away."""
     sought = [word.lower() for word in words]
     found: dict[str, list[str]] = {}
-    for path in sorted(home.root.rglob("*")):
+    for path in sorted(root.rglob("*")):
         if path.is_file():
-            texts = [path.read_bytes().decode("latin-1"), path.read_bytes().decode("utf-8", "replace"), *unpacked(path)]
-            held = [word for word in sought if any(word in text.lower() for text in texts)]
+            content = path.read_bytes().lower()
+            held = {word for word in sought if word.encode() in content} | unpacked(path, sought)
             if held:
-                found[str(path.relative_to(home.root))] = held
+                found[str(path.relative_to(root))] = sorted(held)
     return found
 
 
-def unpacked(path: Path) -> Iterator[str]:
+def unpacked(path: Path, sought: Sequence[str]) -> set[str]:
+    """The words that stand in a table of a file, whatever its columns are called."""
     if path.suffix == ".parquet":
-        yield repr(pq.read_table(path).to_pydict())
-    if path.suffix == ".duckdb":
+        tables = [f"read_parquet('{path}')"]
+    elif path.suffix == ".duckdb":
         with duckdb.connect(str(path), read_only=True) as connection:
-            for schema, table in connection.execute("select schema_name, table_name from duckdb_tables()").fetchall():
-                yield repr(connection.execute(f'from "{schema}"."{table}"').fetchall())
+            names = connection.execute("select schema_name, table_name from duckdb_tables()").fetchall()
+        tables = [f'"{schema}"."{table}"' for schema, table in names]
+    else:
+        return set()
+    found: set[str] = set()
+    with duckdb.connect(
+        str(path) if path.suffix == ".duckdb" else ":memory:", read_only=path.suffix == ".duckdb"
+    ) as at:
+        for table in tables:
+            held = at.execute(
+                f"select distinct word from (select lower(rows::varchar) as row from {table} as rows), "
+                "(select unnest($words) as word) where contains(row, word)",
+                {"words": [*sought]},
+            ).fetchall()
+            found |= {word for (word,) in held}
+    return found
 
 
 def totals(home: Home) -> dict[str, dict[str, float]]:
