@@ -74,7 +74,7 @@ def contact_id_of(user_id: str) -> int:
 
 
 def find_suppression(folder: Path, environment: Mapping[str, str] | None = None) -> Suppression | None:
-    """Who was erased; None where nobody was. Raises HourbellError where the key is not the one that they were kept by."""
+    """Who was erased; None where nobody was. Raises HourbellError where the key is not that of the hashes."""
     path = folder / HASHES_FILE
     if not path.exists():
         return None

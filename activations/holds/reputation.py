@@ -49,13 +49,14 @@ class Reputation:
     def _judged(self, limits: Limits) -> list[tuple[Level, str]]:
         if self.recipients < limits.least_recipients:
             return []
+        days = limits.over_days
         return [
-            _judge("complaints", self.complaints, self.accepted, limits.complaints_warn, limits.complaints_stop, limits),
-            _judge("bounces", self.bounces, self.tried, limits.bounces_warn, limits.bounces_stop, limits),
+            _judge("complaints", self.complaints, self.accepted, limits.complaints_warn, limits.complaints_stop, days),
+            _judge("bounces", self.bounces, self.tried, limits.bounces_warn, limits.bounces_stop, days),
         ]
 
 
-def _judge(what: str, number: int, of: int, warn: float, stop: float, limits: Limits) -> tuple[Level, str]:
+def _judge(what: str, number: int, of: int, warn: float, stop: float, days: int) -> tuple[Level, str]:
     # shares are compared as products: a rounded quotient may fall on the wrong side
     level: Level = "good"
     if number and round(number - warn * of, 9) >= 0:
@@ -65,6 +66,4 @@ def _judge(what: str, number: int, of: int, warn: float, stop: float, limits: Li
     share = number / of if of else 0.0
     limit = stop if level == "stopped" else warn
     verb = "stopped" if level == "stopped" else "warned of"
-    return level, (
-        f"{number:,} {what} of {of:,} messages in {limits.over_days} days ({share:.2%}; {verb} from {limit:.2%} on)"
-    )
+    return level, (f"{number:,} {what} of {of:,} messages in {days} days ({share:.2%}; {verb} from {limit:.2%} on)")

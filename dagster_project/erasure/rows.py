@@ -15,7 +15,8 @@ from data.contract import FAULTS, Table
 
 IDENTIFIERS = ("user_id", "email", "phone", "anonymous_id")
 PERSONAL = frozenset({
-    "email", "phone", "anonymous_id", "first_name", "last_name", "birth_date", "traits", "evidence", "provider_message_id",
+    "email", "phone", "anonymous_id", "first_name", "last_name", "birth_date", "traits", "evidence",
+    "provider_message_id",
 })  # fmt: skip
 """Columns of a contract that say who somebody is; in an erased person's row there is nothing in them."""
 _TEXTS = ("properties", "traits", "context", "evidence", "reason", FAULTS)

@@ -7,9 +7,14 @@ import duckdb
 
 from activations.holds.reputation import ALL, Limits, Reputation
 
-_NEEDED = ("staging.stg_outcomes", "decisions.decisions", "marts.message_engagement", "eligibility.eligibility_changes")
+_NEEDED = (
+    "staging.stg_outcomes",
+    "decisions.decisions",
+    "marts.message_engagement",
+    "eligibility.eligibility_changes",
+)
 
-# a message has a domain where it has an address with one; the address is the one that the contact had when it was decided
+# a message has a domain where its address has one: the address that the contact had when it was decided
 _COUNTED = f"""
 with sent as (
     select

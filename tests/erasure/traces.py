@@ -31,7 +31,7 @@ WORDS = (EMAIL, PHONE, "Zephyrine", "Qvist", "30901820555", "0309018 20555", "Li
 
 @dataclass(frozen=True)
 class Lived:
-    """A home after three days; `user_id` and `contact_id` are those of the person, `ids` all that leads back to them."""
+    """A home after three days, the person's `user_id` and `contact_id`, and the `ids` that lead back to them."""
 
     home: Home
     user_id: str

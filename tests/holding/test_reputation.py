@@ -104,7 +104,9 @@ def send(
 
 
 def level(connection: duckdb.DuckDBPyConnection, domain: str = "mail.example") -> str:
-    found = {one.domain: one.level(LIMITS) for one in reputations(connection, AT, LIMITS, GATE) if one.channel == "email"}
+    found = {
+        one.domain: one.level(LIMITS) for one in reputations(connection, AT, LIMITS, GATE) if one.channel == "email"
+    }
     return found.get(domain, "good")
 
 
@@ -128,9 +130,13 @@ def test_it_trips_on_the_row_that_reaches_the_share(warehouse: duckdb.DuckDBPyCo
         send(warehouse, number)
     told = []
     for number in range(3):
-        warehouse.execute("insert into marts.message_engagement values (?, 'complained', ?)", [number, AT - timedelta(1)])
+        warehouse.execute(
+            "insert into marts.message_engagement values (?, 'complained', ?)", [number, AT - timedelta(1)]
+        )
         # a complaint that is told twice is one
-        warehouse.execute("insert into marts.message_engagement values (?, 'complained', ?)", [number, AT - timedelta(1)])
+        warehouse.execute(
+            "insert into marts.message_engagement values (?, 'complained', ?)", [number, AT - timedelta(1)]
+        )
         told.append(level(warehouse))
     assert told == ["warning", "warning", "stopped"]
     # the next message that is taken brings it below the limit again
