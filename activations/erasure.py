@@ -88,8 +88,11 @@ def erase_in_journal(journal_url: str, receipts: Path, renamed: Mapping[int, int
     """
     folder = receipts_folder(journal_url, receipts)
     # makes the tables, and good what the journal lacks
-    with open_journal(journal_url, folder):
-        pass
+    with open_journal(journal_url, folder) as journal:
+        if any(journal.is_alive(row.claimed_by) for row in journal.rows(["claimed"])):
+            raise HourbellError(
+                "A delivery is at work. Wait until it is done, or `hourbell pause --all` it; then erase."
+            )
     address = sa.make_url(journal_url)
     with ExitStack() as held:
         if address.get_backend_name() == "sqlite":

@@ -5,14 +5,13 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from activations.anonymising import Anonymiser
 from activations.durable import write_whole
 from activations.errors import HourbellError
 from dagster_project.erasure.rows import anonymise_file, anonymising, concerns
 from dagster_project.home import Home
+from dagster_project.landing.sources import quoted_text
 from data.contract import tables
 
 _CHUNK = 1 << 24
@@ -60,8 +59,17 @@ def erase_in_logs(home: Home, addresses: Collection[str]) -> int:
 
 def holding(root: Path, addresses: Collection[str]) -> list[Path]:
     """Files in which an address still stands, by their bytes and, of Parquet, by what is in it."""
-    sought = [address.lower().encode() for address in addresses]
-    return [path for path in _files(root) if sought and any(_has(text, sought) for text in _texts(path))]
+    sought = [address.lower() for address in addresses]
+    if not sought:
+        return []
+    words = [word.encode() for word in sought]
+    with duckdb.connect() as connection:
+        return [
+            path
+            for path in _files(root)
+            if any(_has(text, words) for text in _texts(path))
+            or (path.suffix == ".parquet" and _is_packed(connection, path, sought))
+        ]
 
 
 def _files(root: Path) -> Iterator[Path]:
@@ -81,9 +89,16 @@ def _texts(path: Path) -> Iterator[bytes]:
         while chunk := file.read(_CHUNK):
             yield overlap + chunk
             overlap = chunk[-256:]
-    if path.suffix == ".parquet":
-        try:
-            for batch in pq.ParquetFile(path).iter_batches(10_000):
-                yield repr(batch.to_pydict()).encode()
-        except pa.ArrowException:
-            return
+
+
+def _is_packed(connection: duckdb.DuckDBPyConnection, path: Path, sought: Collection[str]) -> bool:
+    """Whether a word stands in a file whose bytes are packed; one that is no such file has been looked at as it is."""
+    try:
+        found = connection.execute(
+            f"select 1 from read_parquet({quoted_text(path)}) as rows, (select unnest($words) as word) "
+            "where contains(lower(rows::varchar), word) limit 1",
+            {"words": [*sought]},
+        ).fetchall()
+    except duckdb.InvalidInputException:
+        return False
+    return bool(found)

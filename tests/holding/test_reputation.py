@@ -64,7 +64,8 @@ def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
         for schema in ("staging", "decisions", "marts", "eligibility"):
             connection.execute(f"create schema {schema}")
         connection.execute(
-            "create table staging.stg_outcomes (action_id bigint, status varchar, provider varchar, effective_at timestamp)"
+            "create table staging.stg_outcomes (action_id bigint, status varchar, provider varchar, "
+            "effective_at timestamp)"
         )
         connection.execute(
             "create table decisions.decisions (action_id bigint, contact_id bigint, channel varchar, outcome varchar, "
@@ -176,7 +177,8 @@ def complained(history: ShopHistory, recipients: int) -> None:
             {"at": NEXT.start - timedelta(hours=2), "recipients": recipients},
         )
         connection.execute(
-            "insert into marts.message_engagement (action_id, kind, channel, known_at) values (-1, 'complained', 'email', ?)",
+            "insert into marts.message_engagement (action_id, kind, channel, known_at) "
+            "values (-1, 'complained', 'email', ?)",
             [NEXT.start - timedelta(hours=1)],
         )
 
