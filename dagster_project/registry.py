@@ -72,7 +72,7 @@ def hold_rule(workflow: str) -> HoldRule:
 
 
 def reputation_limits() -> Limits:
-    """When complaints and bounces warn and stop, by the project file; raises HourbellError for what it does not know."""
+    """When complaints and bounces warn and stop, by the project file; raises HourbellError for an unknown setting."""
     stated: Mapping[str, Any] = _variables().get("reputation") or {}
     unknown = set(stated) - {field.name for field in fields(Limits)}
     if unknown:

@@ -174,7 +174,7 @@ def _ours(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _ours(inner) for key, inner in value.items()}
     if isinstance(value, str):
-        return value.replace("shop.example", "shop-of-ours.example").replace("AC000", "AC123")
+        return value.replace("shop.example", "shop-of-ours.com").replace("AC000", "AC123")
     return value
 
 
