@@ -291,7 +291,7 @@ def test_a_whole_tick_in_dagster_says_no_secret(
         monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
         window = Window(datetime(2026, 3, 2), datetime(2026, 3, 3))
         # it delivers when it should, and does not wait before it tries again
-        deliver_then = functools.partial(delivery.deliver_outbox, now=datetime(2026, 3, 2, 14))
+        deliver_then = functools.partial(delivery.deliver_outbox, now=datetime(2026, 3, 3, 9, 30))
         monkeypatch.setattr(delivery, "deliver_outbox", deliver_then)
         monkeypatch.setattr(dg.RetryPolicy, "calculate_delay", lambda *_: 0)
         with dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as instance:
