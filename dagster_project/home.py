@@ -59,6 +59,11 @@ class Home:
         return self.root / "logs"
 
     @property
+    def erased(self) -> Path:
+        """Keyed hashes of who was erased."""
+        return self.root / "erased"
+
+    @property
     def lock(self) -> Path:
         return self.root / "tick.lock"
 

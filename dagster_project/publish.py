@@ -35,8 +35,16 @@ def published_marts() -> list[str]:
     )
 
 
-def publish(connection: duckdb.DuckDBPyConnection, folder: Path, marts: Sequence[str] | None = None) -> list[str]:
+def publish(
+    connection: duckdb.DuckDBPyConnection,
+    folder: Path,
+    marts: Sequence[str] | None = None,
+    *,
+    keep: int = _KEPT_GENERATIONS,
+) -> list[str]:
     """Publish the marts of a warehouse as `hourbell.duckdb` and as `parquet/<mart>.parquet`; returns their names.
+
+    So many copies in Parquet are kept, the new one included.
 
     Marts that were never built are left out. Raises HourbellError where the copy cannot be written; the old one stays.
     """
@@ -49,7 +57,7 @@ def publish(connection: duckdb.DuckDBPyConnection, folder: Path, marts: Sequence
         database.replace(folder / FILE)
         _point_to(folder, generation)
         _sync(folder)
-        _remove_old_generations(folder, generation)
+        _remove_old_generations(folder, generation, keep)
     except (OSError, duckdb.Error) as error:
         raise HourbellError(
             f"The marts cannot be published to {folder}: {error}. Readers keep the copy that is there. "
@@ -117,9 +125,9 @@ def _remove_unfinished(folder: Path) -> None:
             path.unlink()
 
 
-def _remove_old_generations(folder: Path, newest: Path) -> None:
+def _remove_old_generations(folder: Path, newest: Path, keep: int) -> None:
     """One older generation stays for whoever has listed its files and not yet opened them."""
-    for generation in _generations(folder)[:-_KEPT_GENERATIONS]:
+    for generation in _generations(folder)[:-keep]:
         if generation != newest:
             with suppress(OSError):
                 shutil.rmtree(generation)

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 import yaml
 
 from activations.errors import HourbellError
+from activations.holds.reputation import Limits
 from activations.holds.volume import Breaker
 from dagster_project.home import REPOSITORY
 
@@ -79,6 +80,17 @@ def hold_rule(workflow: str) -> HoldRule:
         )
     breaker = Breaker(**{name: value for name, value in stated.items() if name in known})
     return HoldRule(breaker, int(stated.get("first_actions", 0)), covers)
+
+
+def reputation_limits() -> Limits:
+    """When complaints and bounces warn and stop, by the project file; raises HourbellError for an unknown setting."""
+    stated: Mapping[str, Any] = _variables().get("reputation") or {}
+    unknown = set(stated) - {field.name for field in fields(Limits)}
+    if unknown:
+        raise HourbellError(
+            f"{PROJECT_FILE}: reputation has {', '.join(sorted(unknown))}. dbt/README.md lists what it may have."
+        )
+    return Limits(**stated)
 
 
 def _variables(project_file: Path = PROJECT_FILE) -> dict[str, Any]:

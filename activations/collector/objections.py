@@ -136,6 +136,15 @@ def note_statements(collected: Path, consents: Iterable[Mapping[str, Any]]) -> N
     write_whole(collected / NOTES, orjson.dumps(kept))
 
 
+def forget_statements(collected: Path, identifiers: Iterable[tuple[str, str]]) -> None:
+    """Take people, by type and value of what they are known by, out of what is remembered of files that have landed."""
+    noted = _noted(collected)
+    theirs = {(name, value.casefold()) for name, value in identifiers}
+    kept = [row for row in noted if theirs.isdisjoint((name, str(row.get(name)).casefold()) for name in _IDENTIFIERS)]
+    if len(kept) < len(noted):
+        write_whole(collected / NOTES, orjson.dumps(kept))
+
+
 def _is_about(statement: _Statement, action: Action) -> bool:
     is_all = statement.topic == "all" and action.topic_kind != "transactional"
     return statement.channel in (action.channel, "all") and (is_all or statement.topic == action.topic)

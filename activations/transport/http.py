@@ -1,8 +1,10 @@
 """Call hosts that the profile allows, at the addresses that were checked, without following redirects."""
 
 import asyncio
+import base64
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -29,6 +31,8 @@ _CONNECT_TIMEOUT = 10.0
 _CONNECT_ATTEMPTS = 3
 _CONNECT_DELAY = 0.1
 _ANSWER_BYTES = 2_000
+_PLAIN_HEADERS = frozenset({"accept", "accept-encoding", "content-type", "user-agent"})
+_SHORTEST_SECRET = 6
 
 
 class AnswerLostError(Exception):
@@ -92,7 +96,7 @@ class HttpPool:
                 text = ""
                 wanted = _ANSWER_BYTES if response.status >= 300 else read
                 if wanted:
-                    text = (await _beginning(response, wanted)).decode("utf-8", "replace")
+                    text = _without_secrets((await _beginning(response, wanted)).decode("utf-8", "replace"), headers)
                     if not response.content.at_eof():
                         response.close()
                 return HttpAnswer(response.status, response.reason or "", response.headers, text)
@@ -130,6 +134,22 @@ class HttpPool:
         if not is_allowed:
             raise _AddressRefusedError(f"The profile {self._profile.name!r} does not reach the address {address[0]}.")
         return socket.socket(family, kind, protocol)
+
+
+def _without_secrets(text: str, headers: Mapping[str, str]) -> str:
+    """What a host said, without what it was sent: it may quote what let us in, and answers are kept and shown."""
+    for name, value in headers.items():
+        if name.lower() in _PLAIN_HEADERS:
+            continue
+        secret = value.rpartition(" ")[2]
+        found = [value, secret]
+        if value.lower().startswith("basic "):
+            with suppress(ValueError):
+                found.append(base64.b64decode(secret).decode().partition(":")[2])
+        for each in found:
+            if len(each) >= _SHORTEST_SECRET:
+                text = text.replace(each, "…")
+    return text
 
 
 async def _beginning(response: aiohttp.ClientResponse, wanted: int) -> bytes:

@@ -15,6 +15,7 @@ from dagster_project.command import (
     deliver,
     demo,
     diff,
+    erase,
     explain,
     forecast,
     holds,
@@ -93,6 +94,7 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
     "resume": pause.resume,
     "release": holds.release,
     "drop": holds.drop,
+    "erase": erase.erase_contact,
 }
 for _name, _command in _COMMANDS.items():
     app.command(_name)(_command)

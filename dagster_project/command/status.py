@@ -1,8 +1,16 @@
 """hourbell status"""
 
+from datetime import datetime
+
+import duckdb
+from rich.markup import escape
+
+from activations.holds.settle import GATE
 from dagster_project.command.holds import tell_holds
 from dagster_project.command.show import console, table
+from dagster_project.gate_out.reputation import reputations
 from dagster_project.home import Home
+from dagster_project.registry import reputation_limits
 from dagster_project.warehouse import open_warehouse
 from dagster_project.warehouse_setup import prepare_warehouse
 from dagster_project.windows import last_completed
@@ -23,6 +31,7 @@ def status() -> None:
             console.print("No tick yet. Load something with [bold]hourbell load[/], then [bold]hourbell tick[/].")
             return
         console.print(f"Decided up to {last_end:%Y-%m-%d %H:%M} UTC")
+        _tell_reputation(connection, last_end)
         table(
             "Scopes",
             ["scope", "up to", "last run"],
@@ -55,3 +64,13 @@ def status() -> None:
                 "select table_name, reason, count(*) from raw.quarantine group by all order by all"
             ).fetchall(),
         )
+
+
+def _tell_reputation(connection: duckdb.DuckDBPyConnection, at: datetime) -> None:
+    """A line for each domain and channel that has too many complaints or bounces; nothing where all is good."""
+    limits = reputation_limits()
+    for one in reputations(connection, at, limits, GATE):
+        level = one.level(limits)
+        if level != "good":
+            colour = "bold red" if level == "stopped" else "yellow"
+            console.print(f"[{colour}]Reputation, {level}:[/] {escape(one.told(limits))}", soft_wrap=True)

@@ -15,8 +15,10 @@ from activations.errors import HourbellError
 from activations.holds.approvals import Approval, approval_of
 from activations.holds.content import digest_of_templates
 from activations.holds.hold import About, forget_holds, holds_of, write_hold
+from activations.holds.settle import GATE
 from activations.holds.volume import far_off, usual_actions
 from dagster_project.gate_out.examine import examine
+from dagster_project.gate_out.reputation import reasons_to_stop, reputations
 from dagster_project.gate_out.volumes import (
     contactable_base,
     create_volumes,
@@ -29,7 +31,7 @@ from dagster_project.gate_out.volumes import (
 from dagster_project.home import Home
 from dagster_project.landing.sources import quoted_text
 from dagster_project.outbox import outbox_folder, write_outbox
-from dagster_project.registry import Covers, hold_rule
+from dagster_project.registry import Covers, hold_rule, reputation_limits
 from dagster_project.windows import Window
 
 _EVIDENCE = "evidence"
@@ -81,6 +83,7 @@ def _hold(
         leaving = _leaving(connection, window, evidence)
         reasons = {one.workflow: [] for one in leaving}
         _note_faults(connection, window, staged, evidence, templates, reasons)
+        _note_reputation(connection, window, reasons)
     for one in leaving:
         approval = approval_of(home.outbox, one.workflow)
         rule = hold_rule(one.workflow)
@@ -155,6 +158,17 @@ def _note_faults(
         log.error("The outbox of %s could not be examined: %s", window, error)
         for found in reasons.values():
             found.append(f"could not be examined: {error}")
+
+
+def _note_reputation(connection: duckdb.DuckDBPyConnection, window: Window, reasons: dict[str, list[str]]) -> None:
+    limits = reputation_limits()
+    known = reputations(connection, window.end, limits, GATE)
+    for one in known:
+        if one.level(limits) == "warning":
+            log.warning("Reputation: %s", one.told(limits))
+    for workflow, found in reasons_to_stop(connection, window.end, known, limits).items():
+        if workflow in reasons:
+            reasons[workflow] += found
 
 
 def _unapproved(

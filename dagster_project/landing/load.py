@@ -14,11 +14,15 @@ from tempfile import TemporaryDirectory
 import duckdb
 
 from activations.errors import HourbellError
+from activations.suppression import find_suppression
+from dagster_project.erasure.rows import anonymise_file, anonymiser_of, anonymising, concerns
 from dagster_project.landing.reading import landed_select, match_columns, rejected_select
 from dagster_project.landing.sources import Source, find_sources, open_source, quoted_text
 
 MEMORY = "1GB"
 NAME_LENGTH = 32
+# beside landing
+ERASED = "erased"
 
 log = logging.getLogger(__name__)
 
@@ -77,8 +81,23 @@ def _land(connection: duckdb.DuckDBPyConnection, source: Source, landing: Path, 
         _copy(connection, landed_select(source, opened, matched, stamp), partial)
         if source.format == "csv" and connection.execute("select 1 from rejected_lines limit 1").fetchall():
             _add_rejected(connection, partial, rejected_select(source, stamp))
+        _leave_out_the_erased(connection, source, landing, partial)
         rows, faulty = _counts(connection, partial)
     return Loaded(source.table.name, source.path, target, rows, faulty, matched.ignored, is_new=True)
+
+
+def _leave_out_the_erased(connection: duckdb.DuckDBPyConnection, source: Source, landing: Path, partial: Path) -> None:
+    """Who was erased does not come back by an export: their rows land without them, as of the person that is left."""
+    suppression = find_suppression(landing.with_name(ERASED))
+    if suppression is None or not concerns(source.table):
+        return
+    without = partial.with_name(partial.name + ".without")
+    try:
+        with anonymising(connection, anonymiser_of(suppression)):
+            if anonymise_file(connection, suppression, source.table, partial, without):
+                without.replace(partial)
+    finally:
+        without.unlink(missing_ok=True)
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, select: str, target: Path) -> None:

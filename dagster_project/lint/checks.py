@@ -18,6 +18,7 @@ from activations.people import EMAIL, read_people
 from activations.people import FILE as PEOPLE
 from dagster_project.lint.finding import Finding
 from dagster_project.lint.reading import Call, Project, Reference, Step, Workflow, read_project
+from dagster_project.lint.sql import steps_that_are_no_question
 
 _UNITS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400, "week": 604_800}
 # every workflow has one beside its steps
@@ -287,6 +288,7 @@ CHECKS: tuple[Callable[[Project], Iterator[Finding]], ...] = (
     _unheard_starts_and_stops,
     _fighting,
     _closed_caps,
+    steps_that_are_no_question,
 )
 
 

@@ -1,0 +1,1 @@
+"""Erasing a person: everywhere, for good, and so that no total changes."""

@@ -1,0 +1,73 @@
+"""Erasing people from what delivery keeps, with the journal in a file and on a server."""
+
+import sqlalchemy as sa
+from rehearsal import NOW, Place, action, write_outbox
+
+from activations.anonymising import Anonymiser
+from activations.delivery import TEMPLATES
+from activations.erasure import REASON, erase_in_journal, erase_in_outbox
+from activations.journal import open_journal
+from activations.journal_care import verify
+from activations.outbox import outbox_files, read_actions
+from activations.sandbox.server import Sandbox
+from activations.suppression import NUMBER, Suppression
+
+OLD = action(1)["action_id"]
+
+
+def erased(*numbers: int) -> Suppression:
+    suppression = Suppression(b"a key of the test", {})
+    return suppression.with_people({(NUMBER, suppression.hashed(NUMBER, str(number))): "p" for number in numbers})
+
+
+def rows(place: Place) -> dict[int, tuple[str, str, str | None]]:
+    engine = sa.create_engine(place.journal_url)
+    try:
+        with engine.connect() as connection:
+            found = connection.execute(sa.text("select action_id, status, message_id, reason from journal")).fetchall()
+            return {number: (status, message_id, reason) for number, status, message_id, reason in found}
+    finally:
+        engine.dispose()
+
+
+def test_an_action_of_theirs_is_known_under_another_number(any_place: Place) -> None:
+    suppression = erased(OLD)
+    renamed = {OLD: suppression.new_id(OLD)}
+    write_outbox(any_place.outbox, [action(number) for number in range(1, 6)])
+    with Sandbox(any_place.received) as sandbox:
+        assert any_place.deliver(sandbox).accepted == 5
+    before = rows(any_place)
+    erase_in_journal(
+        any_place.journal_url, any_place.receipts, renamed, Anonymiser(suppression, lambda _: None, lambda _: None)
+    )
+    after = rows(any_place)
+    assert after.keys() == {renamed.get(number, number) for number in before}
+    assert after[renamed[OLD]][0] == "accepted"
+    assert str(OLD) not in str(after)
+    assert {number: row for number, row in after.items() if number in before} == {
+        number: row for number, row in before.items() if number != OLD
+    }
+    folders = [any_place.receipts, any_place.journal.parent]
+    assert not [p for f in folders for p in f.rglob("*") if p.is_file() and str(OLD).encode() in p.read_bytes()]
+    assert verify(any_place.journal_url, any_place.receipts).agrees
+    # and nothing goes out again
+    with Sandbox(any_place.received) as sandbox:
+        any_place.deliver(sandbox)
+    assert any_place.recipients().most_common(1)[0][1] <= 2
+    assert any_place.recipients()["person2@example.com"] == 1
+
+
+def test_what_waits_for_them_ends_as_rejected_and_leaves_the_outbox(any_place: Place) -> None:
+    write_outbox(any_place.outbox, [action(number) for number in range(1, 6)])
+    removed = erase_in_outbox(any_place.outbox, TEMPLATES, any_place.journal_url, any_place.receipts, {1, 2}, now=NOW)
+    assert removed == 2
+    left = [
+        one.contact_id for file in outbox_files(any_place.outbox) for batch in read_actions(file, 9) for one in batch
+    ]
+    assert left == [3, 4, 5]
+    assert {reason for _, _, reason in rows(any_place).values()} == {REASON}
+    with Sandbox(any_place.received) as sandbox:
+        assert any_place.deliver(sandbox).accepted == 3
+    assert set(any_place.recipients()) == {f"person{number}@example.com" for number in (3, 4, 5)}
+    with open_journal(any_place.journal_url, any_place.receipts) as journal:
+        assert journal.counts() == {("email", "accepted"): 3, ("email", "rejected"): 2}
