@@ -1,0 +1,101 @@
+"""What becomes of the links in a mail: UTM parameters, and links and a picture that tell of clicks and opens."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from urllib.parse import quote, urlencode, urlsplit
+
+from activations.links import click_link, is_page, open_link
+from activations.outbox import Action
+from activations.shop import Shop
+
+_FOLLOWABLE = re.compile(r"(?:https?://|mailto:|tel:|sms:|#)\S*", re.IGNORECASE)
+_NAMES = re.compile(r"(?:^|&)([^=&]+)")
+# what an address may hold as it is
+_SAFE = "%/:?#[]@!$&'()*+,;=~"
+
+
+@dataclass(frozen=True, slots=True)
+class Tracking:
+    """What becomes of the links of one message."""
+
+    utm: tuple[tuple[str, str], ...] = ()
+    """Parameters, for links to our own site that do not have them."""
+    site: str = ""
+    """The address of our own site."""
+    ours: tuple[str, ...] = ()
+    """How links begin that are never followed up: to unsubscribe, to the preferences."""
+    click: Callable[[str, int], str] | None = field(default=None, repr=False)
+    """Makes of a page and its position in the mail the link by which the click is seen."""
+    pixel: str | None = field(default=None, repr=False)
+    """The address of the picture by which it is seen that the mail was opened."""
+
+    def plain(self, target: str) -> str:
+        """The address of a page, told where the reader came from, if it is our own."""
+        if not self.utm or target.startswith(self.ours):
+            return target
+        return _with_utm(target, self.site, self.utm)
+
+    def href(self, target: str, position: int) -> str:
+        """The same, by way of where clicks are seen."""
+        if self.click is None or target[:4].lower() != "http" or target.startswith(self.ours):
+            return self.plain(target)
+        return self.click(_ascii(self.plain(target)), position)
+
+
+AS_WRITTEN = Tracking()
+
+
+def tracking_of(shop: Shop, action: Action, key: bytes) -> Tracking:
+    """What the shop wants to be done to the links of a message. What is transactional is followed up only on its word."""
+    wanted = shop.track if action.topic_kind != "transactional" or "transactional" in shop.track else ()
+    return Tracking(
+        _utm(shop.utm, action.workflow, action.step, action.variant),
+        shop.url,
+        (shop.unsubscribe_url, shop.preferences_url),
+        partial(click_link, shop, action, key) if "clicks" in wanted else None,
+        open_link(shop, action, key) if "opens" in wanted else None,
+    )
+
+
+def is_followable(target: str) -> bool:
+    """Whether a link may point there: a page, a mailbox, a telephone, a place in the mail itself."""
+    return bool(_FOLLOWABLE.fullmatch(target)) and (target[:4].lower() != "http" or is_page(_ascii(target)))
+
+
+@lru_cache(maxsize=1_000)
+def _utm(
+    stated: tuple[tuple[str, str], ...] | None, workflow: str, step: str, variant: str | None
+) -> tuple[tuple[str, str], ...]:
+    if stated is None:
+        return ()
+    content = f"{step}/{variant}" if variant else step
+    return tuple({"utm_campaign": workflow, "utm_content": content, **dict(stated)}.items())
+
+
+@lru_cache(maxsize=10_000)
+def _with_utm(target: str, site: str, utm: tuple[tuple[str, str], ...]) -> str:
+    if not _own_site(site).match(target):
+        return target
+    page, mark, fragment = target.partition("#")
+    _, _, query = page.partition("?")
+    there = set(_NAMES.findall(query))
+    added = urlencode([(name, value) for name, value in utm if name not in there], quote_via=quote, safe="/")
+    if added:
+        page += ("&" if query else "" if page.endswith("?") else "?") + added
+    return page + mark + fragment
+
+
+@lru_cache(maxsize=100)
+def _own_site(site: str) -> re.Pattern[str]:
+    """The addresses of a site's pages, and of those below it."""
+    host = re.escape((urlsplit(site).hostname or "").removeprefix("www."))
+    return re.compile(rf"https?://(?:[\w-]+\.)*{host}(?::\d+)?(?=[/?#]|$)", re.IGNORECASE)
+
+
+def _ascii(target: str) -> str:
+    """An address with all that is not ASCII written out, as a browser asks for it."""
+    return target if target.isascii() else quote(target, safe=_SAFE)
+
+
