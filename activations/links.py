@@ -4,6 +4,7 @@ Each carries all that it takes to know what it is about, sealed: it is good for 
 the contact in the meantime, and shows nobody an address.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -105,6 +106,7 @@ def clicking(seal: str, key: bytes) -> Click | None:
     return None if words is None else Click(Sent(*words[:-2]), *words[-2:])
 
 
+@lru_cache(maxsize=10_000)
 def is_page(target: str) -> bool:
     """Whether a link may lead there: an http or https address, whole, with a host and without a password."""
     if not target.isascii() or not target.isprintable() or " " in target or "\\" in target:

@@ -48,7 +48,7 @@ AS_WRITTEN = Tracking()
 
 
 def tracking_of(shop: Shop, action: Action, key: bytes) -> Tracking:
-    """What the shop wants to be done to the links of a message. What is transactional is followed up only on its word."""
+    """What the shop wants to be done to the links of a message. What is transactional only if it says so."""
     wanted = shop.track if action.topic_kind != "transactional" or "transactional" in shop.track else ()
     return Tracking(
         _utm(shop.utm, action.workflow, action.step, action.variant),
@@ -83,6 +83,8 @@ def _with_utm(target: str, site: str, utm: tuple[tuple[str, str], ...]) -> str:
     there = set(_NAMES.findall(query))
     added = urlencode([(name, value) for name, value in utm if name not in there], quote_via=quote, safe="/")
     if added:
+        if not query and page.rstrip("?").count("/") == 2:
+            page = page.rstrip("?") + "/"
         page += ("&" if query else "" if page.endswith("?") else "?") + added
     return page + mark + fragment
 
@@ -97,5 +99,3 @@ def _own_site(site: str) -> re.Pattern[str]:
 def _ascii(target: str) -> str:
     """An address with all that is not ASCII written out, as a browser asks for it."""
     return target if target.isascii() else quote(target, safe=_SAFE)
-
-

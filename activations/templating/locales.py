@@ -8,7 +8,6 @@ from functools import lru_cache
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_skeleton
 from babel.numbers import format_currency
-from dateutil import parser
 from liquid.exceptions import FilterArgumentError
 
 _LOCALE = re.compile(r"([A-Za-z]{2,3})(?:[-_][A-Za-z]{4})?(?:[-_]([A-Za-z]{2}|[0-9]{3}))?(?:[-_.@].*)?")
@@ -100,7 +99,6 @@ def _moment(stated: date | str) -> datetime:
     try:
         if stated.isdecimal():
             return datetime.fromtimestamp(int(stated), UTC)
-        # what a date leaves out is not filled in by the clock
-        return parser.parse(stated, default=datetime(1970, 1, 1))
+        return datetime.fromisoformat(stated.strip())
     except (ValueError, OverflowError, OSError) as error:
-        raise FilterArgumentError(f"{stated[:100]!r} is no date", token=None) from error
+        raise FilterArgumentError(f"{stated[:100]!r} is no date: it is written as 2026-03-16", token=None) from error

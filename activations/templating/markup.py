@@ -1,4 +1,4 @@
-"""MJML and HTML, made once into what a mailbox shows: styles in each element, nothing from elsewhere, Liquid left in."""
+"""MJML and HTML, made once into what a mailbox shows: styles in place, nothing from elsewhere, Liquid left in."""
 
 import re
 from collections.abc import Iterator
@@ -8,22 +8,24 @@ from mjml import mjml2html
 
 from activations.channels.face import UnsendableError
 from activations.templating.masking import Mask
+from activations.templating.plain import is_of_message
 from activations.templating.tags import LINK, PICTURE
 
 # in these stand other elements of MJML, and no text
 _STRUCTURE = frozenset(
-    "mjml mj-body mj-wrapper mj-section mj-column mj-group mj-hero mj-social mj-navbar mj-accordion "
-    "mj-accordion-element mj-carousel".split()
-)
+    ("mjml", "mj-body", "mj-wrapper", "mj-section", "mj-column", "mj-group", "mj-hero", "mj-social", "mj-navbar")
+) | {"mj-accordion", "mj-accordion-element", "mj-carousel"}
 # of these the content is no markup
 _PLAIN = frozenset(("mj-title", "mj-preview", "mj-style", "title", "style", "textarea"))
 _INLINE_STYLE = re.compile(r"<mj-style inline=\"inline\">(.*?)</mj-style>", re.DOTALL)
+_LONGEST_LINE = 2_000
 _HOST = re.compile(r"(?:https?:)?//([\w.-]+\.\w+)")
 # names of what a document is written in; nobody asks them for anything
 _NO_HOSTS = frozenset({"www.w3.org"})
 _RUNS = re.compile(r"<(script|iframe|object|embed|form|base)\b|\son\w+\s*=\s*[\"']", re.IGNORECASE)
-_ADDRESS = re.compile(r"(<(?P<tag>a|img|td|table|body)\b[^>]*?\s(?P<name>href|src|background)=\")(?P<address>[^\"]*)(?=\")")
-_OF_THE_MESSAGE = re.compile(r"\bmessage\.")
+_ADDRESS = re.compile(
+    r"(<(?P<tag>a|img|td|table|body)\b[^>]*?\s(?P<name>href|src|background)=\")(?P<address>[^\"]*)(?=\")"
+)
 
 
 def html_of(source: str, *, is_mjml: bool) -> str:
@@ -47,15 +49,15 @@ def html_of(source: str, *, is_mjml: bool) -> str:
         html = inliner.inline(markup)
     except css_inline.InlineError as error:
         raise UnsendableError(f"its styles cannot be read: {error}") from error
-    if strangers := _hosts(html) - _hosts(source) - _NO_HOSTS:
+    if strangers := _hosts(mask.word.sub(" ", html)) - _hosts(mask.word.sub(" ", mask.source)) - _NO_HOSTS:
         raise UnsendableError(f"it would ask {', '.join(sorted(strangers))} for something that it does not name")
-    return mask.restored(_with_links(mask.literal(_in_lines(html)), mask))
+    return mask.restored(_with_links(mask.literal(_in_lines(html, mask)), mask))
 
 
 def _of_mjml(source: str) -> str:
     try:
         # its own fonts come from elsewhere
-        return str(mjml2html(source, fonts={}).content)
+        return str(mjml2html(source, fonts={}))
     except ValueError as error:
         raise UnsendableError(f"it is not valid MJML: {error}") from error
 
@@ -93,9 +95,18 @@ def _hosts(markup: str) -> set[str]:
     return set(_HOST.findall(markup))
 
 
-def _in_lines(html: str) -> str:
-    """Broken within tags, where it shows nowhere: a line is encoded once for all the messages that it is in."""
-    return html.replace('" style="', '"\nstyle="')
+def _in_lines(html: str, mask: Mask) -> str:
+    """Broken within tags, where it shows nowhere, so that what is the same in every message has lines of its own: a line
+    is encoded once for all the messages that it is in.
+    """
+    lines = [""]
+    for line in html.replace('" style="', '"\nstyle="').splitlines():
+        is_same = not mask.word.search(line) and not mask.word.search(lines[-1])
+        if is_same and len(lines[-1]) + len(line) < _LONGEST_LINE and "<pre" not in html:
+            lines[-1] += f" {line.strip()}"
+        else:
+            lines.append(line.strip() if "<pre" not in html else line)
+    return "\n".join(lines).strip()
 
 
 def _with_links(html: str, mask: Mask) -> str:
@@ -106,7 +117,7 @@ def _with_links(html: str, mask: Mask) -> str:
         nonlocal position
         address = found["address"]
         words = list(mask.word.finditer(address))
-        if any(_OF_THE_MESSAGE.search(mask.piece(word)) for word in words):
+        if is_of_message(mask, address):
             return found[0]
         if found["name"] == "href":
             position += 1
@@ -118,23 +129,3 @@ def _with_links(html: str, mask: Mask) -> str:
         return found[1] + mask.stand_in(opened) + address + mask.stand_in(f"{{% end{LINK} %}}")
 
     return _ADDRESS.sub(marked, html)
-
-
-def text_with_links(source: str) -> str:
-    """A plain text with its addresses marked."""
-    mask = Mask(source)
-
-    def marked(found: re.Match[str]) -> str:
-        address = found[0].rstrip(".,;:!?")
-        if any(_OF_THE_MESSAGE.search(mask.piece(word)) for word in mask.word.finditer(address)):
-            return found[0]
-        return linked(mask, address) + found[0][len(address) :]
-
-    return mask.restored(re.sub(r"https?://[^\s<>\"')\]]+", marked, mask.source))
-
-
-def linked(mask: Mask, address: str) -> str:
-    """An address of a page, marked for the plain text."""
-    return mask.stand_in(f"{{% {LINK} plain: 0 %}}") + address + mask.stand_in(f"{{% end{LINK} %}}")
-
-

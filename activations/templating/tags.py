@@ -26,8 +26,6 @@ PICTURE, PLAIN = "picture", "plain"
 class LinkNode(Node):
     """The address of a page, or of a picture."""
 
-    __slots__ = ("block", "constant", "kind", "position")
-
     def __init__(self, token: Token, block: BlockNode, kind: str, position: int, *, is_escaped: bool) -> None:
         super().__init__(token)
         self.block, self.kind, self.position = block, kind, position
@@ -54,7 +52,6 @@ class LinkNode(Node):
         return [self.block]
 
 
-
 def _plain(written: str, is_escaped: bool) -> str:
     return unescape(written).strip() if is_escaped else written.strip()
 
@@ -76,15 +73,11 @@ class LinkTag(Tag):
         (argument,) = KeywordArgument.parse(self.env, stream.into_inner(tag=token))
         block = get_parser(self.env).parse_block(stream, frozenset((self.end, TOKEN_EOF)))
         stream.expect(TOKEN_TAG, value=self.end)
-        return LinkNode(
-            token, block, argument.name, int(str(argument.value)), is_escaped=bool(self.env.autoescape)
-        )
+        return LinkNode(token, block, argument.name, int(str(argument.value)), is_escaped=bool(self.env.autoescape))
 
 
 class IsolatedNode(Node):
     """A block that was written in where it is used, and sees only what it is given there."""
-
-    __slots__ = ("arguments", "block")
 
     def __init__(self, token: Token, block: BlockNode, arguments: list[KeywordArgument]) -> None:
         super().__init__(token)
