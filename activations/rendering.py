@@ -194,6 +194,10 @@ class Templates:
                     needed.setdefault(root, set()).update(names)
         return {root: frozenset(names) for root, names in needed.items()}
 
+    def is_mail(self, template: str) -> bool:
+        """Whether a template can be sent as mail."""
+        return any(file.part in MAIL for file in template_files(template_folder(self.folder, template)))
+
     def locales(self, template: str) -> list[str]:
         """The languages that a template is written in; the first says none."""
         files = template_files(template_folder(self.folder, template))

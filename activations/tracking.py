@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from urllib.parse import quote, urlencode, urlsplit
 
-from activations.links import click_link, is_page, open_link
+from activations.links import click_link, open_link
 from activations.outbox import Action
 from activations.shop import Shop
 
-_FOLLOWABLE = re.compile(r"(?:https?://|mailto:|tel:|sms:|#)\S*", re.IGNORECASE)
+# without a name or a password before the host, which are there to deceive
+_FOLLOWABLE = re.compile(r"https?://[^\s/?#@\\]+(?:[/?#][^\s\\]*)?|(?:mailto:|tel:|sms:|#)\S*", re.IGNORECASE)
 _NAMES = re.compile(r"(?:^|&)([^=&]+)")
 # what an address may hold as it is
 _SAFE = "%/:?#[]@!$&'()*+,;=~"
@@ -61,7 +62,7 @@ def tracking_of(shop: Shop, action: Action, key: bytes) -> Tracking:
 
 def is_followable(target: str) -> bool:
     """Whether a link may point there: a page, a mailbox, a telephone, a place in the mail itself."""
-    return bool(_FOLLOWABLE.fullmatch(target)) and (target[:4].lower() != "http" or is_page(_ascii(target)))
+    return bool(_FOLLOWABLE.fullmatch(target))
 
 
 @lru_cache(maxsize=1_000)
@@ -80,13 +81,18 @@ def _with_utm(target: str, site: str, utm: tuple[tuple[str, str], ...]) -> str:
         return target
     page, mark, fragment = target.partition("#")
     _, _, query = page.partition("?")
-    there = set(_NAMES.findall(query))
-    added = urlencode([(name, value) for name, value in utm if name not in there], quote_via=quote, safe="/")
+    there = set(_NAMES.findall(query)) if query else ()
+    added = _encoded(tuple(pair for pair in utm if pair[0] not in there) if there else utm)
     if added:
         if not query and page.rstrip("?").count("/") == 2:
             page = page.rstrip("?") + "/"
         page += ("&" if query else "" if page.endswith("?") else "?") + added
     return page + mark + fragment
+
+
+@lru_cache(maxsize=1_000)
+def _encoded(parameters: tuple[tuple[str, str], ...]) -> str:
+    return urlencode(parameters, quote_via=quote, safe="/")
 
 
 @lru_cache(maxsize=100)

@@ -14,7 +14,6 @@ from activations.templating.locales import date_in, money_in
 from activations.templating.manner import MANNER
 from activations.templating.tags import IsolatedTag, LinkTag
 
-
 _NESTED = (dict, list)
 
 

@@ -96,11 +96,11 @@ def _hosts(markup: str) -> set[str]:
 
 
 def _in_lines(html: str, mask: Mask) -> str:
-    """Broken within tags, where it shows nowhere, so that what is the same in every message has lines of its own: a line
-    is encoded once for all the messages that it is in.
+    """Broken within tags, where it shows nowhere, so that what is the same in every message has lines of its own: such a
+    line is encoded once for all of them.
     """
     lines = [""]
-    for line in html.replace('" style="', '"\nstyle="').splitlines():
+    for line in re.sub(r'(?<=["\w]) (?=(?:style|href|target)=")', "\n", html).splitlines():
         is_same = not mask.word.search(line) and not mask.word.search(lines[-1])
         if is_same and len(lines[-1]) + len(line) < _LONGEST_LINE and "<pre" not in html:
             lines[-1] += f" {line.strip()}"

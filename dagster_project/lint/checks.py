@@ -13,6 +13,7 @@ from activations.endpoints import FILE as ENDPOINTS
 from activations.endpoints import read_endpoints
 from activations.people import FILE as PEOPLE
 from activations.people import read_people
+from activations.templating.files import template_names
 from dagster_project.lint.finding import Finding
 from dagster_project.lint.reading import Call, Project, Reference, Step, Workflow, read_project
 
@@ -176,7 +177,7 @@ def _waits_left_behind(project: Project) -> Iterator[Finding]:
 
 
 def _unknown_contents(project: Project) -> Iterator[Finding]:
-    templates = {path.name for path in project.templates.iterdir() if path.is_dir()}
+    templates = set(template_names(project.templates))
     known = {
         "template": (templates, f"a folder in {project.templates.name}/"),
         "topic": ({row["topic"] for row in _seed(project, "topics")}, "a row of seeds/topics.csv"),
