@@ -44,7 +44,7 @@ from activations.tracking import AS_WRITTEN, Tracking
 __all__ = ["LAYOUT", "Rendered", "Templates", "check_templates"]
 
 _SUBJECT_LIMIT = 300
-_CONTENT = "{{ content }}"
+_CONTENT, _LANGUAGE = "{{ content }}", "{{ language }}"
 _SHOP_FIELD = re.compile(r"\{\{ *shop\.(\w+) *\}\}")
 _MARKS_OF_LIQUID = ("{", "}")
 _OF_THE_LAYOUT = frozenset({"subject", "preheader"})
@@ -107,7 +107,10 @@ class Templates:
         self._read_sms: dict[tuple[str, str], tuple[str, BoundTemplate]] = {}
         self._texts: dict[str, BoundTemplate] = {}
         self._layouts: dict[Path, str] = {}
-        for form in ("mjml", "txt"):
+        has_html_alone = (
+            layout_file(folder, "body", "html", "").exists() and not layout_file(folder, "body", "mjml", "").exists()
+        )
+        for form in ("html" if has_html_alone else "mjml", "txt"):
             self._layout("body", form, "")
 
     @property
@@ -271,7 +274,7 @@ class Templates:
         environment = self._text if is_text else self._html
         source = self._source(file)
         form = None if layout == "sms" else file.form
-        around = self._layout(layout, form, file.locale) if layout else _CONTENT
+        around = self._around(layout, form, file.locale) if layout else _CONTENT
         whole = self._with_shop(around.replace(_CONTENT, source), escaped=not is_text)
         if not is_text:
             whole = html_of(whole, is_mjml=file.form == "mjml")
@@ -281,7 +284,7 @@ class Templates:
 
     def _derived(self, html: TemplateFile) -> BoundTemplate:
         """The plain text of a template that has none of its own."""
-        around = self._layout("body", "txt", html.locale)
+        around = self._around("body", "txt", html.locale)
         content = text_of(self._with_shop(self._source(html), escaped=True))
         whole = with_links(self._with_shop(around, escaped=False)).replace(_CONTENT, content)
         return self._text.from_string(whole, name=html.path.name, path=html.path)
@@ -304,6 +307,12 @@ class Templates:
             return str(escape(value)) if escaped else value
 
         return _SHOP_FIELD.sub(written, source)
+
+    def _around(self, part: str, form: str | None, locale: str) -> str:
+        """The layout in a language, with its blocks."""
+        environment = self._text if form in (None, "txt") else self._html
+        layout = self._layout(part, form, locale).replace(_LANGUAGE, locale or self.shop.locale)
+        return with_blocks(layout, self.folder, form or "txt", locale, environment)
 
     def _layout(self, part: str, form: str | None, locale: str) -> str:
         path = layout_file(self.folder, part, form, locale)

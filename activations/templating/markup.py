@@ -96,8 +96,8 @@ def _hosts(markup: str) -> set[str]:
 
 
 def _in_lines(html: str, mask: Mask) -> str:
-    """Broken within tags, where it shows nowhere, so that what is the same in every message has lines of its own: such a
-    line is encoded once for all of them.
+    """Broken within tags, where it shows nowhere, so that what is the same in every message has lines of its own: they
+    are encoded once.
     """
     lines = [""]
     for line in re.sub(r'(?<=["\w]) (?=(?:style|href|target)=")', "\n", html).splitlines():

@@ -9,7 +9,7 @@ from activations.templating.tags import LINK, PLAIN
 
 _WIDTH = 78
 _ADDRESS = re.compile(r"https?://[^\s<>\"')\]]+")
-_OF_THE_MESSAGE = re.compile(r"\bmessage\.")
+_OF_THE_MESSAGE = re.compile(r"\bmessage\.|\b(?:unsubscribe|preferences)_url\b")
 _OPENS = re.compile(r"\{%-?\s*(?:if|unless|case|for|tablerow|capture|ifchanged)\b")
 _CLOSES = re.compile(r"\{%-?\s*end")
 _TURNS = re.compile(r"\{%-?\s*(?:else|elsif|when)\b")
