@@ -12,6 +12,7 @@ from activations.shop import Shop
 
 # without a name or a password before the host, which are there to deceive
 _FOLLOWABLE = re.compile(r"https?://[^\s/?#@\\]+(?:[/?#][^\s\\]*)?|(?:mailto:|tel:|sms:|#)\S*", re.IGNORECASE)
+_PLAIN = re.compile(r"[!-~]*")
 _NAMES = re.compile(r"(?:^|&)([^=&]+)")
 # what an address may hold as it is
 _SAFE = "%/:?#[]@!$&'()*+,;=~"
@@ -42,7 +43,7 @@ class Tracking:
         """The same, by way of where clicks are seen."""
         if self.click is None or target[:4].lower() != "http" or target.startswith(self.ours):
             return self.plain(target)
-        return self.click(_ascii(self.plain(target)), position)
+        return self.click(self.plain(target), position)
 
 
 AS_WRITTEN = Tracking()
@@ -60,9 +61,14 @@ def tracking_of(shop: Shop, action: Action, key: bytes) -> Tracking:
     )
 
 
-def is_followable(target: str) -> bool:
-    """Whether a link may point there: a page, a mailbox, a telephone, a place in the mail itself."""
-    return bool(_FOLLOWABLE.fullmatch(target))
+def followable(target: str) -> str | None:
+    """Where a link may point: to a page, a mailbox, a telephone, a place in the mail itself; None where it may not.
+
+    What an address cannot hold as it is (a blank, a letter of another alphabet) is written as browsers do.
+    """
+    if not _PLAIN.fullmatch(target):
+        target = quote(target, safe=_SAFE)
+    return target if _FOLLOWABLE.fullmatch(target) else None
 
 
 @lru_cache(maxsize=1_000)
@@ -100,8 +106,3 @@ def _own_site(site: str) -> re.Pattern[str]:
     """The addresses of a site's pages, and of those below it."""
     host = re.escape((urlsplit(site).hostname or "").removeprefix("www."))
     return re.compile(rf"https?://(?:[\w-]+\.)*{host}(?::\d+)?(?=[/?#]|$)", re.IGNORECASE)
-
-
-def _ascii(target: str) -> str:
-    """An address with all that is not ASCII written out, as a browser asks for it."""
-    return target if target.isascii() else quote(target, safe=_SAFE)

@@ -12,7 +12,7 @@ from liquid.utils import ReadOnlyChainMap
 
 from activations.templating.locales import date_in, money_in
 from activations.templating.manner import MANNER
-from activations.templating.tags import IsolatedTag, LinkTag
+from activations.templating.tags import IsolatedTag, LinkTag, checked_address
 
 _NESTED = (dict, list)
 
@@ -88,8 +88,8 @@ def _date(moment: object, form: object, *, context: Any) -> str:
 
 @with_context
 def _link(target: object, *, context: Any) -> str:
-    """The address of a page as the plain text has it."""
-    return str(context.globals[MANNER].links.plain(str(target)))
+    """The address of a page as the plain text has it: `{{ product.url | link }}`."""
+    return str(context.globals[MANNER].links.plain(checked_address(str(target))))
 
 
 def _strict(function: Callable[..., Any]) -> Callable[..., Any]:

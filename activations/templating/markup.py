@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 import css_inline
 from mjml import mjml2html
@@ -28,6 +29,7 @@ _ADDRESS = re.compile(
 )
 
 
+@lru_cache(maxsize=200)
 def html_of(source: str, *, is_mjml: bool) -> str:
     """A template's HTML with its Liquid, as often as it is needed; raises UnsendableError.
 

@@ -17,7 +17,7 @@ from liquid.utils import ReadOnlyChainMap
 from markupsafe import escape
 
 from activations.templating.manner import MANNER
-from activations.tracking import is_followable
+from activations.tracking import followable
 
 LINK, ISOLATED = "linked", "isolated"
 PICTURE, PLAIN = "picture", "plain"
@@ -32,7 +32,7 @@ class LinkNode(Node):
         self.blank = False
         self.constant: str | None = None
         if all(isinstance(node, ContentNode) for node in block.nodes):
-            self.constant = _checked(_plain("".join(node.text for node in block.nodes), is_escaped))
+            self.constant = checked_address(_plain("".join(node.text for node in block.nodes), is_escaped))
 
     def __str__(self) -> str:
         return f"{{% {LINK} {self.kind}: {self.position} %}}{self.block}{{% end{LINK} %}}"
@@ -42,7 +42,7 @@ class LinkNode(Node):
         if target is None:
             written = context.get_buffer(buffer)
             self.block.render(context, written)
-            target = _checked(_plain(written.getvalue(), context.autoescape))
+            target = checked_address(_plain(written.getvalue(), context.autoescape))
         if self.kind != PICTURE:
             links = context.globals[MANNER].links
             target = links.plain(target) if self.kind == PLAIN else links.href(target, self.position)
@@ -56,10 +56,12 @@ def _plain(written: str, is_escaped: bool) -> str:
     return unescape(written).strip() if is_escaped else written.strip()
 
 
-def _checked(target: str) -> str:
-    if not is_followable(target):
+def checked_address(target: str) -> str:
+    """An address that a link may point to; raises FilterArgumentError."""
+    address = followable(target)
+    if address is None:
         raise FilterArgumentError(f"a link points to {target[:200]!r}, which is no address of a page", token=None)
-    return target
+    return address
 
 
 class LinkTag(Tag):

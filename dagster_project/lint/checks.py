@@ -15,6 +15,7 @@ from activations.people import FILE as PEOPLE
 from activations.people import read_people
 from activations.templating.files import template_names
 from dagster_project.lint.finding import Finding
+from dagster_project.lint.messages import broken_templates
 from dagster_project.lint.reading import Call, Project, Reference, Step, Workflow, read_project
 
 _UNITS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400, "week": 604_800}
@@ -274,6 +275,7 @@ CHECKS: tuple[Callable[[Project], Iterator[Finding]], ...] = (
     _unheard_starts_and_stops,
     _fighting,
     _closed_caps,
+    broken_templates,
 )
 
 
