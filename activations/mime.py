@@ -11,6 +11,7 @@ from email.utils import format_datetime, formataddr
 from functools import lru_cache
 
 _LINE_LIMIT = 76
+_ENCODED_WORD = "=?"
 _LINE_KEPT = 2_500
 
 
@@ -53,6 +54,9 @@ def date(moment: datetime) -> str:
 
 def _header(name: str, value: str) -> str:
     value = one_line(value)
+    if _ENCODED_WORD in value:
+        # else it would be read as what it stands for
+        return Header(value, "utf-8", header_name=name, maxlinelen=_LINE_LIMIT).encode(linesep="\r\n")
     if value.isascii() and len(name) + len(value) + 2 <= _LINE_LIMIT:
         return value
     if value.isascii() and value.startswith("<"):

@@ -32,7 +32,7 @@ class LinkNode(Node):
         self.blank = False
         self.constant: str | None = None
         if all(isinstance(node, ContentNode) for node in block.nodes):
-            self.constant = checked_address(_plain("".join(node.text for node in block.nodes), is_escaped))
+            self.constant = self._target("".join(node.text for node in block.nodes), is_escaped)
 
     def __str__(self) -> str:
         return f"{{% {LINK} {self.kind}: {self.position} %}}{self.block}{{% end{LINK} %}}"
@@ -42,7 +42,7 @@ class LinkNode(Node):
         if target is None:
             written = context.get_buffer(buffer)
             self.block.render(context, written)
-            target = checked_address(_plain(written.getvalue(), context.autoescape))
+            target = self._target(written.getvalue(), context.autoescape)
         if self.kind != PICTURE:
             links = context.globals[MANNER].links
             target = links.plain(target) if self.kind == PLAIN else links.href(target, self.position)
@@ -51,9 +51,11 @@ class LinkNode(Node):
     def children(self, static_context: RenderContext, *, include_partials: bool = True) -> Iterable[Node]:
         return [self.block]
 
-
-def _plain(written: str, is_escaped: bool) -> str:
-    return unescape(written).strip() if is_escaped else written.strip()
+    def _target(self, written: str, is_escaped: bool) -> str:
+        target = checked_address((unescape(written) if is_escaped else written).strip())
+        if self.kind == PICTURE and target[:4].lower() != "http":
+            raise FilterArgumentError(f"a picture is at {target[:200]!r}, which is no address", token=None)
+        return target
 
 
 def checked_address(target: str) -> str:

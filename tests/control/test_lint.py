@@ -224,7 +224,10 @@ def own_template(templates: Path, **files: str) -> Path:
 @pytest.mark.parametrize(
     ("files", "problem"),
     [
-        ({"body__de__mjml": "{{ context.coupon }}", "subject__de": "x"}, "own in de needs context.coupon, and otherwise"),
+        (
+            {"body__de__mjml": "{{ context.coupon }}", "subject__de": "x"},
+            "own in de needs context.coupon, and otherwise",
+        ),
         ({"subject__de": "x"}, "own lacks body.de.mjml.liquid"),
         ({"body__de__txt": "x"}, "own lacks subject.de.liquid"),
         ({"body__DE__mjml": "x"}, "nothing reads body.DE.mjml.liquid"),
