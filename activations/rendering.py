@@ -49,7 +49,7 @@ _SHOP_FIELD = re.compile(r"\{\{ *shop\.(\w+) *\}\}")
 _MARKS_OF_LIQUID = ("{", "}")
 _OF_THE_LAYOUT = frozenset({"subject", "preheader"})
 _UNDEFINED = re.compile(r"^'?([\w.\[\]'\"-]+?)'? is undefined$")
-_GAPS = re.compile(r"\n[ \t]*\n\s*\n")
+_ENDS, _GAPS = re.compile(r"[ \t]+\n"), re.compile(r"\n{3,}")
 _PIXEL = '<img src="{}" width="1" height="1" alt="" style="display:block">'
 
 CONTACT_FIELDS = frozenset({"user_id", "email", "phone", "first_name", "last_name", "country", "locale", "timezone"})
@@ -149,7 +149,7 @@ class Templates:
             raise UnsendableError(f"template {template}: the subject has more than {_SUBJECT_LIMIT} characters")
         if parts.is_text_derived:
             # where something was left out
-            text = _GAPS.sub("\n\n", text)
+            text = _GAPS.sub("\n\n", _ENDS.sub("\n", text)).lstrip()
         if links.pixel:
             before, end, after = html.rpartition("</body>")
             html = "".join((before, _PIXEL.format(escape(links.pixel)), end, after))

@@ -19,6 +19,7 @@ _STRUCTURE = frozenset(
 # of these the content is no markup
 _PLAIN = frozenset(("mj-title", "mj-preview", "mj-style", "title", "style", "textarea"))
 _INLINE_STYLE = re.compile(r"<mj-style inline=\"inline\">(.*?)</mj-style>", re.DOTALL)
+_MJML = re.compile(r"<mj-[\w-]+|<mjml")
 _LONGEST_LINE = 2_000
 _HOST = re.compile(r"(?:https?:)?//([\w.-]+\.\w+)")
 # names of what a document is written in; nobody asks them for anything
@@ -59,9 +60,12 @@ def html_of(source: str, *, is_mjml: bool) -> str:
 def _of_mjml(source: str) -> str:
     try:
         # its own fonts come from elsewhere
-        return str(mjml2html(source, fonts={}))
+        html = str(mjml2html(source, fonts={}))
     except ValueError as error:
         raise UnsendableError(f"it is not valid MJML: {error}") from error
+    if left := _MJML.search(html):
+        raise UnsendableError(f"it is not valid MJML: {left[0]} is no element of it, or has no place there")
+    return html
 
 
 def _in_place(mask: Mask) -> str:

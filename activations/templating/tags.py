@@ -8,7 +8,7 @@ from liquid import RenderContext
 from liquid.ast import BlockNode, Node, Partial, PartialScope
 from liquid.builtin.content import ContentNode
 from liquid.builtin.expressions import Identifier, KeywordArgument
-from liquid.exceptions import FilterArgumentError
+from liquid.exceptions import FilterArgumentError, LiquidSyntaxError
 from liquid.parser import get_parser
 from liquid.stream import TokenStream
 from liquid.tag import Tag
@@ -32,7 +32,10 @@ class LinkNode(Node):
         self.blank = False
         self.constant: str | None = None
         if all(isinstance(node, ContentNode) for node in block.nodes):
-            self.constant = self._target("".join(node.text for node in block.nodes), is_escaped)
+            try:
+                self.constant = self._target("".join(node.text for node in block.nodes), is_escaped)
+            except FilterArgumentError as error:
+                raise LiquidSyntaxError(str(error.message), token=token) from error
 
     def __str__(self) -> str:
         return f"{{% {LINK} {self.kind}: {self.position} %}}{self.block}{{% end{LINK} %}}"
