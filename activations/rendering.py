@@ -6,7 +6,7 @@ instead (`{{ contact.first_name | default: 'there' }}`).
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,7 +25,6 @@ from activations.shop import Shop, read_shop
 from activations.templating.blocks import with_blocks
 from activations.templating.environment import TemplateEnvironment, present
 from activations.templating.files import (
-    LAYOUT,
     MAIL,
     TemplateFile,
     file_of,
@@ -41,8 +40,6 @@ from activations.templating.markup import html_of
 from activations.templating.plain import text_of, with_links
 from activations.tracking import AS_WRITTEN, Tracking
 
-__all__ = ["LAYOUT", "Rendered", "Templates", "check_templates"]
-
 _SUBJECT_LIMIT = 300
 _CONTENT, _LANGUAGE = "{{ content }}", "{{ language }}"
 _SHOP_FIELD = re.compile(r"\{\{ *shop\.(\w+) *\}\}")
@@ -51,9 +48,6 @@ _OF_THE_LAYOUT = frozenset({"subject", "preheader"})
 _UNDEFINED = re.compile(r"^'?([\w.\[\]'\"-]+?)'? is undefined$")
 _ENDS, _GAPS = re.compile(r"[ \t]+\n"), re.compile(r"\n{3,}")
 _PIXEL = '<img src="{}" width="1" height="1" alt="" style="display:block">'
-
-CONTACT_FIELDS = frozenset({"user_id", "email", "phone", "first_name", "last_name", "country", "locale", "timezone"})
-MESSAGE_FIELDS = frozenset({"topic", "variant", "unsubscribe_url", "preferences_url"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,36 +357,6 @@ def _refusing(template: str) -> Iterator[None]:
         raise UnsendableError(f"template {template} needs {_field(error)}, which is not known") from error
     except LiquidError as error:
         raise UnsendableError(f"template {template} cannot be rendered: {error.message}") from error
-
-
-def check_templates(templates: Templates, uses: Mapping[str, Collection[str]] | None = None) -> list[str]:
-    """What is wrong with the templates, each in one sentence; nothing where all can be sent.
-
-    `uses` says which columns the steps that use a template carry, by template; a template that is not in it is only
-    checked for fields that no message has.
-    """
-    problems = []
-    carried = uses or {}
-    for name in sorted({*templates.names, *carried}):
-        try:
-            needed = templates.needs(name)
-        except UnsendableError as error:
-            problems.append(f"{error}.")
-            continue
-        known: dict[str, Collection[str]] = {
-            "contact": CONTACT_FIELDS,
-            "message": MESSAGE_FIELDS,
-            "shop": templates.shop.as_fields(),
-            "context": carried.get(name, needed.get("context", ())),
-        }
-        for root, fields in sorted(needed.items()):
-            if root not in known:
-                problems.append(f"template {name} refers to {root}, which no message has.")
-            problems += [
-                f"template {name} needs {root}.{field}, which its steps do not carry."
-                for field in sorted(fields - set(known.get(root, fields)))
-            ]
-    return problems
 
 
 def _same(part: BoundTemplate) -> str | None:

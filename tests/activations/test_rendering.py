@@ -17,9 +17,10 @@ from activations.delivery import TEMPLATES
 from activations.errors import HourbellError
 from activations.links import message_links
 from activations.outbox import Action
-from activations.rendering import Rendered, Templates, check_templates
+from activations.rendering import Rendered, Templates
 from activations.sandbox.server import Sandbox
 from activations.sandbox.store import Received, messages
+from activations.templating.checks import check_templates
 
 # what the steps of the workflows carry
 CARRIED = {

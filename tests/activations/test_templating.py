@@ -12,6 +12,8 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rehearsal import Place, action, email_channel
 from test_rendering import CARRIED, CONTEXT, LINKS, render
 
@@ -20,8 +22,10 @@ from activations.delivery import TEMPLATES
 from activations.errors import HourbellError
 from activations.links import clicking, opening
 from activations.outbox import Action
-from activations.rendering import Rendered, Templates, check_templates
+from activations.rendering import Rendered, Templates
 from activations.shop import read_shop
+from activations.templating.checks import check_templates
+from activations.templating.masking import Mask
 
 COLUMN = "<mj-section><mj-column>{}</mj-column></mj-section>"
 PRODUCT = {
@@ -469,3 +473,23 @@ def test_a_template_in_html_has_its_styles_in_place(own: Path) -> None:
     assert re.search(r'class="button"[^>]*style="[^"]*background: #2f6b4f', html)
     assert ".button {" not in html
     assert "prefers-color-scheme" in html
+
+
+PIECES = (
+    "{{ a }}",
+    "{% if a > 1 %}",
+    "{% endif %}",
+    "{% raw %}{{ x }}{% endraw %}",
+    "zq0z",
+    "<p>",
+    "<!-- x -->",
+    "{",
+    "}",
+    "a < b",
+)
+
+
+@given(st.lists(st.sampled_from(PIECES)).map("".join))
+def test_liquid_that_is_put_out_of_the_way_comes_back(source: str) -> None:
+    mask = Mask(source)
+    assert mask.restored(mask.source) == source
