@@ -18,7 +18,7 @@ from activations.holds.hold import Hold, holds_of
 from activations.holds.settle import note_settled, settle_holds
 from activations.journal import open_journal
 from activations.outbox import OutboxFile, outbox_files
-from activations.outcomes import write_outcomes
+from activations.outcomes import ROWS_A_FILE, write_outcomes
 from activations.patience import Patience
 from activations.processes import Errand, deliver_with_processes, run, worthwhile_processes
 from activations.profile import Profile
@@ -68,21 +68,26 @@ def deliver(
     errand = Errand(journal_url, noted, profile, now, spool, templates, channels, patience)
     setting = errand.setting
     tally = Tally(progress)
+    written: list[int] = []
     with open_journal(journal_url, noted) as journal:
+
+        def write_full_files() -> None:
+            written.append(write_outcomes(journal, spool, at_least=ROWS_A_FILE))
+
         holds = holds_of(outbox, templates)
         files = deliverable(outbox, holds)
         problems = settle_holds(holds, journal, now=setting.now(), tally=tally)
         with rarely_collected():
             processes = processes or worthwhile_processes(waiting_files(files, journal, Tally())[0])
             if processes > 1:
-                problems += deliver_with_processes(processes, files, journal, errand, tally)
+                problems += deliver_with_processes(processes, files, journal, errand, tally, write_full_files)
             else:
                 problems += run(deliver_files(files, journal, setting, channels, patience, tally))
             note_settled(holds, journal)
-            written = write_outcomes(journal, spool)
+            written.append(write_outcomes(journal, spool))
     if land is not None:
         land_spool(spool, land)
-    account = tally.account(outcomes_written=written, seconds=time.monotonic() - started)
+    account = tally.account(outcomes_written=sum(written), seconds=time.monotonic() - started)
     if problems:
         raise DeliveryStoppedError("\n".join(problems), account)
     return account

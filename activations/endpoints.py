@@ -12,7 +12,7 @@ from activations.settings_file import read_settings
 
 FILE = "webhooks.yml"
 LARGEST_BATCH = 250
-"""As many as go out between two looks at the kill switch."""
+"""As many as a receiver can be expected to take at once."""
 
 
 @dataclass(frozen=True)

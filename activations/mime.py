@@ -47,6 +47,13 @@ def mailbox(name: str, address: str) -> str:
 
 
 @lru_cache(maxsize=1_000)
+def plain_mailbox(name: str, address: str) -> str:
+    """The same for whoever writes the header, and encodes it, himself."""
+    quoted = one_line(name).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{quoted}" <{address}>' if quoted else address
+
+
+@lru_cache(maxsize=1_000)
 def date(moment: datetime) -> str:
     """A naive UTC timestamp, as Date has it."""
     return format_datetime(moment.replace(tzinfo=UTC))

@@ -7,7 +7,7 @@ import polars as pl
 from activations.journal import Journal
 from activations.spool import spool_file
 
-_ROWS_A_FILE = 10_000
+ROWS_A_FILE = 10_000
 OUTCOMES = pl.Schema(
     {
         "action_id": pl.Int64(),
@@ -22,14 +22,14 @@ OUTCOMES = pl.Schema(
 _FROM = [{"occurred_at": "settled_at"}.get(name, name) for name in OUTCOMES]
 
 
-def write_outcomes(journal: Journal, spool: Path) -> int:
-    """Put the outcomes of newly settled actions into the spool, and return how many.
+def write_outcomes(journal: Journal, spool: Path, *, at_least: int = 1) -> int:
+    """Put the outcomes of newly settled actions into the spool, and return how many; fewer than `at_least` may wait.
 
     Each is written once. After a crash in between it may be written a second time, which its natural key makes
     harmless.
     """
     written = 0
-    while rows := journal.unwritten_outcomes(_FROM, _ROWS_A_FILE):
+    while len(rows := journal.unwritten_outcomes(_FROM, ROWS_A_FILE)) >= at_least:
         columns = dict(zip(OUTCOMES, zip(*rows, strict=True), strict=True))
         spool_file(spool, "outcomes", pl.DataFrame(columns, OUTCOMES))
         journal.outcomes_written(columns["action_id"])

@@ -42,6 +42,8 @@ _SECONDS_TO_BE_MISSED = 10.0
 """How long a server may take to notice that a deliverer has died."""
 _LOOK_EVERY = 0.05
 _BACKLOG = 100_000
+_MEANWHILE = 10_000
+"""Actions after which there is time for something else."""
 _MOST = 4
 
 log = logging.getLogger(__name__)
@@ -86,11 +88,16 @@ def worthwhile_processes(waiting: Waiting) -> int:
 
 
 def deliver_with_processes(
-    processes: int, files: list[OutboxFile], journal: Journal, errand: Errand, tally: Tally
+    processes: int,
+    files: list[OutboxFile],
+    journal: Journal,
+    errand: Errand,
+    tally: Tally,
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> list[str]:
     """Deliver what has something to do with so many processes; returns what was wrong.
 
-    An interruption lets each finish the batch that it is at.
+    An interruption lets each finish the batch that it is at. `meanwhile` is called now and then while they deliver.
     """
     fresh = tally.another()
     waiting, problems = waiting_files(files, journal, fresh)
@@ -111,7 +118,7 @@ def deliver_with_processes(
                 waiting, journal, errand.setting, errand.channels, errand.patience, early, left_behind, overdue
             )
         )
-    told = _let_deliver(processes, waiting, errand, left_behind, fresh)
+    told = _let_deliver(processes, waiting, errand, left_behind, fresh, meanwhile)
     dead = [last for last in told if last is None or last.ending is None]
     if dead:
         log.warning("%d of %d processes died; what they left is delivered now.", len(dead), processes)
@@ -147,7 +154,12 @@ def deliver_with_processes(
 
 
 def _let_deliver(
-    processes: int, waiting: Waiting, errand: Errand, left_behind: frozenset[int], fresh: Tally
+    processes: int,
+    waiting: Waiting,
+    errand: Errand,
+    left_behind: frozenset[int],
+    fresh: Tally,
+    meanwhile: Callable[[], object],
 ) -> list[_Told | None]:
     """Let processes deliver their shares, and return what each said last; None for one that never spoke."""
     pipes = [Pipe() for _ in range(processes)]
@@ -163,6 +175,7 @@ def _let_deliver(
                 ours.send(sys.path)
                 ours.send((errand, waiting, left_behind, Share(number, processes)))
         speaking = set(last)
+        done_before = 0
         while speaking:
             for ready in wait(list(speaking)):
                 assert isinstance(ready, Connection)
@@ -170,7 +183,11 @@ def _let_deliver(
                     last[ready] = ready.recv()
                 except (EOFError, OSError):
                     speaking.remove(ready)
-            fresh.show(sum(sum(parts.values()) for told in last.values() if told for parts in told.counts.values()))
+            done = sum(sum(parts.values()) for told in last.values() if told for parts in told.counts.values())
+            fresh.show(done)
+            if done - done_before >= _MEANWHILE:
+                meanwhile()
+                done_before = done
     finally:
         # whoever still delivers takes this for the sign to stop after its batch
         for ours in last:

@@ -17,7 +17,7 @@ _TRACKED = frozenset({"opens", "clicks", "transactional"})
 # what templates are not to know
 _SETTINGS = frozenset({"utm", "track"})
 _LOCALE = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?")
-_EXAMPLES = (".example", ".test", ".invalid", "example.com", "example.org", "example.net")
+EXAMPLES = (".example", ".test", ".invalid", "example.com", "example.org", "example.net")
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Shop:
     @property
     def is_example(self) -> bool:
         """Whether it still is the one that comes with the checkout."""
-        return self.sender.endswith(_EXAMPLES)
+        return self.sender.endswith(EXAMPLES)
 
 
 def read_shop(templates: Path) -> Shop:

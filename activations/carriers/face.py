@@ -6,6 +6,8 @@ from typing import NamedTuple, Protocol
 
 from activations.channels.face import Answer, Idempotency, Message
 
+UNSUBSCRIBE = "List-Unsubscribe"
+
 
 class Mail(NamedTuple):
     """What an e-mail says, before it is written as its carrier wants it."""
@@ -22,6 +24,11 @@ class Mail(NamedTuple):
     """Beside From, To, Subject, Date and Message-ID."""
     dated: datetime
 
+    @property
+    def is_promotional(self) -> bool:
+        """Whether it is of the kind that its recipient can leave."""
+        return UNSUBSCRIBE in self.headers
+
 
 class Carrier(Protocol):
     """Somebody who takes e-mails; what its properties mean stands at the channel of the same names."""
@@ -34,6 +41,9 @@ class Carrier(Protocol):
 
     @property
     def batch_size(self) -> int: ...
+
+    @property
+    def push_size(self) -> int: ...
 
     @property
     def window(self) -> timedelta | None: ...

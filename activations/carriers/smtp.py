@@ -24,6 +24,7 @@ class SmtpCarrier:
 
     profile: Profile
     pool: SmtpPool
+    push_size: int = 100
     window: timedelta | None = None
 
     @property

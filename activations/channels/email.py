@@ -11,7 +11,7 @@ from email_validator import EmailNotValidError, validate_email
 from markupsafe import escape
 
 from activations import mime
-from activations.carriers.face import Carrier, Mail
+from activations.carriers.face import UNSUBSCRIBE, Carrier, Mail
 from activations.carriers.registry import CARRIERS
 from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_object
 from activations.email_addresses import checked_address
@@ -45,6 +45,7 @@ def open_channel(setting: Setting) -> "EmailChannel":
         carrier,
         read_people(setting.templates),
         batch_size=carrier.batch_size,
+        push_size=carrier.push_size,
         window=carrier.window,
         rate=profile.rate,
     )
@@ -112,7 +113,7 @@ class EmailChannel:
                 links=tracking_of(self.templates.shop, action, self.profile.link_key),
             )
             if unsubscribe := links.get("unsubscribe_url"):
-                headers["List-Unsubscribe"] = f"<{unsubscribe}>"
+                headers[UNSUBSCRIBE] = f"<{unsubscribe}>"
                 headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
         shop = self.templates.shop
         mail = Mail(

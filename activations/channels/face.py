@@ -49,7 +49,8 @@ class Answer(NamedTuple):
     retry_after: float | None = None
     """Seconds for which the provider wants to be left alone, with `retry`."""
     is_called: bool = True
-    """Whether a call was made for it; not where the provider had asked to be left alone before."""
+    """Whether a call was made for it, and counts; not where the provider had asked to be left alone before, or asks for
+    it of all that is sent to it just now."""
 
 
 @dataclass(frozen=True)

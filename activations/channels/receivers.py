@@ -39,7 +39,8 @@ class Receivers:
 
     With `in_batches` several messages share a post; one that was done in part counts as rejected, so that it can be
     taken apart. `refuses_us` tells, where the status does not, that an answer is about us and not about the message;
-    `known_as` the provider's own id of what it took.
+    `known_as` the provider's own id of what it took; `means` what else is meant than the status says. With
+    `answers_each` an answer that takes a post may still refuse every message in it: then `heed` hears of them.
     """
 
     def __init__(
@@ -51,6 +52,8 @@ class Receivers:
         in_batches: bool = False,
         refuses_us: Callable[[HttpAnswer], bool] = lambda said: False,
         known_as: Callable[[HttpAnswer], str | None] = lambda said: None,
+        means: Callable[[HttpAnswer], Answer | None] = lambda said: None,
+        answers_each: bool = False,
     ) -> None:
         self._pool = pool
         self._now = now
@@ -58,6 +61,8 @@ class Receivers:
         self._in_batches = in_batches
         self._refuses_us = refuses_us
         self._known_as = known_as
+        self._means = means
+        self._answers_each = answers_each
         self._resting: dict[str, _Rest] = {}
         self._rests: Counter[str] = Counter()
 
@@ -89,6 +94,15 @@ class Receivers:
             ]
         return [answer._replace(action_id=message.action_id) for message in messages]
 
+    def heed(self, name: str, answers: Sequence[Answer]) -> None:
+        """Leave a receiver alone where it asks for that in what it says of any of the messages of a post."""
+        if any(answer.status == "accepted" for answer in answers):
+            self._rests[name] = 0
+        asked = [(wanted, answer) for answer in answers if (wanted := _rest_asked(answer)) is not None]
+        if asked:
+            seconds, answer = max(asked, key=lambda each: each[0])
+            self._leave_alone(name, answer, seconds)
+
     async def _post(self, name: str, url: str, headers: Mapping[str, str], body: bytes, read: int) -> Answer:
         try:
             said = await self._pool.post(url, headers, body, read)
@@ -97,11 +111,9 @@ class Receivers:
         except HourbellError as error:
             return self._leave_alone(name, Answer(0, "postponed", f"{name}: {error}"), float("inf"))
         answer = self._meaning(name, said)
-        if answer.status == "postponed":
-            return self._leave_alone(name, answer, float("inf"))
-        if answer.status == "retry" and answer.retry_after is not None:
-            return self._leave_alone(name, answer, answer.retry_after)
-        if answer.status == "accepted":
+        if (seconds := _rest_asked(answer)) is not None:
+            return self._leave_alone(name, answer, seconds)
+        if answer.status == "accepted" and not self._answers_each:
             self._rests[name] = 0
         return answer
 
@@ -119,6 +131,8 @@ class Receivers:
         text = _NUMBER.sub("…", said.text) if self._in_batches else said.text
         reason = " ".join(f"{said.status} {said.reason} {text}".split())[:REASON_LENGTH]
         status = said.status
+        if meant := self._means(said):
+            return meant._replace(reason=reason)
         if 200 <= status < 300 and not (self._in_batches and status == _PARTLY):
             return Answer(0, "accepted", said.text or None, self._known_as(said))
         if status in LATER:
@@ -131,6 +145,11 @@ class Receivers:
             return Answer(0, "rejected", reason)
         # it broke while it was at it, or something between us did
         return Answer(0, "in doubt", reason)
+
+
+def _rest_asked(answer: Answer) -> float | None:
+    """Seconds for which an answer wants us to leave its receiver alone; None where it does not."""
+    return float("inf") if answer.status == "postponed" else answer.retry_after
 
 
 def _rest_wanted(said: HttpAnswer, now: datetime) -> float | None:

@@ -1,7 +1,7 @@
 """Webhooks: signed POSTs to an endpoint that the step names, one an action or, where it takes them, one a batch."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
 from functools import cached_property
 
@@ -32,7 +32,15 @@ def open_channel(setting: Setting) -> "WebhookChannel":
     endpoints = read_endpoints(setting.templates)
     profile.needs_http_sandbox()
     keys = {name: signing_key(profile.webhook_secret(name)) for name in endpoints}
-    return WebhookChannel(setting, endpoints, keys, HttpPool(profile), rate=profile.webhook_rate)
+    channel = WebhookChannel(setting, endpoints, keys, HttpPool(profile), rate=profile.webhook_rate)
+    if all(endpoint.batch == 1 for endpoint in endpoints.values()):
+        return channel
+    return in_batches(channel)
+
+
+def in_batches(channel: "WebhookChannel") -> "WebhookChannel":
+    """The channel with several full calls under way at once, whose answers are recorded together."""
+    return replace(channel, batch_size=2_000, push_size=1_000)
 
 
 @dataclass(frozen=True)
@@ -47,7 +55,7 @@ class WebhookChannel:
     kinds: frozenset[str] = frozenset({"send", "call_webhook"})
     idempotency: Idempotency = "keyed"
     batch_size: int = 1_000
-    push_size: int = 250
+    push_size: int = 500
     window: timedelta | None = timedelta(hours=24)
     rate: float | None = None
     ask_after: float = 0.0

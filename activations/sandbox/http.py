@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,18 +17,22 @@ from typing import Self
 from aiohttp import web
 
 from activations.errors import HourbellError
-from activations.sandbox import sendgrid, twilio
+from activations.sandbox import mailgun, postmark, sendgrid, ses, twilio
 from activations.sandbox.reply import ProviderAnswer, Reply
 from activations.sandbox.webhooks import Call, WebhookStore
 from activations.signing import ID, is_signed, signing_key
 
 HOST = "127.0.0.1"
 SANDBOX_SECRET = "whsec_" + base64.b64encode(b"secrets of the sandbox").decode()
-_SIZE_LIMIT = 8 * 1024 * 1024
+# as large a call as any provider takes
+_SIZE_LIMIT = 64 * 1024 * 1024
 
 
 PROVIDERS: Mapping[str, Callable[[str, Mapping[str, str], bytes], ProviderAnswer]] = {
+    "mailgun": mailgun.answer,
+    "postmark": postmark.answer,
     "sendgrid": sendgrid.answer,
+    "ses": ses.answer,
     "twilio": twilio.answer,
 }
 """By the first part of the path."""
@@ -103,7 +108,8 @@ class HttpSandbox:
 
     async def _serve(self) -> None:
         self._stop = asyncio.Event()
-        runner = web.ServerRunner(web.Server(self._answer, access_log=None))
+        larger = partial(web.BaseRequest, loop=self._loop, client_max_size=_SIZE_LIMIT)
+        runner = web.ServerRunner(web.Server(self._answer, request_factory=larger, access_log=None))
         await runner.setup()
         await web.SockSite(runner, self._listening, shutdown_timeout=0.1).start()
         self._started.set()
@@ -129,8 +135,11 @@ class HttpSandbox:
             )
             if said is None:
                 await asyncio.gather(*(self._keep(each) for each in _each(call)))
-            elif said.message_id is not None:
-                await self._keep(replace(call, webhook_id=said.message_id, is_signed=True))
+            else:
+                taken = said.taken if said.message_id is None else [(said.message_id, body)]
+                await asyncio.gather(
+                    *(self._keep(replace(call, webhook_id=one, body=text, is_signed=True)) for one, text in taken)
+                )
             reply = self._after(key) if self._after is not None else None
             if reply is None and said is not None:
                 reply = said.reply

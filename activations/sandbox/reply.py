@@ -1,5 +1,6 @@
 """What the sandbox answers, by itself or because a rehearsal wants it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 TOKEN = "sandbox"
@@ -22,7 +23,9 @@ class ProviderAnswer:
     """What a provider that is played says to a request."""
 
     recipient: str
-    """By which a rehearsal knows the request."""
+    """By which a rehearsal knows the request; several with a comma between them."""
     reply: Reply
     message_id: str | None = None
     """Under which it is kept; None where it was refused."""
+    taken: Sequence[tuple[str, bytes]] = ()
+    """The messages of a batch that were taken: the id under which each is kept, and what it says."""

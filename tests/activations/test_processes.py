@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from rehearsal import NOW, PROCESSES, Place, action, channels, opened, webhook_action, write_outbox
@@ -99,6 +100,27 @@ def test_the_account_adds_up_over_processes(any_place: Place, processes: int) ->
     assert len(deliverers(any_place)) >= processes, "each had its share"
     assert told[-1] == (140, 140)
     assert verify(any_place.journal_url, any_place.receipts).agrees
+
+
+def test_outcomes_are_written_while_others_deliver(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("activations.outcomes.ROWS_A_FILE", 40)
+    monkeypatch.setattr("activations.delivery.ROWS_A_FILE", 40)
+    monkeypatch.setattr(processes_module, "_MEANWHILE", 20)
+    write_outbox(place.outbox, [action(number) for number in range(200)])
+    waiting: list[int] = []
+
+    def look(recipient: str) -> bool:
+        waiting.append(len(list(place.spool.glob("outcomes/*.parquet"))))
+        time.sleep(0.005)
+        return False
+
+    with Sandbox(place.received, lose_answer=look) as sandbox:
+        account = place.deliver(sandbox, processes=2, batch_size=BATCH)
+    assert account.outcomes_written == 200
+    assert max(waiting) >= 2, "the first files are there while the rest is still being sent"
+    files = [pl.read_parquet(path) for path in place.spool.glob("outcomes/*.parquet")]
+    assert sorted(file.height for file in files) == [40] * 5
+    assert pl.concat(files)["action_id"].n_unique() == 200
 
 
 @pytest.mark.parametrize(("cores", "actions", "shared_by"), [(2, 39, 1), (2, 40, 2), (1, 40, 1)])

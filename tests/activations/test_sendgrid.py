@@ -1,6 +1,5 @@
 """E-mail through SendGrid: the requests against its own contract, and what its answers mean."""
 
-import dataclasses
 import json
 from collections import Counter
 from collections.abc import Callable
@@ -16,7 +15,8 @@ from rehearsal import NOW, Place, action, write_outbox
 from sqlalchemy import create_engine, text
 
 from activations.account import DeliveryAccount
-from activations.carriers.sendgrid import SendGridCarrier
+from activations.carriers import sendgrid as sendgrid_carrier
+from activations.carriers.api import ApiCarrier
 from activations.channels import email
 from activations.channels.face import Setting
 from activations.delivery import TEMPLATES
@@ -47,14 +47,10 @@ def rehearsed() -> email.EmailChannel:
     )
 
 
-def live() -> SendGridCarrier:
-    setting = Setting(live_profile(LIVE), lambda: NOW, Path(), TEMPLATES)
-    return dataclasses.replace(carrier_of(rehearsed()), setting=setting, token=setting.profile.token("sendgrid"))
-
-
-def carrier_of(opened: email.EmailChannel) -> SendGridCarrier:
-    assert isinstance(opened.carrier, SendGridCarrier)
-    return opened.carrier
+def live() -> ApiCarrier:
+    return sendgrid_carrier.open_carrier(
+        Setting(live_profile(LIVE), lambda: NOW, Path(), TEMPLATES), "hello@shop.example"
+    )
 
 
 def mail(**changes: Any) -> dict[str, Any]:
@@ -85,6 +81,7 @@ def contract() -> Contract:
     return Contract("sendgrid_mail.json")
 
 
+HEADERS = live().api.headers(live().url, b"")
 # since 1970
 SECONDS = NOW.replace(tzinfo=UTC).timestamp()
 NAMES = st.text(max_size=40).filter(lambda name: name.isprintable())
@@ -100,7 +97,7 @@ def test_every_request_is_one_that_the_contract_takes(contract: Contract, name: 
         context=json.dumps({"cart_id": "1", "cart_value": str(value), "item_count": 2}),
     )
     body = known.render(Action(**row), "<1@shop.example>").content
-    assert contract.fault(live().url, live().headers, body) is None
+    assert contract.fault(live().url, HEADERS, body) is None
 
 
 @pytest.mark.parametrize(
@@ -116,15 +113,15 @@ def test_every_request_is_one_that_the_contract_takes(contract: Contract, name: 
 )
 def test_the_contract_would_see_what_is_wrong(contract: Contract, spoil: Callable[[dict[str, Any]], None]) -> None:
     said = mail()
-    assert contract.fault(live().url, live().headers, json.dumps(said).encode()) is None
+    assert contract.fault(live().url, HEADERS, json.dumps(said).encode()) is None
     spoil(said)
-    assert contract.fault(live().url, live().headers, json.dumps(said).encode()) is not None
+    assert contract.fault(live().url, HEADERS, json.dumps(said).encode()) is not None
 
 
 def test_the_contract_would_miss_the_key_and_the_way(contract: Contract) -> None:
     body = json.dumps(mail()).encode()
     assert contract.fault(live().url, {"content-type": "application/json"}, body) is not None
-    assert contract.fault("https://api.sendgrid.com/v2/mail/send", live().headers, body) is not None
+    assert contract.fault("https://api.sendgrid.com/v2/mail/send", HEADERS, body) is not None
 
 
 def test_a_mail_says_what_it_says_by_smtp() -> None:
@@ -138,6 +135,7 @@ def test_a_mail_says_what_it_says_by_smtp() -> None:
     assert all(part["value"].count("unsubscribe") and "Ann" in part["value"] for part in said["content"])
     assert unsubscribe in said["content"][0]["value"]
     assert said["headers"]["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert said["tracking_settings"]["subscription_tracking"] == {"enable": False}
     assert said["headers"]["Message-ID"] == "<1.hourbell@shop.example>"
     assert "List-Unsubscribe" not in mail(topic_kind="transactional")["headers"]
 
@@ -207,7 +205,7 @@ def test_a_lost_answer_is_never_called_for_again(place: Place) -> None:
 def test_a_live_profile_needs_no_mail_server_but_the_key() -> None:
     profile = live_profile(LIVE)
     assert live().url == "https://api.sendgrid.com/v3/mail/send"
-    assert live().headers["authorization"] == "Bearer SG.hush"
+    assert HEADERS["authorization"] == "Bearer SG.hush"
     assert "hush" not in repr(live())
     assert "hush" not in repr(profile)
     with pytest.raises(HourbellError, match="still describes the example shop"):

@@ -11,4 +11,4 @@ BATCH = 250
 def open_batches(setting: Setting) -> Channel:
     single = webhook.open_channel(setting)
     endpoints = {name: replace(endpoint, batch=BATCH) for name, endpoint in single.endpoints.items()}
-    return replace(single, endpoints=endpoints)
+    return webhook.in_batches(replace(single, endpoints=endpoints))

@@ -1,0 +1,96 @@
+"""E-mail by Mailgun's messages: one request a message, because each says something else."""
+
+import base64
+import re
+from functools import lru_cache
+from urllib.parse import quote_plus
+
+from activations import mime
+from activations.carriers.api import MEGABYTE, Api, ApiCarrier, open_api, read_json
+from activations.carriers.face import Mail
+from activations.carriers.mail_settings import FILE, read_mail_settings
+from activations.channels.face import Setting
+from activations.errors import HourbellError
+from activations.shop import EXAMPLES
+from activations.transport.http import HttpAnswer
+
+PROVIDER = "mailgun"
+_HOSTS = {"us": "api.mailgun.net", "eu": "api.eu.mailgun.net"}
+_SETTINGS = {
+    "domain": (r"[a-z0-9-]+(\.[a-z0-9-]+)+", "a domain in lower case, as in mg.shop.example"),
+    "region": ("|".join(_HOSTS), " or ".join(_HOSTS)),
+}
+_ANSWER_BYTES = 2_000
+_LONGEST_KEPT = 500
+_REFUSES_US = frozenset({402, 420})
+"""No money left, and more than the account may send."""
+_SENDER_REFUSED = re.compile(r'"from parameter|domain [^"]* is not allowed to send', re.IGNORECASE)
+
+
+def open_carrier(setting: Setting, sender: str) -> ApiCarrier:
+    """The carrier by the domain of mail.yml and the key HOURBELL_TOKEN_MAILGUN."""
+    stated = read_mail_settings(setting.templates, PROVIDER, _SETTINGS)
+    domain = stated["domain"]
+    if setting.profile.is_live and domain.endswith(EXAMPLES):
+        raise HourbellError(
+            f"{setting.templates / FILE} still names the example domain {domain}. Put your own there before mail goes "
+            "out by Mailgun."
+        )
+    headers = {
+        "authorization": f"Basic {base64.b64encode(f'api:{setting.profile.token(PROVIDER)}'.encode()).decode()}",
+        "content-type": "application/x-www-form-urlencoded",
+        "accept": "application/json",
+        "accept-encoding": "identity",
+        "user-agent": "Hourbell",
+    }
+    api = Api(
+        PROVIDER,
+        "Mailgun",
+        _HOSTS[stated["region"]],
+        f"/v3/{domain}/messages",
+        mend="mend HOURBELL_TOKEN_MAILGUN, the sender or mail.yml",
+        encode=encode,
+        headers=lambda url, body: headers,
+        largest=25 * MEGABYTE,
+        answer_bytes=_ANSWER_BYTES,
+        known_as=_known_as,
+        refuses_us=_refuses_us,
+    )
+    return open_api(setting, api)
+
+
+def encode(mail: Mail) -> bytes:
+    form = {
+        "from": mime.plain_mailbox(mail.sender_name, mail.sender),
+        "to": mail.recipient,
+        "subject": mail.subject,
+        "text": mail.text,
+        "html": mail.html,
+        "h:Message-Id": mail.message_id,
+        **{f"h:{name}": value for name, value in mail.headers.items()},
+        "v:action_id": str(mail.action_id),
+    }
+    return "&".join(f"{quote_plus(name)}={_quoted(value)}" for name, value in form.items()).encode()
+
+
+def _quoted(text: str) -> str:
+    """A value of a form, by the line: most lines of a template are the same in every message."""
+    # what is kept must not grow with the messages
+    return "%0A".join(
+        _quoted_line(line) if len(line) <= _LONGEST_KEPT else quote_plus(line) for line in text.split("\n")
+    )
+
+
+@lru_cache(maxsize=2_000)
+def _quoted_line(line: str) -> str:
+    return quote_plus(line)
+
+
+def _known_as(said: HttpAnswer) -> str | None:
+    stated = read_json(said.text)
+    known_as = stated.get("id") if isinstance(stated, dict) else None
+    return known_as if isinstance(known_as, str) else None
+
+
+def _refuses_us(said: HttpAnswer) -> bool:
+    return said.status in _REFUSES_US or _SENDER_REFUSED.search(said.text) is not None
