@@ -39,10 +39,10 @@ def read_tree(path: Path, parse: Callable[[str], BoundTemplate]) -> Tree:
     return {str(key): read(value) for key, value in stated.items()}
 
 
-def rendered_tree(tree: Any, fields: Mapping[str, Any]) -> Any:
+def rendered_tree(tree: Any, fields: Mapping[Any, Any]) -> Any:
     """The same with texts in place of templates, each on one line; raises LiquidError."""
     if isinstance(tree, BoundTemplate):
-        return one_line(tree.render(**fields))
+        return one_line(tree.render(fields))
     if isinstance(tree, list):
         return [rendered_tree(each, fields) for each in tree]
     return {name: rendered_tree(each, fields) for name, each in tree.items()}
@@ -55,3 +55,15 @@ def templates_of(tree: Any) -> Iterator[BoundTemplate]:
         return
     for each in tree if isinstance(tree, list) else tree.values():
         yield from templates_of(each)
+
+
+def flat(tree: Tree, name: str) -> dict[str, BoundTemplate]:
+    """The templates by name; those of a group have its name before theirs. Raises UnsendableError for a list."""
+    found: dict[str, BoundTemplate] = {}
+    for key, value in tree.items():
+        group = {f"{key}.{one}": each for one, each in value.items()} if isinstance(value, dict) else {key: value}
+        for inner, each in group.items():
+            if not isinstance(each, BoundTemplate):
+                raise UnsendableError(f"{name}: {inner} must be a text")
+            found[inner] = each
+    return found

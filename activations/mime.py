@@ -11,7 +11,8 @@ from email.utils import format_datetime, formataddr
 from functools import lru_cache
 
 _LINE_LIMIT = 76
-_LINE_KEPT = 500
+_ENCODED_WORD = "=?"
+_LINE_KEPT = 2_500
 
 
 def email_bytes(headers: Mapping[str, str], *, text: str, html: str, boundary: str) -> bytes:
@@ -60,6 +61,9 @@ def date(moment: datetime) -> str:
 
 def _header(name: str, value: str) -> str:
     value = one_line(value)
+    if _ENCODED_WORD in value:
+        # else it would be read as what it stands for
+        return Header(value, "utf-8", header_name=name, maxlinelen=_LINE_LIMIT).encode(linesep="\r\n")
     if value.isascii() and len(name) + len(value) + 2 <= _LINE_LIMIT:
         return value
     if value.isascii() and value.startswith("<"):
@@ -74,8 +78,9 @@ def _part(subtype: str, content: str) -> bytes:
     lines = content.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n").split("\n")
     head = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
     # what is kept must not grow with the messages
-    encode = _line if max(map(len, lines)) <= _LINE_KEPT else _line.__wrapped__
-    return head.encode() + b"".join(map(encode, lines))
+    return head.encode() + b"".join(
+        _line(line) if len(line) <= _LINE_KEPT else _line.__wrapped__(line) for line in lines
+    )
 
 
 @lru_cache(maxsize=2_000)

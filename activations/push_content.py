@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 from activations.channels.face import UnsendableError, json_object
 from activations.links import message_links
 from activations.outbox import Action
-from activations.rendering import PUSH, Templates
+from activations.rendering import Templates
+from activations.templating.files import PUSH
 
 _FIELDS = frozenset({"title", "body", "url", "image", "collapse"})
 

@@ -21,6 +21,7 @@ from activations.outbox import Action, sent_at
 from activations.people import EMAIL, Person, read_on, read_people
 from activations.profile import MAIL_CARRIER, Profile
 from activations.rendering import Rendered, Templates
+from activations.tracking import tracking_of
 
 
 def open_channel(setting: Setting) -> "EmailChannel":
@@ -104,7 +105,13 @@ class EmailChannel:
                 raise UnsendableError("no template is named")
             links = message_links(self.templates.shop, action, self.profile.link_key)
             message = {"topic": action.topic, "variant": action.variant, **links}
-            rendered = self.templates.render(action.template, contact=contact, context=context, message=message)
+            rendered = self.templates.render(
+                action.template,
+                contact=contact,
+                context=context,
+                message=message,
+                links=tracking_of(self.templates.shop, action, self.profile.link_key),
+            )
             if unsubscribe := links.get("unsubscribe_url"):
                 headers[UNSUBSCRIBE] = f"<{unsubscribe}>"
                 headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"

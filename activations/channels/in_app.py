@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError
 from activations.errors import HourbellError
 from activations.outbox import Action, sent_at
-from activations.rendering import IN_APP, Templates
+from activations.rendering import Templates
 from activations.surfaces.inbox import KEPT_FOR, put
 from activations.surfaces.place import open_surfaces
 from activations.surfaces.showing import (
@@ -24,6 +24,7 @@ from activations.surfaces.showing import (
     shown_until,
     user_id,
 )
+from activations.templating.files import IN_APP
 
 _FIELDS = frozenset({"title", "body", "link", SHOWN_FOR})
 _LONGEST = {"title": 200, "body": 4_000}

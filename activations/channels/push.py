@@ -17,7 +17,7 @@ from activations.landed_events import identifiers_of
 from activations.lost_addresses import Lost, spool_lost
 from activations.outbox import Action, sent_at
 from activations.push_content import Notification, render_notification
-from activations.rendering import PUSH, Templates
+from activations.rendering import Templates
 from activations.service_account import (
     AccessToken,
     AccessUnknownError,
@@ -25,6 +25,7 @@ from activations.service_account import (
     sandbox_account,
 )
 from activations.settings_file import read_settings
+from activations.templating.files import PUSH
 from activations.transport.http import HttpAnswer, HttpPool
 
 PROVIDER = "fcm"

@@ -14,7 +14,7 @@ import orjson
 from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_object
 from activations.errors import HourbellError
 from activations.outbox import Action, sent_at
-from activations.rendering import WEB, Templates
+from activations.rendering import Templates
 from activations.surfaces.decisions import Decision, decide, names_of, sweep
 from activations.surfaces.place import surfaces_folder
 from activations.surfaces.showing import (
@@ -28,6 +28,7 @@ from activations.surfaces.showing import (
     user_id,
 )
 from activations.surfaces.website import FILE, Website, read_website
+from activations.templating.files import WEB
 
 _SLOT = "slot"
 _GROUP = "content."

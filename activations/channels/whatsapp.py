@@ -17,8 +17,9 @@ from activations.errors import HourbellError
 from activations.links import message_links
 from activations.outbox import Action
 from activations.phone_numbers import checked_phone
-from activations.rendering import WHATSAPP, Templates
+from activations.rendering import Templates
 from activations.settings_file import read_settings
+from activations.templating.files import WHATSAPP
 from activations.transport.http import HttpAnswer, HttpPool
 from activations.whatsapp_template import as_template, shown_template
 

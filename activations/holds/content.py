@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from activations.rendering import LAYOUT
+from activations.templating.files import SHARED
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,11 @@ def digest_of_rows(files: Iterable[Path]) -> dict[str, str]:
 
 
 def digest_of_templates(folder: Path, names: Collection[str]) -> dict[str, str]:
-    """Fingerprints of templates, each with all that goes into every message: the layout and the shop's own file.
+    """Fingerprints of templates, each with all that goes into many: the layout, the blocks and the shop's own file.
 
     A template that is not there has the fingerprint of nothing; rendering says what is wrong with it.
     """
-    shared = [*folder.glob("*.yml"), *(folder / LAYOUT).rglob("*")]
+    shared = [*folder.glob("*.yml"), *(path for name in sorted(SHARED) for path in (folder / name).rglob("*"))]
     return {name: _digest_of_files(folder, [*shared, *(folder / name).rglob("*")]) for name in sorted(names)}
 
 

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 from activations.channels.face import UnsendableError, json_object
 from activations.links import message_links
 from activations.outbox import Action, sent_at
+from activations.periods import period
 from activations.rendering import Templates
-from activations.template_fields import period
 
 SHOWN_FOR = "shown_for"
 _IDENTIFIERS = ("user_id", "email", "phone", "anonymous_id")

@@ -42,7 +42,8 @@ def erase_contact(
             )
         _line(
             "Their rows stay and name nobody: landed files, warehouse, outbox, journal and receipts, published marts, "
-            f"the app's inbox, the website's slots, sandbox and logs in {home.root}. Keyed hashes are kept in {home.erased}. This cannot be undone."
+            f"the app's inbox, the website's slots, sandbox and logs in {home.root}. "
+            f"Keyed hashes are kept in {home.erased}. This cannot be undone."
         )
         if not yes and not typer.confirm("Erase?", default=False):
             console.print("Nothing was erased.")

@@ -11,7 +11,7 @@ import yaml
 from sqlalchemy.exc import SQLAlchemyError
 
 from activations.errors import HourbellError
-from activations.rendering import LAYOUT
+from activations.templating.files import template_names
 from dagster_project.landing.quality import landed_rows
 from dagster_project.landing.sources import quoted_text
 from dagster_project.landing.splitting import timestamp
@@ -48,7 +48,7 @@ def examine(
     Raises HourbellError where an expectation cannot be evaluated: that is never taken for success.
     """
     channels = [name for (name,) in connection.execute("select channel from configuration.channels").fetchall()]
-    table = stated_expectations(channels, _names(templates), tick_end)
+    table = stated_expectations(channels, template_names(templates), tick_end)
     # seconds of imports that a tick without actions does not pay
     from dagster_project.landing import suites
 
@@ -105,7 +105,3 @@ def _faults(
     if sum(number for _, number, _ in concerned) != int(found.get("unexpected_count") or 0):
         raise HourbellError(f"The rows for which {expectation.reason!r} failed cannot be found again.")
     return [Fault(workflow, expectation.reason, number, example) for workflow, number, example in concerned]
-
-
-def _names(templates: Path) -> list[str]:
-    return sorted(path.name for path in templates.iterdir() if path.is_dir() and path.name != LAYOUT)

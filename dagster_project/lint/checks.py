@@ -16,7 +16,9 @@ from activations.endpoints import FILE as ENDPOINTS
 from activations.endpoints import read_endpoints
 from activations.people import EMAIL, read_people
 from activations.people import FILE as PEOPLE
+from activations.templating.files import template_names
 from dagster_project.lint.finding import Finding
+from dagster_project.lint.messages import broken_templates
 from dagster_project.lint.reading import Call, Project, Reference, Step, Workflow, read_project
 from dagster_project.lint.sql import steps_that_are_no_question
 
@@ -180,7 +182,7 @@ def _waits_left_behind(project: Project) -> Iterator[Finding]:
 
 
 def _unknown_contents(project: Project) -> Iterator[Finding]:
-    templates = {path.name for path in project.templates.iterdir() if path.is_dir()}
+    templates = set(template_names(project.templates))
     known = {
         "template": (templates, f"a folder in {project.templates.name}/"),
         "topic": ({row["topic"] for row in _seed(project, "topics")}, "a row of seeds/topics.csv"),
@@ -289,6 +291,7 @@ CHECKS: tuple[Callable[[Project], Iterator[Finding]], ...] = (
     _fighting,
     _closed_caps,
     steps_that_are_no_question,
+    broken_templates,
 )
 
 

@@ -88,7 +88,9 @@ def test_a_release_covers_the_template_that_was_shown(place: Place, sandbox: San
     assert deliver(place, sandbox, templates).accepted == 20
 
 
-@pytest.mark.parametrize("shared", ["layout/body.html.liquid", "shop.yml", "cart_reassurance/preheader.liquid"])
+@pytest.mark.parametrize(
+    "shared", ["layout/body.mjml.liquid", "blocks/why.html.liquid", "shop.yml", "cart_reassurance/preheader.liquid"]
+)
 def test_a_release_covers_all_that_is_in_the_message(place: Place, templates: Path, shared: str) -> None:
     hold_back(place)
     only_hold(place, templates).decide("release", by="ann", at=NOW)

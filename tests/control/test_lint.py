@@ -218,3 +218,40 @@ def test_the_command_says_where(
     code, said = run_command("lint")
     assert code == 1
     assert "abandoned_cart__by_value.sql:4 a branch without an else" in said
+
+
+def own_template(templates: Path, **files: str) -> Path:
+    """A copy of the templates with one that is written here: its files, `__` in their names being a dot."""
+    shutil.copytree(TEMPLATES, templates)
+    (templates / "own").mkdir()
+    for name, source in files.items():
+        (templates / "own" / f"{name.replace('__', '.')}.liquid").write_text(source)
+    return templates
+
+
+@pytest.mark.parametrize(
+    ("files", "problem"),
+    [
+        (
+            {"body__de__mjml": "{{ context.coupon }}", "subject__de": "x"},
+            "own in de needs context.coupon, and otherwise",
+        ),
+        ({"subject__de": "x"}, "own lacks body.de.mjml.liquid"),
+        ({"body__de__txt": "x"}, "own lacks subject.de.liquid"),
+        ({"body__DE__mjml": "x"}, "nothing reads body.DE.mjml.liquid"),
+        ({"body__mjml": "<mj-section>"}, "not valid MJML"),
+        ({"preheader": "{% render 'nowhere' %}"}, "no blocks/nowhere.txt.liquid"),
+        ({"preheader": "{% render 'offer' %}", "sms": "{% if %}"}, "no blocks/offer.txt.liquid"),
+        ({"body__mjml": "{% render 'offer' %}"}, "the block offer needs code, which it is not given here"),
+    ],
+)
+def test_a_template_that_cannot_be_used(project: Path, tmp_path: Path, files: dict[str, str], problem: str) -> None:
+    templates = own_template(tmp_path / "templates", **{"subject": "x", "body__mjml": "", **files})
+    (found,) = lint(project, templates)
+    assert problem in found.problem
+    assert found.path.parent == templates / "own"
+
+
+def test_a_language_may_ask_for_less_or_say_what_stands_in(project: Path, tmp_path: Path) -> None:
+    files = {"subject__de": "x", "body__de__mjml": "<mj-section></mj-section>", "subject": "{{ contact.first_name }}"}
+    assert lint(project, own_template(tmp_path / "templates", body__mjml="<mj-section></mj-section>", **files)) == []

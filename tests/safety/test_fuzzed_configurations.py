@@ -24,7 +24,7 @@ from activations.delivery import TEMPLATES
 from activations.errors import HourbellError
 from activations.outbox import Action
 from activations.profile import LIVE, Profile, SmtpServer, open_profile, silent_profile
-from activations.rendering import LAYOUT
+from activations.templating.files import LAYOUT
 from activations.transport import guard, http, smtp
 
 CONFIGURATIONS = 1_000

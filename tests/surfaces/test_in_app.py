@@ -17,10 +17,12 @@ from activations.channels.face import Setting, UnsendableError
 from activations.delivery import TEMPLATES
 from activations.holds.sample import sample_of
 from activations.outbox import SCHEMA, Action
-from activations.rendering import IN_APP, ROW, WEB, Templates, check_templates
+from activations.rendering import Templates
 from activations.surfaces.drop_settings import read_drops
 from activations.surfaces.tokens import AUDIENCE, Viewer, token_key, viewer_of
 from activations.surfaces.website import read_website
+from activations.templating.checks import check_templates
+from activations.templating.files import IN_APP, ROW, WEB
 from data.contract import FOLDER
 
 MESSAGES = "/v1/in-app/messages"

@@ -1,0 +1,105 @@
+"""Liquid as templates have it: it refuses what is unknown, runs no code, reads no file and no clock."""
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any
+
+from liquid import BoundTemplate, Environment, RenderContext
+from liquid.exceptions import UndefinedError
+from liquid.filter import with_context
+from liquid.undefined import FalsyStrictUndefined, is_undefined
+from liquid.utils import ReadOnlyChainMap
+
+from activations.templating.locales import date_in, money_in
+from activations.templating.manner import MANNER
+from activations.templating.tags import IsolatedTag, LinkTag, checked_address
+
+_NESTED = (dict, list)
+
+
+class _Context(RenderContext):
+    """What a template sees: what it is given, without `now` and `today`."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.scope = ReadOnlyChainMap(self.locals, self.globals, self.counters)
+
+
+class _Template(BoundTemplate):
+    context_class = _Context
+
+    def make_globals(self, render_args: Mapping[str, object]) -> Mapping[str, object]:
+        """Nothing but what the message brings; a dictionary is looked into faster than a chain of them."""
+        return render_args
+
+
+class TemplateEnvironment(Environment):
+    """Liquid that refuses what is unknown, and what has no end."""
+
+    loop_iteration_limit = 10_000
+    template_class = _Template
+
+    def __init__(self, *, autoescape: bool) -> None:
+        super().__init__(undefined=FalsyStrictUndefined, autoescape=autoescape)
+        # what is put in is data: there is no way around that
+        del self.filters["safe"]
+        self.add_filter("money", _money)
+        self.add_filter("date", _date)
+        self.add_filter("link", _link)
+        for name, function in self.filters.items():
+            if name != "default":
+                self.filters[name] = _strict(function)
+        self.add_tag(LinkTag)
+        self.add_tag(IsolatedTag)
+
+
+def present(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Only what is there, however deep: null, blank and empty count as missing."""
+    found = {}
+    for name, value in fields.items():
+        if isinstance(value, _NESTED):
+            value = _present_in(value)
+        if value is not None and not (isinstance(value, str) and not value.strip()):
+            found[name] = value
+    return found
+
+
+def _present_in(value: Any) -> Any:
+    """None where nothing is left of it."""
+    if isinstance(value, dict):
+        return present(value) or None
+    if isinstance(value, list):
+        # a place in a list means something: it is not closed up
+        return [_present_in(one) for one in value] or None
+    return value
+
+
+@with_context
+def _money(amount: object, currency: object, *, context: Any) -> str:
+    """As in `{{ context.order_total | money: context.currency }}`."""
+    return money_in(amount, currency, context.globals[MANNER].locale)
+
+
+@with_context
+def _date(moment: object, form: object, *, context: Any) -> str:
+    """As in `{{ context.renews_on | date: 'long' }}`."""
+    return date_in(moment, form, context.globals[MANNER].locale)
+
+
+@with_context
+def _link(target: object, *, context: Any) -> str:
+    """The address of a page as the plain text has it: `{{ product.url | link }}`."""
+    return str(context.globals[MANNER].links.plain(checked_address(str(target))))
+
+
+def _strict(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter that refuses what is unknown; some of Liquid's own make nothing of it in silence."""
+
+    @wraps(function)
+    def checked(*arguments: Any, **named: Any) -> Any:
+        for argument in (*arguments, *named.values()):
+            if is_undefined(argument):
+                raise UndefinedError(argument.msg, token=None)
+        return function(*arguments, **named)
+
+    return checked

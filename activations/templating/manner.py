@@ -1,0 +1,17 @@
+"""How one message is written, kept where no template can name it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from activations.tracking import AS_WRITTEN, Tracking
+
+MANNER: Any = object()
+"""The key under which a render keeps its manner; a template can only say names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """In which locale money and dates are, and what becomes of the links."""
+
+    locale: str
+    links: Tracking = field(default=AS_WRITTEN, repr=False)

@@ -1,0 +1,134 @@
+"""Tags that reading a template puts into it: a link, and a block that sees only what it is given."""
+
+from collections.abc import Iterable
+from html import unescape
+from typing import Any, TextIO
+
+from liquid import RenderContext
+from liquid.ast import BlockNode, Node, Partial, PartialScope
+from liquid.builtin.content import ContentNode
+from liquid.builtin.expressions import Identifier, KeywordArgument
+from liquid.exceptions import FilterArgumentError, LiquidSyntaxError
+from liquid.parser import get_parser
+from liquid.stream import TokenStream
+from liquid.tag import Tag
+from liquid.token import TOKEN_EOF, TOKEN_EXPRESSION, TOKEN_TAG, Token
+from liquid.utils import ReadOnlyChainMap
+from markupsafe import escape
+
+from activations.templating.manner import MANNER
+from activations.tracking import followable
+
+LINK, ISOLATED = "linked", "isolated"
+PICTURE, PLAIN = "picture", "plain"
+
+
+class LinkNode(Node):
+    """The address of a page, or of a picture."""
+
+    def __init__(self, token: Token, block: BlockNode, kind: str, position: int, *, is_escaped: bool) -> None:
+        super().__init__(token)
+        self.block, self.kind, self.position = block, kind, position
+        self.blank = False
+        self.constant: str | None = None
+        if all(isinstance(node, ContentNode) for node in block.nodes):
+            try:
+                self.constant = self._target("".join(node.text for node in block.nodes), is_escaped)
+            except FilterArgumentError as error:
+                raise LiquidSyntaxError(str(error.message), token=token) from error
+
+    def __str__(self) -> str:
+        return f"{{% {LINK} {self.kind}: {self.position} %}}{self.block}{{% end{LINK} %}}"
+
+    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
+        target = self.constant
+        if target is None:
+            written = context.get_buffer(buffer)
+            self.block.render(context, written)
+            target = self._target(written.getvalue(), context.autoescape)
+        if self.kind != PICTURE:
+            links = context.globals[MANNER].links
+            target = links.plain(target) if self.kind == PLAIN else links.href(target, self.position)
+        return buffer.write(str(escape(target)) if context.autoescape else target)
+
+    def children(self, static_context: RenderContext, *, include_partials: bool = True) -> Iterable[Node]:
+        return [self.block]
+
+    def _target(self, written: str, is_escaped: bool) -> str:
+        target = checked_address((unescape(written) if is_escaped else written).strip())
+        if self.kind == PICTURE and target[:4].lower() != "http":
+            raise FilterArgumentError(f"a picture is at {target[:200]!r}, which is no address", token=None)
+        return target
+
+
+def checked_address(target: str) -> str:
+    """An address that a link may point to; raises FilterArgumentError."""
+    address = followable(target)
+    if address is None:
+        raise FilterArgumentError(f"a link points to {target[:200]!r}, which is no address of a page", token=None)
+    return address
+
+
+class LinkTag(Tag):
+    """`{% linked page: 3 %}https://…{% endlinked %}`."""
+
+    name = LINK
+    end = f"end{LINK}"
+
+    def parse(self, stream: TokenStream) -> Node:
+        token = stream.eat(TOKEN_TAG)
+        (argument,) = KeywordArgument.parse(self.env, stream.into_inner(tag=token))
+        block = get_parser(self.env).parse_block(stream, frozenset((self.end, TOKEN_EOF)))
+        stream.expect(TOKEN_TAG, value=self.end)
+        return LinkNode(token, block, argument.name, int(str(argument.value)), is_escaped=bool(self.env.autoescape))
+
+
+class IsolatedNode(Node):
+    """A block that was written in where it is used, and sees only what it is given there."""
+
+    def __init__(self, token: Token, block: BlockNode, arguments: list[KeywordArgument]) -> None:
+        super().__init__(token)
+        self.block, self.arguments = block, arguments
+        self.blank = False
+
+    def __str__(self) -> str:
+        given = ", ".join(str(argument) for argument in self.arguments)
+        return f"{{% {ISOLATED} {given} %}}{self.block}{{% end{ISOLATED} %}}"
+
+    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
+        given: dict[Any, Any] = {}
+        for argument in self.arguments:
+            value = argument.value.evaluate(context)
+            if value is not None and not (isinstance(value, str) and not value.strip()):
+                given[argument.name] = value
+        sees = {"shop": context.globals["shop"], **given, MANNER: context.globals[MANNER]}
+        inner = context.copy({}, carry_loop_iterations=True)
+        # a copy would go on to see what is around it
+        inner.globals = sees
+        inner.scope = ReadOnlyChainMap(inner.locals, sees, inner.counters)
+        return int(self.block.render(inner, buffer))
+
+    def children(self, static_context: RenderContext, *, include_partials: bool = True) -> Iterable[Node]:
+        return [self.block]
+
+    def expressions(self) -> Iterable[Any]:
+        return [argument.value for argument in self.arguments]
+
+    def partial_scope(self) -> Partial:
+        names = [Identifier(argument.name, token=argument.token) for argument in self.arguments]
+        return Partial(name="", scope=PartialScope.ISOLATED, in_scope=names, key=id(self))
+
+
+class IsolatedTag(Tag):
+    """`{% isolated product: one %}…{% endisolated %}`, as which `{% render 'product', product: one %}` is read."""
+
+    name = ISOLATED
+    end = f"end{ISOLATED}"
+
+    def parse(self, stream: TokenStream) -> Node:
+        token = stream.eat(TOKEN_TAG)
+        is_given = stream.current.kind == TOKEN_EXPRESSION
+        arguments = KeywordArgument.parse(self.env, stream.into_inner(tag=token)) if is_given else []
+        block = get_parser(self.env).parse_block(stream, frozenset((self.end, TOKEN_EOF)))
+        stream.expect(TOKEN_TAG, value=self.end)
+        return IsolatedNode(token, block, arguments)
