@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from activations.channels.face import Answer, Idempotency, Message, Setting
 from activations.channels.in_flight import in_flight
 from activations.channels.receivers import Receivers, stated_text
+from activations.shop import read_shop
 from activations.text_carriers.face import Text
 from activations.text_sender import FILE, TWILIO, TextSender
 from activations.transport.http import HttpAnswer, HttpPool
@@ -23,7 +24,8 @@ _REFUSES_US = frozenset({20003, 21212, 21603, 21606, 21611, 21659, 21660, 21661,
 
 def open_carrier(setting: Setting, sender: TextSender) -> "TwilioCarrier":
     """The carrier by the account of sms.yml, whose token is HOURBELL_TOKEN_TWILIO."""
-    return TwilioCarrier(setting, sender, setting.profile.token(TWILIO), HttpPool(setting.profile))
+    tracking_url = read_shop(setting.templates).tracking_url
+    return TwilioCarrier(setting, sender, setting.profile.token(TWILIO), HttpPool(setting.profile), tracking_url)
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class TwilioCarrier:
     sender: TextSender
     token: str = field(repr=False)
     pool: HttpPool
+    tracking_url: str
+    """Below which the collector hears what became of a message."""
     idempotency: Idempotency = "blind"
     window: timedelta | None = None
     rate: float | None = None
@@ -44,7 +48,13 @@ class TwilioCarrier:
         return TWILIO if self.setting.profile.is_live else "sandbox"
 
     def encode(self, text: Text) -> bytes:
-        form = {"To": text.recipient, **self.sender.as_form(), "Body": text.text}
+        form = {
+            "To": text.recipient,
+            **self.sender.as_form(),
+            "Body": text.text,
+            # Twilio carries nothing of ours along but the address that it calls
+            "StatusCallback": f"{self.tracking_url.rstrip('/')}/webhooks/{TWILIO}?action_id={text.action_id}",
+        }
         if text.keeps is not None:
             form["ValidityPeriod"] = str(max(1, int(min(text.keeps, _LONGEST_IN_QUEUE).total_seconds())))
         return urlencode(form).encode()

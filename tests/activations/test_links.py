@@ -2,6 +2,7 @@ import base64
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from rehearsal import action, sms_action
 
 from activations.channels.face import UnsendableError
 from activations.delivery import TEMPLATES
@@ -20,7 +21,6 @@ from activations.links import (
 from activations.outbox import Action
 from activations.seals import sealed, unsealed
 from activations.shop import read_shop
-from tests.rehearsal import action, sms_action
 
 KEY = b"a key of the tests"
 SHOP = read_shop(TEMPLATES)

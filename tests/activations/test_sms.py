@@ -15,10 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rehearsal import NOW, Place, sms_action, write_outbox
 from sqlalchemy import create_engine, text
+from text_posts import SECRETS, twilio_post
 
 from activations.account import DeliveryAccount
 from activations.channels import sms
 from activations.channels.face import Setting, UnsendableError
+from activations.collector.providers.registry import PROVIDERS
 from activations.delivery import TEMPLATES
 from activations.errors import HourbellError
 from activations.outbox import SCHEMA, Action
@@ -167,6 +169,14 @@ def test_a_sender_is_a_number_a_name_or_a_service(tmp_path: Path, sender: str, f
     opened = channel(templates=own_templates(tmp_path, sms=f'account: {ACCOUNT}\nsender: "{sender}"'))
     said = parse_qs(opened.render(action(), "hourbell-1").content.decode())
     assert {name: value for name, value in said.items() if name in ("From", "MessagingServiceSid")} == {field: [sender]}
+
+
+def test_what_becomes_of_a_text_comes_back_with_its_action() -> None:
+    address = form()["StatusCallback"]
+    assert address == "https://links.shop.example/webhooks/twilio?action_id=7000000000000000001"
+    told = {"MessageSid": "SM1", "MessageStatus": "delivered", "To": "+447700900001"}
+    [report] = PROVIDERS["twilio"].receive(twilio_post(told, address), SECRETS, NOW)
+    assert report.action_id == 7000000000000000001
 
 
 def test_what_is_put_into_a_text_is_data() -> None:

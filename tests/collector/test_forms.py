@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import requests
+from collecting import NOW, Collecting, collecting
+from rehearsal import action
 
 from activations.collector.forms import read_forms
 from activations.delivery import TEMPLATES
@@ -16,8 +18,6 @@ from activations.links import form_link
 from activations.outbox import Action
 from activations.profile import Profile, SmtpServer
 from activations.shop import read_shop
-from tests.collecting import NOW, Collecting, collecting
-from tests.rehearsal import action
 
 SHOP = read_shop(TEMPLATES)
 KEY = Profile("sandbox", SmtpServer("127.0.0.1", 0)).link_key

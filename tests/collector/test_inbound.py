@@ -5,17 +5,18 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import provider_posts
 import pytest
 import requests
+import text_posts
+from collecting import Collecting, collecting
+from provider_posts import NOW, mailgun_post, postmark_headers, sendgrid_headers
+from text_posts import BOUNCE, meta_post, sns_post, twilio_post, vonage_post
 
 from activations.collector.opt_out import means_stop
 from activations.collector.provider_secrets import provider_secrets
 from activations.collector.providers.face import Posted
 from activations.errors import HourbellError
-from tests.collecting import Collecting, collecting
-from tests.collector import provider_posts, text_posts
-from tests.collector.provider_posts import NOW, mailgun_post, postmark_headers, sendgrid_headers
-from tests.collector.text_posts import BOUNCE, meta_post, sns_post, twilio_post, vonage_post
 
 SECRETS = {**provider_posts.SECRETS, **text_posts.SECRETS}
 NUMBER = "+447700900123"

@@ -5,10 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-
-from activations.collector.providers.face import AHEAD, FRESH, NotSetUpError, Posted, RefusedError, Report, from_epoch
-from activations.collector.providers.registry import PROVIDERS
-from tests.collector.provider_posts import (
+from provider_posts import (
     NOW,
     SECRETS,
     as_posted,
@@ -18,6 +15,9 @@ from tests.collector.provider_posts import (
     recorded,
     sendgrid_headers,
 )
+
+from activations.collector.providers.face import AHEAD, FRESH, NotSetUpError, Posted, RefusedError, Report, from_epoch
+from activations.collector.providers.registry import PROVIDERS
 
 SAME = (
     "event_id",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rehearsal import NOW, Place, action, write_outbox
 
 from activations.channels.face import Answer, Message, Setting
 from activations.collector.objections import Objections
@@ -19,7 +20,6 @@ from activations.journal import open_journal
 from activations.outbox import Action
 from activations.profile import Profile, SmtpServer
 from activations.receipts import receipts_folder
-from tests.rehearsal import NOW, Place, action, write_outbox
 
 PEOPLE = 1_000
 BEFORE, SINCE = NOW - timedelta(hours=1), NOW + timedelta(minutes=3)

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 import requests
+from collecting import NOW, Collecting, collecting
+from rehearsal import action, sms_action
 
 from activations.collector.choices import Choice, choices
 from activations.delivery import TEMPLATES
@@ -13,8 +15,6 @@ from activations.links import message_links
 from activations.outbox import Action
 from activations.profile import Profile, SmtpServer
 from activations.shop import read_shop
-from tests.collecting import NOW, Collecting, collecting
-from tests.rehearsal import action, sms_action
 
 SHOP = read_shop(TEMPLATES)
 KEY = Profile("sandbox", SmtpServer("127.0.0.1", 0)).link_key

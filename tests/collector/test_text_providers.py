@@ -1,18 +1,12 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import provider_posts
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from provider_posts import NOW
 from sendgrid import EventWebhook
-from twilio.request_validator import RequestValidator
-from vonage_jwt import verify_signature
-
-from activations.collector.providers import meta, ses
-from activations.collector.providers.face import FRESH, NotSetUpError, Posted, RefusedError, Report
-from activations.collector.providers.registry import PROVIDERS
-from tests.collector import provider_posts
-from tests.collector.provider_posts import NOW
-from tests.collector.text_posts import (
+from text_posts import (
     BOUNCE,
     CERTIFICATE_URL,
     SECRETS,
@@ -23,6 +17,12 @@ from tests.collector.text_posts import (
     twilio_post,
     vonage_post,
 )
+from twilio.request_validator import RequestValidator
+from vonage_jwt import verify_signature
+
+from activations.collector.providers import meta, ses
+from activations.collector.providers.face import FRESH, NotSetUpError, Posted, RefusedError, Report
+from activations.collector.providers.registry import PROVIDERS
 
 NUMBER = "+447700900123"
 INBOUND = {"MessageSid": "SM1", "From": NUMBER, "To": "+15005550006", "Body": "Hello & good-bye ü", "NumMedia": "0"}

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 import requests
+from collecting import NOW, Collecting, collecting
+from rehearsal import action, sms_action
 
 from activations.collector.store import CollectedLog
 from activations.delivery import TEMPLATES
@@ -12,8 +14,6 @@ from activations.links import click_link, open_link
 from activations.outbox import Action
 from activations.profile import Profile, SmtpServer
 from activations.shop import read_shop
-from tests.collecting import NOW, Collecting, collecting
-from tests.rehearsal import action, sms_action
 
 SHOP = read_shop(TEMPLATES)
 KEY = Profile("sandbox", SmtpServer("127.0.0.1", 0)).link_key

@@ -6,8 +6,13 @@ from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
 
+import provider_posts
 import requests
+from collecting import Collecting, collecting
+from provider_posts import sendgrid_headers
+from rehearsal import action
 from shop_history import NEXT, ShopHistory
+from text_posts import SECRETS, twilio_post
 
 from activations.delivery import TEMPLATES
 from activations.links import click_link, message_links, open_link
@@ -16,11 +21,6 @@ from activations.profile import Profile, SmtpServer
 from activations.shop import read_shop
 from dagster_project.tick import land
 from dagster_project.warehouse import open_warehouse
-from tests.collecting import Collecting, collecting
-from tests.collector import provider_posts
-from tests.collector.provider_posts import sendgrid_headers
-from tests.collector.text_posts import SECRETS, twilio_post
-from tests.rehearsal import action
 
 KEY = Profile("sandbox", SmtpServer("127.0.0.1", 0)).link_key
 SHOP = read_shop(TEMPLATES)

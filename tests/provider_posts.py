@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from activations.collector.providers.face import Posted
 from activations.collector.providers.sendgrid import SIGNATURE, TIMESTAMP
 
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 NOW = datetime(2026, 3, 2, 10)
 MAILGUN_KEY = "TEST_WEBHOOK_SIGNING_KEY"
 POSTMARK_USER = "hourbell:pass:word"

@@ -14,9 +14,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
+from provider_posts import NOW
 
 from activations.collector.providers.face import Posted
-from tests.collector.provider_posts import NOW
 
 TWILIO_TOKEN, VONAGE_SECRET, META_SECRET = "a token of the tests", "a" * 32, "app secret"
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:ses-events"
