@@ -20,7 +20,9 @@ def script(cache: Path) -> bytes:
     path = cache / f"charts-{vl_convert.__version__}-{VERSION}.js"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, vl_convert.javascript_bundle(vl_version=VERSION).encode())
+        # by itself it would leave a hundred names of one letter to every other script
+        bundle = vl_convert.javascript_bundle(vl_version=VERSION)
+        write_whole(path, f"(() => {{{bundle}\n}})();\n".encode())
     return path.read_bytes()
 
 
