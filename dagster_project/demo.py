@@ -18,6 +18,7 @@ from dagster_project.lock import tick_lock
 from dagster_project.publish import publish
 from dagster_project.registry import registered_workflows
 from dagster_project.replay import replay
+from dagster_project.reports import Built, build
 from dagster_project.shop import AnsweringShop
 from dagster_project.statements import Statement
 from dagster_project.warehouse import open_warehouse
@@ -52,8 +53,9 @@ def truth_folder(home: Home) -> Path:
     return home.root / "shop" / "truth"
 
 
-def run_demo(home: Home, demo: Demo, progress: Progress) -> None:
-    """Start the demo's data directory anew, and run everything in it. `progress` is told stage, done and total."""
+def run_demo(home: Home, demo: Demo, progress: Progress) -> Built:
+    """Start the demo's data directory anew, and run everything in it; returns its pages. `progress` is told stage, done
+    and total."""
     _empty(home)
     shop = Shop(seed=demo.seed, contacts=demo.contacts, start=START, days=demo.days)
     progress("The shop comes to be", 0, 1)
@@ -62,6 +64,8 @@ def run_demo(home: Home, demo: Demo, progress: Progress) -> None:
     people.close()
     with open_warehouse(home) as connection:
         publish(connection, home.published)
+    progress("The pages are built", 0, 1)
+    return build(home)
 
 
 def run_ticks(

@@ -26,6 +26,7 @@ from dagster_project.command import (
     pause,
     preview,
     replay,
+    reports,
     status,
     tick,
 )
@@ -80,6 +81,7 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
     "preview": preview.preview_workflow,
     "replay": replay.replay_history,
     "backfill": backfill.backfill_workflow,
+    "reports": reports.build_reports,
     "inbox": inbox.inbox,
     "new": new.new_workflow,
     "lint": lint.lint_workflows,
