@@ -26,10 +26,13 @@ def reports(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """Build the pages. What cannot be shown is told on its page and by the check; a tick goes on all the same."""
     try:
         built = build(Home.from_environment())
-        failures, metadata = list(built.failures), {
-            "pages": len(built.pages),
-            "start": dg.MetadataValue.path(str(built.start)),
-        }
+        failures, metadata = (
+            list(built.failures),
+            {
+                "pages": len(built.pages),
+                "start": dg.MetadataValue.path(str(built.start)),
+            },
+        )
     except HourbellError as error:
         failures, metadata = [str(error)], {"pages": 0}
     for failure in failures:

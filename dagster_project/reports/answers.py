@@ -53,7 +53,13 @@ def answer(connection: duckdb.DuckDBPyConnection, page: Page, rule: DrillRule) -
             drills[drill.name] = {**_data(found, None), "by": list(drill.by), "limit": rule.limit}
     blocks = [_block(page, block, answers, failures) for block in page.blocks]
     return Answered(
-        {"filters": list(page.filters), "subject": page.subject, "queries": queries, "drills": drills, "blocks": blocks},
+        {
+            "filters": list(page.filters),
+            "subject": page.subject,
+            "queries": queries,
+            "drills": drills,
+            "blocks": blocks,
+        },
         failures,
     )
 
@@ -77,7 +83,9 @@ def _block(page: Page, block: Block, answers: Mapping[str, Answer], failures: li
             charts.check(block.options["spec"])
         _must_have(found, _asked(block))
     except HourbellError as error:
-        failures.append(f"{page.path.name}: {block.options.get('title', block.kind)}, of the query {block.query}: {error}")
+        failures.append(
+            f"{page.path.name}: {block.options.get('title', block.kind)}, of the query {block.query}: {error}"
+        )
         shown["error"] = str(error)
     return shown
 
@@ -98,7 +106,9 @@ def _must_have(found: Answer, asked: set[str]) -> None:
         raise HourbellError(f"the query has no column {', '.join(missing)}; it has {', '.join(found.columns)}.")
 
 
-def _drilled(connection: duckdb.DuckDBPyConnection, drill: Drill, subject: str | None, rule: DrillRule) -> Answer | None:
+def _drilled(
+    connection: duckdb.DuckDBPyConnection, drill: Drill, subject: str | None, rule: DrillRule
+) -> Answer | None:
     """Who is behind the numbers, so many of each; None where policy allows no list."""
     found = ask(connection, drill.sql, subject)
     _must_have(found, set(drill.by))
@@ -116,6 +126,11 @@ def _drilled(connection: duckdb.DuckDBPyConnection, drill: Drill, subject: str |
         key = tuple(row[place] for place in keys)
         counted[key] = counted.get(key, 0) + 1
         if counted[key] <= rule.limit:
-            rows.append(tuple(str(row[place]) if name in DRILLABLE else row[place] for name, place in zip(kept, places, strict=True)))
+            rows.append(
+                tuple(
+                    str(row[place]) if name in DRILLABLE else row[place]
+                    for name, place in zip(kept, places, strict=True)
+                )
+            )
     kinds = {name: "text" if name in DRILLABLE else found.columns[name] for name in kept}
     return Answer(kinds, rows)

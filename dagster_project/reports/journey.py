@@ -96,7 +96,7 @@ def _wait(call: Call) -> str:
     """What the author wrote about the wait, in few words."""
     stated = call.arguments
     if call.macro == "arrivals_after_event":
-        return f"until they answer, at most {stated.get('timeout', 'some time')}"
+        return f"until it happens, at most {stated.get('timeout', 'some time')}"
     if "until" in stated:
         return f"until {spoken(str(stated['until'])).lower()}"
     parts = [f"wait {stated['wait']}"] if stated.get("wait") else []
@@ -197,21 +197,29 @@ def _places(rows: Sequence[Sequence[str]], chains: Mapping[_Way, Sequence[str]])
         for name in row:
             places[name] = offset + (_width(name) + GAP) / 2
             offset += _width(name) + GAP
-    beside: dict[str, list[str]] = {}
+    above, below = dict[str, list[str]](), dict[str, list[str]]()
     for chain in chains.values():
-        for above, below in zip(chain, chain[1:], strict=False):
-            beside.setdefault(above, []).append(below)
-            beside.setdefault(below, []).append(above)
+        for upper, lower in zip(chain, chain[1:], strict=False):
+            below.setdefault(upper, []).append(lower)
+            above.setdefault(lower, []).append(upper)
     for turn in range(_SWEEPS):
-        for row in rows if turn % 2 == 0 else reversed(rows):
-            for place, name in enumerate(row):
-                if not beside.get(name):
-                    continue
-                wished = sum(places[other] for other in beside[name]) / len(beside[name])
-                lowest = places[row[place - 1]] + _apart(row[place - 1], name) if place else wished
-                highest = places[row[place + 1]] - _apart(name, row[place + 1]) if place + 1 < len(row) else wished
-                places[name] = min(max(wished, lowest), max(highest, lowest))
+        downwards = turn % 2 == 0
+        for row in rows if downwards else reversed(rows):
+            _settle(row, above if downwards else below, places)
     return places
+
+
+def _settle(row: Sequence[str], beside: Mapping[str, Sequence[str]], places: dict[str, float]) -> None:
+    """Put a row where its neighbours wish it, with room between, as a whole no further left than right."""
+    wished = [
+        sum(places[other] for other in beside[name]) / len(beside[name]) if beside.get(name) else places[name]
+        for name in row
+    ]
+    settled: list[float] = []
+    for place, wish in enumerate(wished):
+        settled.append(max(wish, settled[-1] + _apart(row[place - 1], row[place])) if settled else wish)
+    shift = sum(wish - found for wish, found in zip(wished, settled, strict=True)) / max(len(row), 1)
+    places.update({name: found + shift for name, found in zip(row, settled, strict=True)})
 
 
 def _width(name: str) -> float:

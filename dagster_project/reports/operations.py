@@ -7,7 +7,9 @@ from activations.delivery import TEMPLATES
 from activations.holds.hold import standing_holds
 from dagster_project.home import Home
 
-_HOLDS = "tick_end timestamp, workflow varchar, channel varchar, actions bigint, reasons varchar, first_expires_at timestamp"
+_HOLDS = (
+    "tick_end timestamp, workflow varchar, channel varchar, actions bigint, reasons varchar, first_expires_at timestamp"
+)
 
 
 def operations(home: Home) -> Mapping[str, tuple[str, Sequence[tuple[Any, ...]]]]:
@@ -17,7 +19,14 @@ def operations(home: Home) -> Mapping[str, tuple[str, Sequence[tuple[Any, ...]]]
 
 def _holds(home: Home) -> list[tuple[Any, ...]]:
     return [
-        (hold.about.tick_end, hold.about.workflow, channel, actions, "; ".join(hold.reasons), hold.about.first_expires_at)
+        (
+            hold.about.tick_end,
+            hold.about.workflow,
+            channel,
+            actions,
+            "; ".join(hold.reasons),
+            hold.about.first_expires_at,
+        )
         for hold in standing_holds(home.outbox, TEMPLATES)
         for channel, actions in hold.about.channels.items()
     ]

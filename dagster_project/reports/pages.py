@@ -83,7 +83,9 @@ def read_pages(folder: Path, workflows: Sequence[str]) -> list[Page]:
     """All pages in the order of the menu; those for each workflow, once for each. Raises HourbellError naming file and mend."""
     pages = [page for path in sorted(folder.glob("*.yml")) for page in _for_each(read_page(path), workflows)]
     if not pages:
-        raise HourbellError(f"There is no page in {folder}. A page is a file such as overview.yml; dbt/README.md says how.")
+        raise HourbellError(
+            f"There is no page in {folder}. A page is a file such as overview.yml; dbt/README.md says how."
+        )
     return sorted(pages, key=lambda page: (page.place, page.name))
 
 
@@ -91,7 +93,8 @@ def _for_each(page: Page, workflows: Sequence[str]) -> list[Page]:
     if page.each is None:
         return [page]
     return [
-        replace(page, name=f"{page.name}-{workflow}", title=spoken(workflow), subject=workflow) for workflow in workflows
+        replace(page, name=f"{page.name}-{workflow}", title=spoken(workflow), subject=workflow)
+        for workflow in workflows
     ]
 
 

@@ -40,19 +40,25 @@ class Answer:
 
 
 @contextmanager
-def open_published(file: Path, operations: Mapping[str, tuple[str, Sequence[tuple[Any, ...]]]]) -> Iterator[duckdb.DuckDBPyConnection]:
+def open_published(
+    file: Path, operations: Mapping[str, tuple[str, Sequence[tuple[Any, ...]]]]
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """The published marts as `marts.<name>`, beside tables of `operations`, each told by its columns and rows.
 
     Raises HourbellError where nothing has been published.
     """
     if not file.exists():
-        raise HourbellError(f"There are no published marts at {file}. `hourbell tick` publishes them; then build again.")
-    with duckdb.connect(config={"TimeZone": "UTC"}) as connection:
+        raise HourbellError(
+            f"There are no published marts at {file}. `hourbell tick` publishes them; then build again."
+        )
+    with duckdb.connect() as connection:
         quoted = "'" + str(file).replace("'", "''") + "'"
         try:
             connection.execute(f"attach {quoted} as published (read_only)")
         except duckdb.Error as error:
-            raise HourbellError(f"The published marts {file} cannot be read: {error}. The next tick publishes anew.") from error
+            raise HourbellError(
+                f"The published marts {file} cannot be read: {error}. The next tick publishes anew."
+            ) from error
         connection.execute("create schema marts")
         connection.execute("create schema operations")
         found = connection.execute(
@@ -98,7 +104,9 @@ def _only_reads_marts(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
     named = marts_of(sql)
     foreign = sorted(name for name in named if name.partition(".")[0] not in SCHEMAS)
     if foreign:
-        raise HourbellError(f"it reads {', '.join(foreign)}; pages read published marts, as marts.workflow_performance.")
+        raise HourbellError(
+            f"it reads {', '.join(foreign)}; pages read published marts, as marts.workflow_performance."
+        )
     known = {
         f"{schema}.{name}"
         for schema, name in connection.execute(

@@ -95,7 +95,7 @@ def _written(
     workflows: Mapping[str, Workflow],
     known_until: str,
 ) -> tuple[bytes, str | None]:
-    journey = draw(workflows[page.subject]) if page.subject in workflows else None
+    journey = draw(workflows[page.subject]) if page.subject and page.subject in workflows else None
 
     def rendered(data: Mapping[str, Any]) -> bytes:
         return template.render(
