@@ -1,6 +1,6 @@
 """A page's questions, answered: what the browser gets to show, and to filter."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,35 +75,32 @@ def _data(answer: Answer, date: str | None) -> dict[str, Any]:
 def _block(page: Page, block: Block, answers: Mapping[str, Answer], failures: list[str]) -> dict[str, Any]:
     """What a block shows; what it asks of columns that its query has not is a failure."""
     shown: dict[str, Any] = {"kind": block.kind, "query": block.query, **block.options}
-    found = answers.get(block.query or "")
-    if found is None:
-        return shown
     try:
         if block.kind == "chart":
             charts.check(block.options["spec"])
-        _must_have(found, _asked(block))
+        for query, asked in _asked(block):
+            if query in answers:
+                _must_have(query, answers[query], asked)
     except HourbellError as error:
-        failures.append(
-            f"{page.path.name}: {block.options.get('title', block.kind)}, of the query {block.query}: {error}"
-        )
+        failures.append(f"{page.path.name}: {block.options.get('title', block.kind)}: {error}")
         shown["error"] = str(error)
     return shown
 
 
-def _asked(block: Block) -> set[str]:
-    """The columns that a block is made of."""
+def _asked(block: Block) -> Iterator[tuple[str, set[str]]]:
+    """The columns that a block is made of, by query."""
+    query = block.query or ""
     asked = {column["column"] for column in block.options.get("by", [])} | set(block.options.get("where") or {})
-    asked |= {block.options["across"]} if block.options.get("across") else set()
+    yield query, asked | ({block.options["across"]} if block.options.get("across") else set())
     for figure in block.options.get("figures", []):
-        asked |= {*columns_of(figure["measure"]), *(figure.get("where") or {})}
-        asked |= {figure["per"]} if figure.get("per") else set()
-    return asked
+        asked = {*columns_of(figure["measure"]), *(figure.get("where") or {})}
+        yield figure.get("from", query), asked | ({figure["per"]} if figure.get("per") else set())
 
 
-def _must_have(found: Answer, asked: set[str]) -> None:
+def _must_have(name: str, found: Answer, asked: set[str]) -> None:
     missing = sorted(asked - set(found.columns))
     if missing:
-        raise HourbellError(f"the query has no column {', '.join(missing)}; it has {', '.join(found.columns)}.")
+        raise HourbellError(f"the query {name} has no column {', '.join(missing)}; it has {', '.join(found.columns)}.")
 
 
 def _drilled(
@@ -111,7 +108,7 @@ def _drilled(
 ) -> Answer | None:
     """Who is behind the numbers, so many of each; None where policy allows no list."""
     found = ask(connection, drill.sql, subject)
-    _must_have(found, set(drill.by))
+    _must_have(drill.name, found, set(drill.by))
     kept = [name for name in found.columns if name not in DRILLABLE or name in rule.columns]
     listed = [name for name in kept if name in DRILLABLE]
     others = set(kept) - set(listed) - set(drill.by) - {*_DATES, *_NAMED}

@@ -11,7 +11,7 @@ from activations.errors import HourbellError
 from dagster_project.reports.measures import read_measure
 
 FILTERS = ("date", "workflow", "channel")
-FORMATS = ("number", "decimal", "percent", "points", "money", "hours", "times", "text", "moment")
+FORMATS = ("number", "decimal", "percent", "points", "money", "hours", "times", "text", "month", "moment")
 # what a list of the contacts behind a number may name; none of it is an address
 DRILLABLE = ("contact_id", "enrollment_id", "action_id", "conversion_id")
 
@@ -24,7 +24,7 @@ _BLOCKS = {
     "journey": {"journey", "drill"} | _COMMON,
     "text": {"text"} | _COMMON,
 }
-_FIGURE = {"label", "value", "format", "where", "per", "about", "alarm", "drill"}
+_FIGURE = {"label", "value", "from", "format", "where", "per", "about", "alarm", "drill"}
 _COLUMN = {"column", "label", "link", "format"}
 
 
@@ -160,6 +160,9 @@ def _block(path: Path, stated: Any, queries: Mapping[str, Query], drills: Mappin
     missing = [drill for drill in named if drill is not None and drill not in drills]
     if missing:
         raise HourbellError(f"{path}: {about} names the drill {missing[0]}, which the page does not have.")
+    foreign = {figure.get("from") for figure in stated.get("figures") or []} - {None, *queries}
+    if foreign:
+        raise HourbellError(f"{path}: {about} has a figure of the query {foreign.pop()}, which the page does not have.")
     options = {name: value for name, value in stated.items() if name != kind or kind == "text"}
     if kind in ("tiles", "table"):
         options["figures"] = [_figure(path, about, figure) for figure in stated.get("figures") or []]

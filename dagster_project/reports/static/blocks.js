@@ -35,13 +35,26 @@ const Blocks = (() => {
     return button;
   }
 
-  function tiles(block, rows, page, inside) {
+  function tiles(block, _, page, inside) {
     const list = block.figures.map((figure) => {
-      const texts = figure_texts(figure, rows, page.date(block));
-      const alarm = is_alarming(figure, figure_value(figure, rows, page.date(block)));
+      const query = figure.from ?? block.query;
+      const rows = page.rows(query, block);
+      const trouble = page.trouble(query);
+      const date = page.date(query);
+      const texts = trouble ? ["–"] : figure_texts(figure, rows, date);
+      const alarm = !trouble && is_alarming(figure, figure_value(figure, rows, date));
       const said = texts.join(" · ");
       const value = element("dd", { class: texts.length > 1 ? "several" : undefined }, figure.drill ? behind(page, figure.drill, {}, said) : said);
-      return element("div", { class: alarm ? "tile alarm" : "tile", "data-label": figure.label }, element("dt", {}, figure.label), value, figure.about ? element("p", {}, figure.about) : null);
+      const about = trouble ?? figure.about;
+      const ignored = page.ignored(query);
+      return element(
+        "div",
+        { class: alarm ? "tile alarm" : "tile", "data-label": figure.label },
+        element("dt", {}, figure.label),
+        value,
+        about ? element("p", {}, about) : null,
+        ignored.length ? element("p", { class: "unfiltered" }, `not by ${ignored.join(", ")}`) : null,
+      );
     });
     const holder = element("dl", { class: "inside" }, ...list);
     inside.replaceWith(holder);
@@ -63,7 +76,7 @@ const Blocks = (() => {
     const lines = grouped(rows, by).map(([key, members]) => ({
       key,
       members,
-      values: figures.map((figure) => figure_value(figure, members, page.date(block))),
+      values: figures.map((figure) => figure_value(figure, members, page.date(block.query))),
     }));
     const heads = [...block.by.map((column) => column.label), ...figures.map((figure) => figure.label)];
     const stated = block.order ?? (figures.length ? `-${figures[0].label}` : heads[0]);
@@ -98,7 +111,7 @@ const Blocks = (() => {
       const key = Object.fromEntries(by.map((column, place) => [column, line.key[place]]));
       const values = figures.map((figure, place) => {
         const value = line.values[place];
-        const text = figure_texts(figure, line.members, page.date(block)).join(" · ");
+        const text = figure_texts(figure, line.members, page.date(block.query)).join(" · ");
         const drill = figure.drill ?? (place === 0 ? block.drill : undefined);
         const has_bar = (figure.format ?? "number") === "number" && most[place] > 0 && value > 0 && place === 0;
         const classes = `figure${has_bar ? " bar" : ""}${is_alarming(figure, value) ? " bad" : ""}`;
@@ -129,7 +142,7 @@ const Blocks = (() => {
       background: "transparent",
       font: "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif",
       view: { stroke: null },
-      axis: { ...axis, labelLimit: 190, labelOverlap: true },
+      axis: { ...axis, labelLimit: 190, labelOverlap: "greedy", labelSeparation: 10 },
       axisX: { grid: false },
       axisY: { domain: false, ticks: false, labelPadding: 6 },
       legend: { labelColor: colour("soft"), titleColor: colour("soft"), orient: "top", title: null, labelFontSize: 12, symbolType: "circle", columns: 4, labelLimit: 150 },
@@ -148,7 +161,7 @@ const Blocks = (() => {
 
   async function chart(block, rows, page, inside) {
     views.get(inside)?.finalize();
-    const kinds = page.kinds(block);
+    const kinds = page.kinds(block.query);
     const values = matching(rows, block.where).map((row) =>
       Object.fromEntries(
         Object.entries(row).map(([name, value]) => [name, value !== null && ["date", "moment"].includes(kinds[name]) ? local(value) : value]),
@@ -168,6 +181,9 @@ const Blocks = (() => {
   const sum = (rows) => rows.reduce((whole, row) => whole + row.enrollments, 0);
   const share = (part, whole) => (whole ? `${Math.round((100 * part) / whole)} %` : "–");
 
+  const leads_on = (inside, step, branch) =>
+    [...inside.querySelectorAll(`.edge[data-from="${step}"]`)].some((edge) => !edge.dataset.branch || edge.dataset.branch === branch);
+
   function journey(block, rows, page, inside) {
     const entered = sum(rows.filter((row) => row.to_step === "entered"));
     for (const node of inside.querySelectorAll(".node")) {
@@ -181,8 +197,14 @@ const Blocks = (() => {
       const there = sum(stayed.filter((row) => row.outcome === "still there")) - held_out;
       write("reached", shown(reached));
       write("left", left ? `${shown(left)} left${converted ? `, ${shown(converted)} at the goal` : ""}` : "");
-      const kept = [there ? `${shown(there)} ${node.classList.contains("end") ? "at the end" : "here"}` : "", held_out ? `${shown(held_out)} held out` : ""];
-      write("stay", kept.filter(Boolean).join(", "));
+      // no way leads on from there
+      const done = sum(stayed.filter((row) => row.outcome === "still there" && row.assignment !== "holdout" && !leads_on(inside, step, row.branch)));
+      const kept = [
+        [there - done, "on the way"],
+        [done, "done"],
+        [held_out, "held out"],
+      ];
+      write("stay", kept.filter(([number]) => number).map(([number, what]) => `${shown(number)} ${what}`).join(", "));
       node.setAttribute("aria-label", `${page.spoken(step)}: ${shown(reached)} reached it, ${shown(left)} left`);
       const stay = node.querySelector(".stay");
       const people = block.drill ? page.behind(block.drill, { step }) : null;

@@ -108,6 +108,7 @@ const Figures = (() => {
     hours: (value) => hours(value),
     times: (value) => `${DECIMAL.format(value)} ×`,
     text: (value) => String(value),
+    month: (value) => String(value).slice(0, 7),
     moment: (value) => `${value} UTC`,
   };
 

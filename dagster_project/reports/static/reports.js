@@ -22,8 +22,11 @@
 
   const page = {
     spoken,
-    date: (block) => data.queries[block.query].filters.date,
-    kinds: (block) => Object.fromEntries(Object.entries(data.queries[block.query].columns).map(([name, column]) => [name, column.kind])),
+    date: (query) => data.queries[query].filters?.date,
+    rows: (query, block) => (data.queries[query].filters ? matching(filtered(data.queries[query].all, data.queries[query].filters, state()), block.where) : []),
+    trouble: (query) => data.queries[query].error ?? (data.queries[query].missing ? `Nothing yet: ${data.queries[query].missing}` : undefined),
+    ignored: (query) => ignored_by(data.queries[query]),
+    kinds: (query) => Object.fromEntries(Object.entries(data.queries[query].columns).map(([name, column]) => [name, column.kind])),
     behind(name, key) {
       const drill = data.drills[name];
       if (!drill) return null;
@@ -84,29 +87,30 @@
 
   const FILTERED_BY = { date: ["from", "to"], workflow: ["workflow"], channel: ["channel"] };
 
-  function note_unfiltered(section, query) {
-    section.querySelector(".unfiltered")?.remove();
+  function ignored_by(query) {
     const now = state();
-    const ignored = Object.entries(FILTERED_BY).filter(([name, parts]) => parts.some((part) => now[part]) && data.filters.includes(name) && !query.filters[name]);
-    if (ignored.length) section.append(element("span", { class: "unfiltered" }, `Not filtered by ${ignored.map(([name]) => name).join(", ")}`));
+    const asks = Object.entries(FILTERED_BY).filter(([name, parts]) => data.filters.includes(name) && parts.some((part) => now[part]));
+    return asks.map(([name]) => name).filter((name) => query.filters && !query.filters[name]);
   }
 
   async function show_block(block, section) {
     const inside = section.querySelector(".inside");
     if (!inside) return;
-    const query = data.queries[block.query];
-    const trouble = block.error ?? query.error;
-    if (trouble || query.missing) {
-      inside.replaceChildren(element("p", { class: trouble ? "failed" : "empty" }, trouble ?? `Nothing to show yet: ${query.missing}`));
+    const is_tiles = block.kind === "tiles";
+    const trouble = block.error ?? (is_tiles ? undefined : page.trouble(block.query));
+    if (trouble) {
+      inside.replaceChildren(element("p", { class: block.error ?? data.queries[block.query].error ? "failed" : "empty" }, trouble));
       return;
     }
-    const rows = matching(filtered(query.all, query.filters, state()), block.where);
-    if (!rows.length && block.kind !== "tiles" && block.kind !== "journey") {
+    const rows = page.rows(block.query, block);
+    if (!rows.length && !is_tiles && block.kind !== "journey") {
       inside.replaceChildren(element("p", { class: "empty" }, "Nothing in this selection."));
     } else {
       await Blocks[block.kind](block, rows, page, inside);
     }
-    note_unfiltered(section, query);
+    section.querySelector(":scope > .unfiltered")?.remove();
+    const ignored = is_tiles ? [] : ignored_by(data.queries[block.query]);
+    if (ignored.length) section.append(element("span", { class: "unfiltered" }, `Not filtered by ${ignored.join(", ")}`));
   }
 
   let turn = Promise.resolve();
