@@ -7,8 +7,8 @@ from typing import Any
 from dagster_project.lint.reading import Call, Reference, Step, Workflow
 from dagster_project.reports.pages import spoken
 
-WIDTH, HEIGHT = 208, 84
-GAP, LAYER_GAP, MARGIN = 28, 74, 12
+WIDTH, HEIGHT = 196, 92
+GAP, LAYER_GAP, MARGIN = 22, 70, 8
 # a way past other steps needs this much room beside them
 _PASSING = 36
 _SWEEPS = 6
@@ -142,7 +142,7 @@ def _does(step: Step) -> str:
     return "who comes in" if step.name == "entered" else ""
 
 
-def _short(text: Any, room: int = 24) -> str:
+def _short(text: Any, room: int = 22) -> str:
     plain = str(text)
     return plain if len(plain) <= room else f"{plain[: room - 1]}…"
 

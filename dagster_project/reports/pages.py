@@ -11,7 +11,7 @@ from activations.errors import HourbellError
 from dagster_project.reports.measures import read_measure
 
 FILTERS = ("date", "workflow", "channel")
-FORMATS = ("number", "decimal", "percent", "points", "money", "hours", "times", "text", "month", "moment")
+FORMATS = ("number", "decimal", "percent", "points", "money", "hours", "times", "text", "trend", "month", "moment")
 # what a list of the contacts behind a number may name; none of it is an address
 DRILLABLE = ("contact_id", "enrollment_id", "action_id", "conversion_id")
 

@@ -61,6 +61,26 @@ const Blocks = (() => {
     return holder;
   }
 
+  // how a figure went, day by day
+  function trend(figure, rows, date) {
+    const values = grouped(matching(rows, figure.where), [date])
+      .sort(([[one]], [[other]]) => (one < other ? -1 : 1))
+      .map(([, members]) => evaluate(figure.measure, members, date))
+      .filter((value) => value !== null);
+    if (values.length < 2) return "–";
+    const [least, most] = [Math.min(...values), Math.max(...values)];
+    const at = (value, place) => [((place / (values.length - 1)) * 92 + 2).toFixed(1), (most === least ? 11 : 20 - (18 * (value - least)) / (most - least)).toFixed(1)];
+    const drawn = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+    for (const [name, value] of Object.entries({ class: "trend", width: 96, height: 22, viewBox: "0 0 96 22", role: "img", "aria-label": `from ${shown(values[0])} to ${shown(values.at(-1))}` })) drawn.setAttribute(name, value);
+    const line = document.createElementNS(drawn.namespaceURI, "polyline");
+    line.setAttribute("points", values.map((value, place) => at(value, place).join(",")).join(" "));
+    const end = document.createElementNS(drawn.namespaceURI, "circle");
+    const [x, y] = at(values.at(-1), values.length - 1);
+    for (const [name, value] of Object.entries({ cx: x, cy: y, r: 2 })) end.setAttribute(name, value);
+    drawn.append(line, end);
+    return drawn;
+  }
+
   const orders = new WeakMap();
 
   function table(block, rows, page, inside) {
@@ -111,6 +131,7 @@ const Blocks = (() => {
       const key = Object.fromEntries(by.map((column, place) => [column, line.key[place]]));
       const values = figures.map((figure, place) => {
         const value = line.values[place];
+        if (figure.format === "trend") return element("td", { class: "figure" }, trend(figure, line.members, page.date(block.query)));
         const text = figure_texts(figure, line.members, page.date(block.query)).join(" · ");
         const drill = figure.drill ?? (place === 0 ? block.drill : undefined);
         const has_bar = (figure.format ?? "number") === "number" && most[place] > 0 && value > 0 && place === 0;
@@ -164,7 +185,7 @@ const Blocks = (() => {
     const kinds = page.kinds(block.query);
     const values = matching(rows, block.where).map((row) =>
       Object.fromEntries(
-        Object.entries(row).map(([name, value]) => [name, value !== null && ["date", "moment"].includes(kinds[name]) ? local(value) : value]),
+        Object.entries(row).map(([name, value]) => [name, value === null ? null : ["date", "moment"].includes(kinds[name]) ? local(value) : kinds[name] === "text" ? value.replaceAll("_", " ") : value]),
       ),
     );
     const spec = { width: "container", height: block.height ?? 230, autosize: { type: "fit-x", contains: "padding" }, ...block.spec, data: { values } };
@@ -196,15 +217,12 @@ const Blocks = (() => {
       const held_out = sum(stayed.filter((row) => row.outcome === "still there" && row.assignment === "holdout"));
       const there = sum(stayed.filter((row) => row.outcome === "still there")) - held_out;
       write("reached", shown(reached));
-      write("left", left ? `${shown(left)} left${converted ? `, ${shown(converted)} at the goal` : ""}` : "");
+      const listed = (parts) => parts.filter(([number]) => number).map(([number, what]) => `${shown(number)} ${what}`).join(", ");
       // no way leads on from there
       const done = sum(stayed.filter((row) => row.outcome === "still there" && row.assignment !== "holdout" && !leads_on(inside, step, row.branch)));
-      const kept = [
-        [there - done, "on the way"],
-        [done, "done"],
-        [held_out, "held out"],
-      ];
-      write("stay", kept.filter(([number]) => number).map(([number, what]) => `${shown(number)} ${what}`).join(", "));
+      write("left", listed([[converted, "at the goal"], [left - converted, "left"]]));
+      write("stay", listed([[there - done, "waiting"], [done, "done"]]));
+      write("held", listed([[held_out, "held out"]]));
       node.setAttribute("aria-label", `${page.spoken(step)}: ${shown(reached)} reached it, ${shown(left)} left`);
       const stay = node.querySelector(".stay");
       const people = block.drill ? page.behind(block.drill, { step }) : null;
@@ -233,6 +251,9 @@ const Blocks = (() => {
     legend.textContent = told.length
       ? `Of ${shown(entered)} who entered, ${told.join("; ")}. The time is the median since the last step.`
       : `${shown(entered)} entered; nobody has left yet.`;
+    // the entry in the middle of what is seen
+    if (!inside.dataset.placed) inside.scrollLeft = (inside.scrollWidth - inside.clientWidth) / 2;
+    inside.dataset.placed = "yes";
     return inside;
   }
 

@@ -15,8 +15,11 @@
   const days = values_of("date").map((day) => day.slice(0, 10));
   const bounds = { first: days[0] ?? "", last: days.at(-1) ?? "" };
 
+  const SHORT = { sms: "SMS", cpc: "CPC", crm: "CRM", vip: "VIP" };
+
   const spoken = (value) => {
-    const text = String(value).replaceAll("_", " ");
+    if (value in SHORT) return SHORT[value];
+    const text = String(value).replaceAll("_", " ").replace(/^vip /, "VIP ");
     return /^[a-z]/.test(text) && !/[.@]/.test(text) ? text[0].toUpperCase() + text.slice(1) : text;
   };
 
