@@ -11,8 +11,9 @@ import duckdb
 from activations.errors import HourbellError
 from activations.holds.approvals import approve
 from activations.profile import open_profile
-from dagster_project.deliver import deliver_outbox
+from dagster_project.deliver import deliver_outbox, utc_now
 from dagster_project.home import Home
+from dagster_project.interrupted import note_time
 from dagster_project.landing.ingest import land_all
 from dagster_project.lock import tick_lock
 from dagster_project.publish import publish
@@ -81,9 +82,11 @@ def run_ticks(
     has them."""
     now = windows[0].start
     done = 0
+    begun = utc_now()
 
     def deliver_and_land(connection: duckdb.DuckDBPyConnection, window: Window) -> None:
-        nonlocal done, now
+        nonlocal done, now, begun
+        note_time(connection, window.end, begun, utc_now())
         now = window.end + DELIVERED_AFTER
         done += 1
         delivered = deliver_outbox(home, profile, now)
@@ -95,6 +98,7 @@ def run_ticks(
         if after_tick is not None:
             after_tick(connection, window)
         progress("Ticks", done, len(windows))
+        begun = utc_now()
 
     with tick_lock(home), open_profile(home.sandbox, {}, now=lambda: now) as profile:
         people.live_until(windows[0].end)
@@ -105,6 +109,7 @@ def run_ticks(
         with open_warehouse(home) as connection:
             land_all(connection, home.landing, known_from=None, tick_start=windows[0].start)
         progress("The models are compiled", 0, 1)
+        begun = utc_now()
         replay(home, windows, statements=statements, after_tick=deliver_and_land)
 
 
