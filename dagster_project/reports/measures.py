@@ -33,15 +33,15 @@ def read_measure(text: str) -> Measure:
         return _measure(sqlglot.parse_one(text, dialect="duckdb"))
     except (sqlglot.errors.ParseError, _NotUnderstoodError) as error:
         raise HourbellError(
-            f"the figure {text} is not understood. It is made of sum, min, max, avg, first, last and count(*) of columns, "
-            "numbers, and + - * /."
+            f"the figure {text} is not understood. It is made of sum, min, max, avg, first and last of columns, count(*), "
+            "coalesce, numbers, and + - * /."
         ) from error
 
 
 def columns_of(measure: Measure) -> Iterator[str]:
     """The columns that a figure is made of."""
     kind, *parts = measure
-    if kind in _OPERATORS.values():
+    if kind in (*_OPERATORS.values(), "coalesce"):
         for part in parts:
             yield from columns_of(part)
     elif kind not in ("number", "count"):
@@ -60,6 +60,8 @@ def _measure(expression: exp.Expr) -> Measure:
     operator = _OPERATORS.get(type(expression))
     if operator is not None:
         return [operator, _measure(expression.this), _measure(expression.expression)]
+    if isinstance(expression, exp.Coalesce) and len(expression.expressions) == 1:
+        return ["coalesce", _measure(expression.this), _measure(expression.expressions[0])]
     if isinstance(expression, exp.Literal) and not expression.is_string:
         return ["number", float(expression.this)]
     if isinstance(expression, exp.Count) and isinstance(expression.this, exp.Star):

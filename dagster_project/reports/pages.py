@@ -11,12 +11,25 @@ from activations.errors import HourbellError
 from dagster_project.reports.measures import read_measure
 
 FILTERS = ("date", "workflow", "channel")
-FORMATS = ("number", "decimal", "percent", "points", "money", "hours", "times", "text", "trend", "month", "moment")
+FORMATS = (
+    "number",
+    "decimal",
+    "percent",
+    "points",
+    "money",
+    "hours",
+    "seconds",
+    "times",
+    "text",
+    "trend",
+    "month",
+    "moment",
+)
 # what a list of the contacts behind a number may name; none of it is an address
 DRILLABLE = ("contact_id", "enrollment_id", "action_id", "conversion_id")
 
 _PAGE = {"title", "menu", "place", "about", "filters", "each", "queries", "drills", "blocks"}
-_COMMON = {"title", "note", "wide", "where"}
+_COMMON = {"title", "note", "wide", "beside", "where", "empty"}
 _BLOCKS = {
     "tiles": {"tiles", "figures"} | _COMMON,
     "chart": {"chart", "spec", "height"} | _COMMON,
@@ -77,6 +90,17 @@ class Page:
     @property
     def file(self) -> str:
         return f"{self.name}.html"
+
+    @property
+    def groups(self) -> list[list[tuple[int, Block]]]:
+        """The blocks with their places: each alone, but for those that stand in a column beside what is before them."""
+        groups: list[list[tuple[int, Block]]] = []
+        for place, block in enumerate(self.blocks):
+            if block.options.get("beside") and groups and groups[-1][-1][1].options.get("beside"):
+                groups[-1].append((place, block))
+            else:
+                groups.append([(place, block)])
+        return groups
 
 
 def read_pages(folder: Path, workflows: Sequence[str]) -> list[Page]:

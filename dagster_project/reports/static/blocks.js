@@ -44,7 +44,7 @@ const Blocks = (() => {
       const texts = trouble ? ["–"] : figure_texts(figure, rows, date);
       const alarm = !trouble && is_alarming(figure, figure_value(figure, rows, date));
       const said = texts.join(" · ");
-      const value = element("dd", { class: texts.length > 1 ? "several" : undefined }, figure.drill ? behind(page, figure.drill, {}, said) : said);
+      const value = element("dd", { class: texts.length > 1 || said.length > 12 ? "several" : undefined }, figure.drill ? behind(page, figure.drill, {}, said) : said);
       const about = trouble ?? figure.about;
       const ignored = page.ignored(query);
       return element(
@@ -134,7 +134,7 @@ const Blocks = (() => {
         if (figure.format === "trend") return element("td", { class: "figure" }, trend(figure, line.members, page.date(block.query)));
         const text = figure_texts(figure, line.members, page.date(block.query)).join(" · ");
         const drill = figure.drill ?? (place === 0 ? block.drill : undefined);
-        const has_bar = (figure.format ?? "number") === "number" && most[place] > 0 && value > 0 && place === 0;
+        const has_bar = (figure.format ?? "number") === "number" && most[place] > 0 && value / most[place] > 0.04 && place === 0;
         const classes = `figure${has_bar ? " bar" : ""}${is_alarming(figure, value) ? " bad" : ""}`;
         const made = element("td", { class: classes }, drill ? behind(page, drill, key, text) : text);
         if (has_bar) made.append(element("i", { style: `width: min(64px, ${((64 * value) / most[place]).toFixed(1)}px)`, "aria-hidden": "true" }));
@@ -155,7 +155,7 @@ const Blocks = (() => {
   // a day is a day in every zone, and a moment is UTC
   const local = (text) => new Date(...text.split(/[-: ]/).map((part, place) => Number(part) - (place === 1 ? 1 : 0)));
 
-  function chart_config() {
+  function chart_config(width) {
     const style = getComputedStyle(document.documentElement);
     const colour = (name) => style.getPropertyValue(`--${name}`).trim();
     const axis = { labelColor: colour("soft"), titleColor: colour("soft"), titleFontWeight: 500, domainColor: colour("line"), tickColor: colour("line"), gridColor: colour("line"), labelFontSize: 11, titleFontSize: 11 };
@@ -166,7 +166,7 @@ const Blocks = (() => {
       axis: { ...axis, labelLimit: 190, labelOverlap: "greedy", labelSeparation: 10 },
       axisX: { grid: false },
       axisY: { domain: false, ticks: false, labelPadding: 6 },
-      legend: { labelColor: colour("soft"), titleColor: colour("soft"), orient: "top", title: null, labelFontSize: 12, symbolType: "circle", columns: 4, labelLimit: 150 },
+      legend: { labelColor: colour("soft"), titleColor: colour("soft"), orient: "top", title: null, labelFontSize: 12, symbolType: "circle", columns: Math.max(2, Math.floor((width - 60) / 132)), labelLimit: 112 },
       header: { labelColor: colour("soft"), titleColor: colour("soft") },
       title: { color: colour("text") },
       range: { category: [1, 2, 3, 4, 5, 6, 7, 8].map((number) => colour(`c${number}`)), heatmap: [colour("accent-soft"), colour("accent")], ramp: [colour("accent-soft"), colour("accent")] },
@@ -191,7 +191,7 @@ const Blocks = (() => {
     const spec = { width: "container", height: block.height ?? 230, autosize: { type: "fit-x", contains: "padding" }, ...block.spec, data: { values } };
     inside.replaceChildren();
     // `ast`: expressions are read, and never become code, which the page's policy forbids
-    const made = await vegaEmbed(inside, spec, { mode: "vega-lite", actions: false, renderer: "svg", ast: true, config: chart_config(), tooltip: { theme: matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light" } });
+    const made = await vegaEmbed(inside, spec, { mode: "vega-lite", actions: false, renderer: "svg", ast: true, config: chart_config(inside.clientWidth), tooltip: { theme: matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light" } });
     views.set(inside, made);
     const drawing = inside.querySelector("svg");
     drawing?.setAttribute("role", "img");
@@ -236,7 +236,11 @@ const Blocks = (() => {
       const number = sum(went);
       const wait = median(went, "wait_hours", "enrollments");
       edge.querySelector(".first").textContent = `${branch ? `${branch}: ` : ""}${shown(number)}`;
-      edge.querySelector(".second").textContent = number ? `${share(number, at_start)} · ${hours(wait)}` : "nobody yet";
+      // where ways part, who drops off belongs to none of them
+      const gone = sum(rows.filter((row) => row.from_step === from && row.outcome === "left"));
+      edge.querySelector(".first").textContent += number ? ` · ${share(number, at_start)}` : "";
+      const drop_off = branch ? "" : `${share(gone, at_start)} drop off · `;
+      edge.querySelector(".second").textContent = number ? `${drop_off}${hours(wait)}` : "nobody yet";
       const widest = Math.max(...[...edge.querySelectorAll("text")].map((text) => text.textContent.length)) * 6.6 + 14;
       const plate = edge.querySelector(".plate");
       plate.setAttribute("width", widest);

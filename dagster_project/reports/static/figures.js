@@ -65,6 +65,7 @@ const Figures = (() => {
     const [kind, ...parts] = measure;
     if (kind === "number") return parts[0];
     if (kind === "count") return rows.length;
+    if (kind === "coalesce") return evaluate(parts[0], rows, date) ?? evaluate(parts[1], rows, date);
     if (kind in OPERATORS) {
       const [left, right] = parts.map((part) => evaluate(part, rows, date));
       return left === null || right === null ? null : OPERATORS[kind](left, right);
@@ -94,9 +95,9 @@ const Figures = (() => {
     return null;
   }
 
-  const NUMBER = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 });
-  const DECIMAL = new Intl.NumberFormat("en-GB", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
-  const ONE = new Intl.NumberFormat("en-GB", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+  const NUMBER = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0, signDisplay: "negative" });
+  const DECIMAL = new Intl.NumberFormat("en-GB", { minimumFractionDigits: 2, maximumFractionDigits: 2, signDisplay: "negative" });
+  const ONE = new Intl.NumberFormat("en-GB", { minimumFractionDigits: 1, maximumFractionDigits: 1, signDisplay: "negative" });
   const NOTHING = "–";
 
   const FORMATS = {
@@ -106,6 +107,7 @@ const Figures = (() => {
     points: (value) => `${value > 0 ? "+" : ""}${ONE.format(100 * value)} pp`,
     money: (value, currency) => `${NUMBER.format(value)}${currency ? ` ${currency}` : ""}`,
     hours: (value) => hours(value),
+    seconds: (value) => (value < 120 ? `${ONE.format(value)} s` : `${ONE.format(value / 60)} min`),
     times: (value) => `${DECIMAL.format(value)} ×`,
     text: (value) => String(value),
     month: (value) => String(value).slice(0, 7),

@@ -107,7 +107,7 @@
     }
     const rows = page.rows(block.query, block);
     if (!rows.length && !is_tiles && block.kind !== "journey") {
-      inside.replaceChildren(element("p", { class: "empty" }, "Nothing in this selection."));
+      inside.replaceChildren(element("p", { class: "empty" }, block.empty ?? "Nothing in this selection."));
     } else {
       await Blocks[block.kind](block, rows, page, inside);
     }
