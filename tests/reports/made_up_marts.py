@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -61,12 +62,18 @@ def _rows(mart: str, columns: dict[str, str]) -> list[dict[str, Any]]:
     return [{name: _value(mart, name, kind, number) for name, kind in columns.items()} for number in range(ROWS)]
 
 
+@cache
+def _registered() -> tuple[list[str], list[tuple[str, str]]]:
+    by_workflow = steps_by_workflow()
+    return sorted(by_workflow), [(workflow, step) for workflow, steps in by_workflow.items() for step in steps]
+
+
 def _value(mart: str, name: str, kind: str, number: int) -> Any:
-    steps = [(workflow, step) for workflow, steps in steps_by_workflow().items() for step in steps]
+    workflows, steps = _registered()
     workflow, step = steps[number * 7 % len(steps)]
     if name == "workflow":
         # that of which each has one row
-        return sorted(steps_by_workflow())[number % 12] if mart == "holdout_lift" else workflow
+        return workflows[number % len(workflows)] if mart == "holdout_lift" else workflow
     if name == "step":
         return step
     if name in _NAMED:
@@ -82,6 +89,8 @@ def _value(mart: str, name: str, kind: str, number: int) -> Any:
         # larger than what JavaScript can count up to
         return 9_007_199_254_740_993 + number % _PEOPLE
     made = (number * 31 + sum(map(ord, name)) * 17) % 97
+    if kind == "boolean":
+        return made % 2 == 0
     if kind == "double":
         return (made - 20) / 97 if "lift" in name else made / 97
     if kind.startswith("decimal"):

@@ -72,7 +72,6 @@ class Oracle:
         value = str(figure["value"])
         for which, bound in (("last", "max"), ("first", "min")):
             value = re.sub(rf"\b{which}\((\w+)\)", rf"sum(\1) filter (where {date} = {bound}_day)", value)
-        # SQL divides by zero to nothing, too, and integers as real numbers
         partition = f"partition by {', '.join(by)}" if by else ""
         bounds = (
             f", max({date}) over ({partition}) as max_day, min({date}) over ({partition}) as min_day" if date else ""
@@ -128,6 +127,9 @@ def shown(value: Any, kind: str, currency: str = "") -> str:
     if kind == "text":
         return str(value)
     number = Decimal(value)
+    if not number.is_finite():
+        # DuckDB divides by zero to infinity
+        return NOTHING
     if kind == "percent":
         return f"{_rounded(number * 100, 1)} %"
     if kind == "points":
