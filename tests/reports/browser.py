@@ -57,7 +57,9 @@ class Browser:
         """The addresses that were asked for since it was asked last."""
         messages = (json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance"))
         return [
-            message["params"]["request"]["url"] for message in messages if message["method"] == "Network.requestWillBeSent"
+            message["params"]["request"]["url"]
+            for message in messages
+            if message["method"] == "Network.requestWillBeSent"
         ]
 
 

@@ -49,7 +49,9 @@ class Oracle:
         across = block.options.get("across")
         columns: list[Any] = [None]
         if across:
-            columns = [value for (value,) in self._ask(query, block, f"select distinct {across} from asked order by all")]
+            columns = [
+                value for (value,) in self._ask(query, block, f"select distinct {across} from asked order by all")
+            ]
         lines: dict[tuple[str, ...], list[str]] = {}
         for (*key,) in self._ask(query, block, f"select distinct {', '.join(by)} from asked"):
             lines[tuple("" if value is None else str(value) for value in key)] = []

@@ -85,7 +85,7 @@ const Blocks = (() => {
 
   function table(block, rows, page, inside) {
     const by = block.by.map((column) => column.column);
-    const across = block.across ? [...new Set(rows.map((row) => row[block.across]))] : [null];
+    const across = block.across ? [...new Set(rows.map((row) => row[block.across]))].sort() : [null];
     const figures = across.flatMap((value) =>
       block.figures.map((figure) => ({
         ...figure,
