@@ -7,6 +7,7 @@ from dagster_project.defs.delivery import OWNERS
 from dagster_project.freshness import HOURLY
 from dagster_project.home import Home
 from dagster_project.reports import build
+from dagster_project.reports.site import SITE, START
 
 CHECK = "every_page_has_its_figures"
 
@@ -24,21 +25,16 @@ CHECK = "every_page_has_its_figures"
 )
 def reports(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """Build the pages. What cannot be shown is told on its page and by the check; a tick goes on all the same."""
+    pages, failures = 0, list[str]()
     try:
         built = build(Home.from_environment())
-        failures, metadata = (
-            list(built.failures),
-            {
-                "pages": len(built.pages),
-                "start": dg.MetadataValue.path(str(built.start)),
-            },
-        )
+        pages, failures = len(built.pages), list(built.failures)
     except HourbellError as error:
-        failures, metadata = [str(error)], {"pages": 0}
+        failures = [str(error)]
     for failure in failures:
         context.log.error(failure)
     return dg.MaterializeResult(
-        metadata=metadata,
+        metadata={"pages": pages, "start": dg.MetadataValue.path(str(Home.from_environment().reports / SITE / START))},
         check_results=[
             dg.AssetCheckResult(
                 passed=not failures,

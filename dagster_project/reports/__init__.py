@@ -1,4 +1,4 @@
-"""Dashboards as code: pages of `dbt/reports/`, built from the published marts into a site that asks nobody for anything."""
+"""Dashboards as code: the pages of `dbt/reports/`, built from the published marts into a site that asks nobody."""
 
 from dagster_project.reports.site import Built, build
 

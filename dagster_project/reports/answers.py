@@ -27,7 +27,7 @@ class Answered:
 
 
 def answer(connection: duckdb.DuckDBPyConnection, page: Page, rule: DrillRule) -> Answered:
-    """Ask all that a page asks. What fails is told in its place, and in `failures`; a mart that is not there, on the page only."""
+    """Ask all that a page asks. What fails is told in its place and in `failures`; a missing mart in its place only."""
     failures: list[str] = []
     queries: dict[str, Any] = {}
     answers: dict[str, Answer] = {}

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from dagster_project.lint.reading import Call, Reference, Step, Workflow
@@ -175,7 +176,7 @@ def _rows(steps: Sequence[str], layers: Mapping[str, int], chains: Mapping[_Way,
     rows: list[list[str]] = [[] for _ in range(max(layers.values(), default=0) + 1)]
     for name in names:
         rows[layers_of(name, layers)].append(name)
-    pairs = [pair for chain in chains.values() for pair in zip(chain, chain[1:], strict=False)]
+    pairs = [pair for chain in chains.values() for pair in pairwise(chain)]
     for turn in range(_SWEEPS):
         downwards = turn % 2 == 0
         for number in range(len(rows)) if downwards else reversed(range(len(rows))):
@@ -199,7 +200,7 @@ def _places(rows: Sequence[Sequence[str]], chains: Mapping[_Way, Sequence[str]])
             offset += _width(name) + GAP
     above, below = dict[str, list[str]](), dict[str, list[str]]()
     for chain in chains.values():
-        for upper, lower in zip(chain, chain[1:], strict=False):
+        for upper, lower in pairwise(chain):
             below.setdefault(upper, []).append(lower)
             above.setdefault(lower, []).append(upper)
     for turn in range(_SWEEPS):

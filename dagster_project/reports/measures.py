@@ -1,4 +1,4 @@
-"""Figures as SQL writes them (`sum(clicked) / sum(delivered)`), in a form that the browser works out over filtered rows."""
+"""Figures as SQL writes them (`sum(clicked) / sum(delivered)`), in a form that the browser works out over its rows."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -33,8 +33,8 @@ def read_measure(text: str) -> Measure:
         return _measure(sqlglot.parse_one(text, dialect="duckdb"))
     except (sqlglot.errors.ParseError, _NotUnderstoodError) as error:
         raise HourbellError(
-            f"the figure {text} is not understood. It is made of sum, min, max, avg, first and last of columns, count(*), "
-            "coalesce, numbers, and + - * /."
+            f"the figure {text} is not understood. It is made of sum, min, max, avg, first and last of columns, "
+            "count(*), coalesce, numbers, and + - * /."
         ) from error
 
 

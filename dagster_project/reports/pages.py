@@ -104,7 +104,7 @@ class Page:
 
 
 def read_pages(folder: Path, workflows: Sequence[str]) -> list[Page]:
-    """All pages in the order of the menu; those for each workflow, once for each. Raises HourbellError naming file and mend."""
+    """All pages in the order of the menu; those for each workflow once for each. Raises HourbellError with the mend."""
     pages = [page for path in sorted(folder.glob("*.yml")) for page in _for_each(read_page(path), workflows)]
     if not pages:
         raise HourbellError(

@@ -107,8 +107,8 @@ def _written(
         return html, None
     largest = max(answered.data["queries"], key=lambda name: len(json.dumps(answered.data["queries"][name])))
     failure = (
-        f"{page.path.name}: the page would have {len(html):,} bytes, of at most {MOST_BYTES:,}. Most of it is the query "
-        f"{largest}: group it by day, or ask for fewer columns."
+        f"{page.path.name}: the page would have {len(html):,} bytes, of at most {MOST_BYTES:,}. Most of it is the "
+        f"query {largest}: group it by day, or ask for fewer columns."
     )
     emptied = {name: {"error": failure} for name in answered.data["queries"]}
     return rendered({**answered.data, "queries": emptied, "drills": {}}), failure

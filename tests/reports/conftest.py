@@ -36,6 +36,15 @@ def made_up(tmp_path_factory: pytest.TempPathFactory) -> Home:
     return home
 
 
+@pytest.fixture
+def apart(made_up: Home, tmp_path: Path) -> Home:
+    """The same marts in a data directory of its own, with no site yet."""
+    home = Home(tmp_path / "home")
+    home.root.mkdir()
+    home.published.symlink_to(made_up.published)
+    return home
+
+
 @pytest.fixture(scope="session")
 def site(made_up: Home) -> Iterator[Site]:
     built = build(made_up)

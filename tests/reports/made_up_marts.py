@@ -1,4 +1,4 @@
-"""Published marts whose rows are made up, by the columns that their contracts promise; quick, and the same each time."""
+"""Published marts whose rows are made up, by the columns that their contracts promise; the same each time."""
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What a page must show, asked of the published marts themselves: the figures' own SQL, and the formats written anew."""
+"""What a page must show, asked of the published marts: the figures' own SQL, and the formats written anew."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -232,7 +232,8 @@ def test_pages_can_be_read_on_a_phone_and_in_the_dark(browser: Browser, site: Si
         assert brightness(paper) < 0.2 < 0.7 < brightness(text)
         assert not browser.said()
         nameless = browser.run(
-            "return [...document.querySelectorAll('table:not(:has(caption)), .chart svg:not([aria-label]), input, select')]"
+            "return [...document.querySelectorAll('table:not(:has(caption)), .chart svg:not([aria-label]),"
+            " input, select')]"
             ".filter((one) => !one.closest('label') && !one.ariaLabel && one.tagName !== 'svg').length"
         )
         assert nameless == 0, page.file

@@ -54,7 +54,7 @@ def data_of(html: str) -> dict[str, Any]:
     ("query", "says"),
     [
         ("select * from decisions.outbox", "it reads decisions.outbox"),
-        ("select * from read_csv('/etc/passwd')", "external"),
+        ("select * from read_csv('/etc/passwd')", "file system operations are disabled"),
         ("select * from '/etc/passwd'", "it reads"),
         ("delete from marts.ticks", "it is not one select"),
         ("select 1 as n; select 2 as n", "it is not one select"),
@@ -63,13 +63,13 @@ def data_of(html: str) -> dict[str, Any]:
     ],
 )
 def test_a_query_that_fails_is_told_on_its_page_and_by_name_and_the_others_go_on(
-    made_up: Home, pages_folder: Path, query: str, says: str
+    apart: Home, pages_folder: Path, query: str, says: str
 ) -> None:
     write(pages_folder, query)
     (pages_folder / "other.yml").write_text(
         PAGE.format(query='"select day, sent from marts.channel_performance"', value='"sum(sent)"')
     )
-    built = build(made_up, pages=pages_folder)
+    built = build(apart, pages=pages_folder)
     assert len(built.failures) == 1
     assert "index.yml: the query sent: " in built.failures[0]
     assert says in built.failures[0]
@@ -77,9 +77,9 @@ def test_a_query_that_fails_is_told_on_its_page_and_by_name_and_the_others_go_on
     assert data_of((built.folder / "other.html").read_text())["queries"]["sent"]["rows"] == 400
 
 
-def test_a_mart_that_is_not_there_is_no_failure(made_up: Home, pages_folder: Path) -> None:
+def test_a_mart_that_is_not_there_is_no_failure(apart: Home, pages_folder: Path) -> None:
     write(pages_folder, "select * from marts.of_another_version")
-    built = build(made_up, pages=pages_folder)
+    built = build(apart, pages=pages_folder)
     assert not built.failures
     asked = data_of((built.folder / "index.html").read_text())["queries"]["sent"]
     assert asked == {"missing": "the mart marts.of_another_version is not published."}
@@ -114,27 +114,27 @@ def test_what_is_not_understood_in_a_page_is_named(pages_folder: Path, changed: 
     assert str(path) in str(raised.value)
 
 
-def test_a_figure_of_a_column_that_is_not_there_is_told(made_up: Home, pages_folder: Path) -> None:
+def test_a_figure_of_a_column_that_is_not_there_is_told(apart: Home, pages_folder: Path) -> None:
     write(pages_folder, value="sum(received)")
-    (failure,) = build(made_up, pages=pages_folder).failures
+    (failure,) = build(apart, pages=pages_folder).failures
     assert "the query sent has no column received; it has day, sent." in failure
 
 
-def test_a_chart_that_is_none_is_told(made_up: Home, pages_folder: Path) -> None:
+def test_a_chart_that_is_none_is_told(apart: Home, pages_folder: Path) -> None:
     path = write(pages_folder)
     path.write_text(path.read_text() + "  - chart: sent\n    spec: {mark: pie chart}\n")
-    (failure,) = build(made_up, pages=pages_folder).failures
+    (failure,) = build(apart, pages=pages_folder).failures
     assert "Vega-Lite does not take it" in failure
 
 
 def test_a_page_that_would_be_too_large_names_the_query(
-    made_up: Home, pages_folder: Path, monkeypatch: pytest.MonkeyPatch
+    apart: Home, pages_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write(pages_folder)
-    monkeypatch.setattr(site, "MOST_BYTES", 8_000)
-    built = build(made_up, pages=pages_folder)
+    write(pages_folder, "select * from marts.channel_performance")
+    monkeypatch.setattr(site, "MOST_BYTES", 12_000)
+    built = build(apart, pages=pages_folder)
     assert "Most of it is the query sent: group it by day" in built.failures[0]
-    assert (built.folder / "index.html").stat().st_size < 8_000
+    assert (built.folder / "index.html").stat().st_size < 12_000
 
 
 DRILLS = """
@@ -149,11 +149,11 @@ blocks: [{{table: hot, by: [level], drill: people, figures: [{{label: Contacts, 
     ("columns", "limit", "listed"), [(("contact_id",), 3, 6), ((), 3, None), (("action_id",), 3, None)]
 )
 def test_policy_says_whether_and_how_many_contacts_are_listed(
-    made_up: Home, pages_folder: Path, columns: tuple[str, ...], limit: int, listed: int | None
+    apart: Home, pages_folder: Path, columns: tuple[str, ...], limit: int, listed: int | None
 ) -> None:
     path = pages_folder / "index.yml"
     path.write_text(DRILLS.format(more=""))
-    with open_published(made_up.published / "hourbell.duckdb", {}) as connection:
+    with open_published(apart.published / "hourbell.duckdb", {}) as connection:
         answered = answer(connection, read_page(path), DrillRule(columns, limit))
         assert not answered.failures
         found = answered.data["drills"].get("people")
@@ -167,9 +167,9 @@ def test_policy_says_whether_and_how_many_contacts_are_listed(
         assert not refused.data["drills"]
 
 
-def test_nothing_in_the_data_ends_the_script_that_holds_it(made_up: Home, pages_folder: Path) -> None:
+def test_nothing_in_the_data_ends_the_script_that_holds_it(apart: Home, pages_folder: Path) -> None:
     write(pages_folder, "select '</script><script>alert(1)</script>' as sent")
-    html = (build(made_up, pages=pages_folder).folder / "index.html").read_text()
+    html = (build(apart, pages=pages_folder).folder / "index.html").read_text()
     assert "<script>alert" not in html
     assert data_of(html)["queries"]["sent"]["columns"]["sent"]["known"] == ["</script><script>alert(1)</script>"]
     assert "<img" not in prose("**bold** `code` <img src=x>")
@@ -177,12 +177,12 @@ def test_nothing_in_the_data_ends_the_script_that_holds_it(made_up: Home, pages_
 
 
 def test_a_site_is_swapped_in_as_a_whole_and_the_one_before_stays_readable(
-    made_up: Home, pages_folder: Path, monkeypatch: pytest.MonkeyPatch
+    apart: Home, pages_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(pages_folder)
-    first = build(made_up, pages=pages_folder)
+    first = build(apart, pages=pages_folder)
     before = first.start.resolve()
-    build(made_up, pages=pages_folder)
+    build(apart, pages=pages_folder)
     assert first.start.resolve() != before
     assert before.exists()
 
@@ -195,12 +195,12 @@ def test_a_site_is_swapped_in_as_a_whole_and_the_one_before_stays_readable(
     with monkeypatch.context() as patched:
         patched.setattr(Path, "rename", full)
         with pytest.raises(HourbellError, match="Readers keep those that are there"):
-            build(made_up, pages=pages_folder)
+            build(apart, pages=pages_folder)
     assert Path.rename is rename
     assert first.start.resolve() == swapped
-    build(made_up, pages=pages_folder)
-    assert len(list(made_up.reports.glob(".site-*"))) == 2
-    assert not list(made_up.reports.glob("*.unfinished"))
+    build(apart, pages=pages_folder)
+    assert len(list(apart.reports.glob(".site-*"))) == 2
+    assert not list(apart.reports.glob("*.unfinished"))
 
 
 def test_pages_without_marts_say_what_to_do_and_never_stop_a_tick(
@@ -210,9 +210,7 @@ def test_pages_without_marts_say_what_to_do_and_never_stop_a_tick(
     code, said = run_command("reports")
     assert code == 1
     assert "There are no published marts" in said
-    result = dg.materialize(
-        [reporting.reports, dg.AssetSpec(["published", "marts"])], instance=dg.DagsterInstance.ephemeral()
-    )
+    result = dg.materialize([reporting.reports], instance=dg.DagsterInstance.ephemeral())
     assert result.success
     (check,) = result.get_asset_check_evaluations()
     assert not check.passed
@@ -220,17 +218,17 @@ def test_pages_without_marts_say_what_to_do_and_never_stop_a_tick(
 
 
 def test_the_command_builds_every_page(
-    made_up: Home, monkeypatch: pytest.MonkeyPatch, run_command: Callable[..., tuple[int, str]]
+    apart: Home, monkeypatch: pytest.MonkeyPatch, run_command: Callable[..., tuple[int, str]]
 ) -> None:
-    monkeypatch.setenv("HOURBELL_HOME", str(made_up.root))
+    monkeypatch.setenv("HOURBELL_HOME", str(apart.root))
     code, said = run_command("reports")
     assert code == 0, said
     assert "19 pages: " in said
-    sizes = {path.name: path.stat().st_size for path in made_up.reports.joinpath("site").iterdir()}
+    sizes = {path.name: path.stat().st_size for path in apart.reports.joinpath("site").iterdir()}
     assert max(sizes.values()) < 2_000_000
     # neither in the pages nor in what they load is any address that would be asked for something
     for name in sizes.keys() - {"charts.js"}:
-        text = (made_up.reports / "site" / name).read_text()
+        text = (apart.reports / "site" / name).read_text()
         assert set(re.findall(r"https?://[^\s\"'<]+", text)) <= {"http://www.w3.org/2000/svg"}
 
 
@@ -250,8 +248,8 @@ def test_steps_of_a_journey_stand_below_what_leads_to_them_and_never_on_each_oth
             )
 
 
-def test_marts_are_read_only_while_pages_are_built(made_up: Home) -> None:
-    with open_published(made_up.published / "hourbell.duckdb", {}) as connection:
+def test_marts_are_read_only_while_pages_are_built(apart: Home) -> None:
+    with open_published(apart.published / "hourbell.duckdb", {}) as connection:
         assert ask(connection, "select count(*) as n from marts.ticks", None).rows == [(400,)]
         for sql in ("insert into published.marts.ticks select * from marts.ticks", "copy marts.ticks to '/tmp/x'"):
             with pytest.raises(duckdb.Error):

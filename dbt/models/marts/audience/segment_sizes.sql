@@ -15,9 +15,7 @@ with changes as (
 days as (
     select cast(unnest(generate_series(min(day), max(day), interval '1 day')) as date) as day
     from (
-        select
-            min(day) as day
-        from changes
+        select min(day) as day from changes
         union all
         select cast(max(tick_end) - interval '1 microsecond' as date) as day
         from {{ ref('ticks') }}
