@@ -22,7 +22,7 @@ def script(cache: Path) -> bytes:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         # by itself it would leave a hundred names of one letter to every other script
-        bundle = vl_convert.javascript_bundle(None, VERSION)
+        bundle = vl_convert.javascript_bundle(None, VERSION)  # type: ignore[arg-type]
         write_whole(path, f"(() => {{{bundle}\n}})();\n".encode())
     return path.read_bytes()
 
