@@ -107,7 +107,8 @@ def _journeys() -> list[dict[str, Any]]:
             rows.append({**day, "to_step": "entered", "outcome": "entered", "enrollments": 40 + number})
             for place, edge in enumerate(draw(workflow).edges):
                 way = {**day, "from_step": edge.from_step, "branch": edge.branch, "to_step": edge.to_step}
-                went = 30 + number - 2 * place
+                # as many on each day: a selection of an even number has its middle between two waits
+                went = 30 - 2 * place
                 rows.append({**way, "outcome": "moved on", "wait_hours": place * 5 + number, "enrollments": went})
                 left = {**way, "to_step": None, "outcome": "left", "exit_reason": "converted"}
                 rows.append({**left, "wait_hours": 3 + number, "enrollments": 1 + place})
