@@ -22,6 +22,7 @@ CHECK = "every_page_has_its_figures"
     deps=[["published", "marts"]],
     check_specs=[dg.AssetCheckSpec(CHECK, asset=["published", "reports"], description="No query of a page failed.")],
     pool="reports",
+    retry_policy=dg.RetryPolicy(max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL),
 )
 def reports(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """Build the pages. What cannot be shown is told on its page and by the check; a tick goes on all the same."""

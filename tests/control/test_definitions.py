@@ -75,7 +75,14 @@ def test_what_a_tick_makes_is_expected_every_hour_and_tried_again(definitions: d
     }
     assert [node.key.to_user_string() for node in made if node.freshness_policy is None] == []
     policies = {op.name: op.retry_policy for op in definitions.resolve_job_def("tick").graph.node_defs}
-    assert policies.keys() == {"landed", "models", "outbox_files", "delivered", "published__marts"}
+    assert policies.keys() == {
+        "landed",
+        "models",
+        "outbox_files",
+        "delivered",
+        "published__marts",
+        "published__reports",
+    }
     assert None not in policies.values()
 
 
