@@ -34,9 +34,9 @@ def begin(
     """Note that a tick is at work from now on, and how far it is; `at` is when, which stays that of its beginning."""
     connection.execute("begin")
     rows = connection.execute(
-        "delete from engine.open_ticks returning case when (tick_start, tick_end) = (?, ?) then begun_at end",
-        [window.start, window.end],
+        "select begun_at from engine.open_ticks where tick_start = ? and tick_end = ?", [window.start, window.end]
     ).fetchall()
+    connection.execute("delete from engine.open_ticks")
     begun_at = next((begun for (begun,) in rows if begun is not None), at)
     connection.execute(
         "insert into engine.open_ticks (tick_start, tick_end, is_decided, begun_at) values (?, ?, ?, ?)",

@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from activations.errors import HourbellError
-from dagster_project.defs import landing, models
+from dagster_project.defs import landing, models, reporting
 from dagster_project.home import Home
 from dagster_project.interrupted import begin
 from dagster_project.lock import tick_lock
@@ -113,6 +113,11 @@ def test_the_tick_job_runs_end_to_end(
     assert "first activation" in held[0].metadata["abandoned_cart"].value
     assert 0 < counts["outbox/email"]["held"].value < counts["outbox/email"]["actions"].value
     assert counts["published/marts"]["marts"].value == len(published_marts())
+    assert counts["published/reports"]["pages"].value == 19
+    assert all(check.passed for check in result.get_asset_check_evaluations() if check.check_name == reporting.CHECK)
+    with open_warehouse(home, read_only=True) as warehouse:
+        ((seconds,),) = warehouse.execute("select seconds from marts.tick_times").fetchall()
+    assert 0 < seconds < 600
     assert os.environ["HOURBELL_HOME"] == str(home.root)
 
 
