@@ -11,13 +11,15 @@ import duckdb
 from activations.errors import HourbellError
 from activations.holds.approvals import approve
 from activations.profile import open_profile
-from dagster_project.deliver import deliver_outbox
+from dagster_project.deliver import deliver_outbox, utc_now
 from dagster_project.home import Home
+from dagster_project.interrupted import note_time
 from dagster_project.landing.ingest import land_all
 from dagster_project.lock import tick_lock
 from dagster_project.publish import publish
 from dagster_project.registry import registered_workflows
 from dagster_project.replay import replay
+from dagster_project.reports import Built, build
 from dagster_project.shop import AnsweringShop
 from dagster_project.statements import Statement
 from dagster_project.warehouse import open_warehouse
@@ -52,8 +54,9 @@ def truth_folder(home: Home) -> Path:
     return home.root / "shop" / "truth"
 
 
-def run_demo(home: Home, demo: Demo, progress: Progress) -> None:
-    """Start the demo's data directory anew, and run everything in it. `progress` is told stage, done and total."""
+def run_demo(home: Home, demo: Demo, progress: Progress) -> Built:
+    """Start the demo's data directory anew, and run everything in it; returns its pages. `progress` is told stage, done
+    and total."""
     _empty(home)
     shop = Shop(seed=demo.seed, contacts=demo.contacts, start=START, days=demo.days)
     progress("The shop comes to be", 0, 1)
@@ -62,6 +65,8 @@ def run_demo(home: Home, demo: Demo, progress: Progress) -> None:
     people.close()
     with open_warehouse(home) as connection:
         publish(connection, home.published)
+    progress("The pages are built", 0, 1)
+    return build(home)
 
 
 def run_ticks(
@@ -77,9 +82,11 @@ def run_ticks(
     has them."""
     now = windows[0].start
     done = 0
+    begun = utc_now()
 
     def deliver_and_land(connection: duckdb.DuckDBPyConnection, window: Window) -> None:
-        nonlocal done, now
+        nonlocal done, now, begun
+        note_time(connection, window.end, begun, utc_now())
         now = window.end + DELIVERED_AFTER
         done += 1
         delivered = deliver_outbox(home, profile, now)
@@ -91,6 +98,7 @@ def run_ticks(
         if after_tick is not None:
             after_tick(connection, window)
         progress("Ticks", done, len(windows))
+        begun = utc_now()
 
     with tick_lock(home), open_profile(home.sandbox, {}, now=lambda: now) as profile:
         people.live_until(windows[0].end)
@@ -101,6 +109,7 @@ def run_ticks(
         with open_warehouse(home) as connection:
             land_all(connection, home.landing, known_from=None, tick_start=windows[0].start)
         progress("The models are compiled", 0, 1)
+        begun = utc_now()
         replay(home, windows, statements=statements, after_tick=deliver_and_land)
 
 

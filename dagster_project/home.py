@@ -55,6 +55,10 @@ class Home:
         return self.root / "published"
 
     @property
+    def reports(self) -> Path:
+        return self.root / "reports"
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 

@@ -28,6 +28,22 @@ class HoldRule:
     """content: after a change of SQL or templates it is held anew. workflow: it is not."""
 
 
+@dataclass(frozen=True)
+class DrillRule:
+    """What the pages may list of the contacts behind a number."""
+
+    columns: tuple[str, ...]
+    """Ids of these kinds; none, where nothing may be listed."""
+    limit: int
+    """So many of each number at most."""
+
+
+def drill_rule() -> DrillRule:
+    """What the project file allows the pages to list."""
+    stated = (_variables().get("reports") or {}).get("drill") or {}
+    return DrillRule(tuple(stated.get("columns") or ()), int(stated.get("limit", 0)))
+
+
 def registered_workflows() -> list[str]:
     """The names of all workflows, from the file itself: a kill switch has no seconds to parse the project."""
     return sorted(_variables()["workflows"])

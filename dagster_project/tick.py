@@ -10,6 +10,7 @@ import duckdb
 from dbt_common.events.base_types import EventMsg
 
 from activations.errors import HourbellError
+from dagster_project.deliver import utc_now
 from dagster_project.gate_out.leave import leave
 from dagster_project.home import Home
 from dagster_project.interrupted import begin, finish, interrupted
@@ -90,7 +91,7 @@ def decide(home: Home, window: Window, callbacks: Sequence[Watcher] = ()) -> lis
     with open_warehouse(home) as connection:
         history = history_before(connection, window)
         late = {} if last_completed(connection) is None else behind(connection, window)
-        begin(connection, window)
+        begin(connection, window, at=utc_now())
 
     if history is not None:
         log.info("Learning from history, %s", history)
@@ -145,7 +146,7 @@ def bring_to_its_end(home: Home, window: Window) -> dict[str, int]:
     actions = send_off(home, window)
     publish_marts(home)
     with open_warehouse(home) as connection:
-        finish(connection)
+        finish(connection, at=utc_now())
     return actions
 
 

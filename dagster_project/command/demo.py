@@ -85,7 +85,7 @@ def demo(
                 tasks[stage] = bar.add_task(stage, total=total)
             bar.update(tasks[stage], completed=done, total=total)
 
-        run_demo(home, Demo(contacts, days, parse_size(size), seed), show)
+        built = run_demo(home, Demo(contacts, days, parse_size(size), seed), show)
     page = write_page(home.sandbox)
     with open_warehouse(home, read_only=True) as warehouse:
         _decided(warehouse, f"{days} days in {time.monotonic() - started:.0f} seconds")
@@ -96,6 +96,7 @@ def demo(
     console.print("  hourbell status            where everybody is now")
     console.print("  hourbell inbox             the messages that were sent")
     console.print(f"  {page}    the same, in a browser", highlight=False, soft_wrap=True)
+    console.print(f"  {built.start}    dashboards, in a browser", highlight=False, soft_wrap=True)
     console.print(f"  {home.published / FILE}    the marts, for BI tools", highlight=False, soft_wrap=True)
     console.print(f"  {home.published / PARQUET}    the same, as Parquet", highlight=False, soft_wrap=True)
     console.print("  dagster dev                lineage, checks and the hourly schedule")

@@ -10,14 +10,15 @@ from dagster_project.defs.delivery import delivered, outbox_files
 from dagster_project.defs.landing import landed
 from dagster_project.defs.models import models
 from dagster_project.defs.publishing import published
+from dagster_project.defs.reporting import reports
 from dagster_project.home import Home
 from dagster_project.tick_run import due_window, window_tags
 
 tick = dg.define_asset_job(
     "tick",
     # the tests of the whole warehouse are a job of their own
-    selection=dg.AssetSelection.assets(landed, models, outbox_files, delivered, published).without_checks()
-    | dg.AssetSelection.checks_for_assets(landed, outbox_files),
+    selection=dg.AssetSelection.assets(landed, models, outbox_files, delivered, published, reports).without_checks()
+    | dg.AssetSelection.checks_for_assets(landed, outbox_files, reports),
     description="One tick: what has landed becomes known, workflows move on, decisions are made and delivered.",
     # a process for each step would import everything again each time
     executor_def=dg.in_process_executor,

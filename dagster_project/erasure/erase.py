@@ -1,5 +1,6 @@
 """Erase people: everywhere they are kept, in an order in which whatever interrupts it leaves nothing that is sent."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -126,7 +127,10 @@ def _land_what_waits(home: Home, people: Sequence[Person], now: datetime) -> Non
 
 
 def _publish_anew(home: Home) -> None:
-    """Readers get the marts as they are now, and no older copy is kept."""
+    """Readers get the marts as they are now, and no older copy is kept; pages list the ids behind a number, and are
+    built anew after the next tick."""
+    if home.reports.is_dir():
+        shutil.rmtree(home.reports)
     if not home.published.is_dir():
         return
     with open_warehouse(home) as connection:

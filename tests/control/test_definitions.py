@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from activations.errors import HourbellError
-from dagster_project.defs import landing, models
+from dagster_project.defs import landing, models, reporting
 from dagster_project.home import Home
 from dagster_project.interrupted import begin
 from dagster_project.lock import tick_lock
@@ -75,7 +75,14 @@ def test_what_a_tick_makes_is_expected_every_hour_and_tried_again(definitions: d
     }
     assert [node.key.to_user_string() for node in made if node.freshness_policy is None] == []
     policies = {op.name: op.retry_policy for op in definitions.resolve_job_def("tick").graph.node_defs}
-    assert policies.keys() == {"landed", "models", "outbox_files", "delivered", "published__marts"}
+    assert policies.keys() == {
+        "landed",
+        "models",
+        "outbox_files",
+        "delivered",
+        "published__marts",
+        "published__reports",
+    }
     assert None not in policies.values()
 
 
@@ -106,6 +113,11 @@ def test_the_tick_job_runs_end_to_end(
     assert "first activation" in held[0].metadata["abandoned_cart"].value
     assert 0 < counts["outbox/email"]["held"].value < counts["outbox/email"]["actions"].value
     assert counts["published/marts"]["marts"].value == len(published_marts())
+    assert counts["published/reports"]["pages"].value == 20
+    assert all(check.passed for check in result.get_asset_check_evaluations() if check.check_name == reporting.CHECK)
+    with open_warehouse(home, read_only=True) as warehouse:
+        ((seconds,),) = warehouse.execute("select seconds from marts.tick_times").fetchall()
+    assert 0 < seconds < 600
     assert os.environ["HOURBELL_HOME"] == str(home.root)
 
 

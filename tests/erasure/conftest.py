@@ -55,6 +55,8 @@ def lived(landed_shop: Home, tmp_path_factory: pytest.TempPathFactory) -> Lived:
             "insert into engine.backfilled values ('birthday', $1, $2, $3, $3, $4, $3)",
             [contact_id, str(contact_id), START, json.dumps({"first_name": "Zephyrine", "score": 3})],
         )
+    (home.reports / "site").mkdir(parents=True)
+    (home.reports / "site" / "workflow-abandoned_cart.html").write_text(f"contacts behind it: {contact_id}")
     # what may lie about
     (home.logs / "collector.log").write_text(f"took an event of {EMAIL}\ntook an event of somebody\n")
     spool_file(home.spool, "events", pl.DataFrame([waiting()]))

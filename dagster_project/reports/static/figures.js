@@ -1,0 +1,128 @@
+// Rows, filters and figures: all of what a page counts. Nothing here touches the document.
+"use strict";
+
+// no module: a browser loads none from a file
+const Figures = (() => {
+  function decode(query) {
+    const names = Object.keys(query.columns);
+    const values = names.map((name) => {
+      const column = query.columns[name];
+      return column.values ?? column.places.map((place) => (place === null ? null : column.known[place]));
+    });
+    return Array.from({ length: query.rows }, (_, row) => Object.fromEntries(names.map((name, place) => [name, values[place][row]])));
+  }
+
+  function filtered(rows, filters, state) {
+    const { date, workflow, channel } = filters;
+    // a month counts as soon as one of its days does
+    const from = date === "month" && state.from ? `${state.from.slice(0, 7)}-01` : state.from;
+    return rows.filter((row) => {
+      const day = date ? row[date]?.slice(0, 10) : undefined;
+      return (
+        (!date || ((!from || day >= from) && (!state.to || day <= state.to))) &&
+        (!workflow || !state.workflow || row[workflow] === state.workflow) &&
+        (!channel || !state.channel || row[channel] === state.channel)
+      );
+    });
+  }
+
+  function matching(rows, where) {
+    if (!where) return rows;
+    const asked = Object.entries(where).map(([name, wanted]) => [name, Array.isArray(wanted) ? wanted : [wanted]]);
+    return rows.filter((row) => asked.every(([name, wanted]) => wanted.includes(row[name])));
+  }
+
+  const present = (rows, column) => rows.map((row) => row[column]).filter((value) => value !== null && value !== undefined);
+  const total = (values) => (values.length ? values.reduce((sum, value) => sum + Number(value), 0) : null);
+  const extreme = (values, is_better) => values.reduce((best, value) => (best === null || is_better(value, best) ? value : best), null);
+
+  const AGGREGATES = {
+    sum: (rows, column) => total(present(rows, column)),
+    avg: (rows, column) => {
+      const values = present(rows, column);
+      return values.length ? total(values) / values.length : null;
+    },
+    min: (rows, column) => extreme(present(rows, column), (one, other) => one < other),
+    max: (rows, column) => extreme(present(rows, column), (one, other) => one > other),
+    first: (rows, column, date) => total(present(on_day(rows, date, (one, other) => one < other), column)),
+    last: (rows, column, date) => total(present(on_day(rows, date, (one, other) => one > other), column)),
+  };
+
+  function on_day(rows, date, is_better) {
+    if (!date) return rows;
+    const day = extreme(present(rows, date), is_better);
+    return rows.filter((row) => row[date] === day);
+  }
+
+  const OPERATORS = {
+    "+": (left, right) => left + right,
+    "-": (left, right) => left - right,
+    "*": (left, right) => left * right,
+    "/": (left, right) => (right === 0 ? null : left / right),
+  };
+
+  function evaluate(measure, rows, date) {
+    const [kind, ...parts] = measure;
+    if (kind === "number") return parts[0];
+    if (kind === "count") return rows.length;
+    if (kind === "coalesce") return evaluate(parts[0], rows, date) ?? evaluate(parts[1], rows, date);
+    if (kind in OPERATORS) {
+      const [left, right] = parts.map((part) => evaluate(part, rows, date));
+      return left === null || right === null ? null : OPERATORS[kind](left, right);
+    }
+    return AGGREGATES[kind](rows, parts[0], date);
+  }
+
+  function grouped(rows, columns) {
+    const groups = new Map();
+    for (const row of rows) {
+      const key = JSON.stringify(columns.map((column) => row[column]));
+      if (!groups.has(key)) groups.set(key, []);
+      groups.get(key).push(row);
+    }
+    return [...groups].map(([key, members]) => [JSON.parse(key), members]);
+  }
+
+  // of values that each stand for so many
+  function median(rows, column, weight) {
+    const known = rows.filter((row) => row[column] !== null).sort((one, other) => one[column] - other[column]);
+    const half = total(known.map((row) => row[weight])) / 2;
+    let passed = 0;
+    for (const row of known) {
+      passed += row[weight];
+      if (passed >= half) return row[column];
+    }
+    return null;
+  }
+
+  const NUMBER = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0, signDisplay: "negative" });
+  const DECIMAL = new Intl.NumberFormat("en-GB", { minimumFractionDigits: 2, maximumFractionDigits: 2, signDisplay: "negative" });
+  const ONE = new Intl.NumberFormat("en-GB", { minimumFractionDigits: 1, maximumFractionDigits: 1, signDisplay: "negative" });
+  const NOTHING = "–";
+
+  const FORMATS = {
+    number: (value) => NUMBER.format(value),
+    decimal: (value) => DECIMAL.format(value),
+    percent: (value) => `${ONE.format(100 * value)} %`,
+    points: (value) => `${value > 0 ? "+" : ""}${ONE.format(100 * value)} pp`,
+    money: (value, currency) => `${NUMBER.format(value)}${currency ? ` ${currency}` : ""}`,
+    hours: (value) => hours(value),
+    seconds: (value) => (value < 120 ? `${ONE.format(value)} s` : `${ONE.format(value / 60)} min`),
+    times: (value) => `${DECIMAL.format(value)} ×`,
+    text: (value) => String(value),
+    month: (value) => String(value).slice(0, 7),
+    moment: (value) => `${value} UTC`,
+  };
+
+  const shown = (value, format = "number", currency) =>
+    value === null || value === undefined || Number.isNaN(value) ? NOTHING : FORMATS[format](value, currency);
+
+  function hours(value) {
+    if (value < 1) return "under 1 h";
+    if (value < 48) return `${NUMBER.format(value)} h`;
+    const days = Math.floor(value / 24);
+    return `${NUMBER.format(days)} d${value % 24 && days < 7 ? ` ${value % 24} h` : ""}`;
+  }
+
+  return { decode, filtered, matching, evaluate, grouped, median, shown, hours };
+})();

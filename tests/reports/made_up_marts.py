@@ -1,0 +1,116 @@
+"""Published marts whose rows are made up, by the columns that their contracts promise; the same each time."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from activations.delivery import TEMPLATES
+from dagster_project.lint.reading import read_project
+from dagster_project.publish import FILE, published_marts
+from dagster_project.registry import steps_by_workflow
+from dagster_project.reports.journey import draw
+from dagster_project.transform import DBT, manifest
+
+FIRST = date(2026, 3, 1)
+DAYS = 20
+ROWS = 400
+_PEOPLE = 90
+# where a column is not only a number
+_NAMED: dict[str, Sequence[Any]] = {
+    "channel": ["email", "sms"],
+    "currency": ["GBP", "EUR"],
+    "variant": ["all", "short", "long"],
+    "domain": ["example.com", "example.net", "mail.example"],
+    "attribution_model": ["last_non_direct", "linear", "shapley"],
+    "topic": ["newsletter", "offers"],
+    "kind": ["sent", "visit"],
+    "status": ["in progress", "left", "finished", "held out"],
+    "level": ["hot", "cold"],
+    "segment": ["vip_customers", "prospects"],
+    "table_name": ["events", "orders"],
+    "reason": ["message_id is missing", "total is negative"],
+    "is_conclusive": [True, False],
+}
+
+
+def publish_made_up(folder: Path) -> Path:
+    """Write the file of the published marts; returns it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    contracts = {
+        node.alias: {name: str(column.data_type) for name, column in node.columns.items()}
+        for node in manifest().nodes.values()
+        if node.resource_type == "model" and node.schema == "marts"
+    }
+    with duckdb.connect(str(folder / FILE)) as connection:
+        connection.execute("create schema marts")
+        for mart in published_marts():
+            columns = contracts[mart]
+            stated = ", ".join(f'"{name}" {type_name}' for name, type_name in columns.items())
+            connection.execute(f"create table marts.{mart} ({stated})")
+            rows = _journeys() if mart == "workflow_journey" else _rows(mart, columns)
+            connection.register("made_up", pa.Table.from_pylist(rows))
+            connection.execute(f"insert into marts.{mart} by name select * from made_up")
+    return folder / FILE
+
+
+def _rows(mart: str, columns: dict[str, str]) -> list[dict[str, Any]]:
+    return [{name: _value(mart, name, kind, number) for name, kind in columns.items()} for number in range(ROWS)]
+
+
+@cache
+def _registered() -> tuple[list[str], list[tuple[str, str]]]:
+    by_workflow = steps_by_workflow()
+    return sorted(by_workflow), [(workflow, step) for workflow, steps in by_workflow.items() for step in steps]
+
+
+def _value(mart: str, name: str, kind: str, number: int) -> Any:
+    workflows, steps = _registered()
+    workflow, step = steps[number * 7 % len(steps)]
+    if name == "workflow":
+        # that of which each has one row
+        return workflows[number % len(workflows)] if mart == "holdout_lift" else workflow
+    if name == "step":
+        return step
+    if name in _NAMED:
+        return _NAMED[name][(number // 3) % len(_NAMED[name])]
+    if kind == "date":
+        day = FIRST + timedelta(days=number % DAYS)
+        return day.replace(day=1) if name.endswith("month") else day
+    if kind == "timestamp":
+        # of all that is as of a midnight, the last is what counts
+        midnight = datetime(2026, 3, 1) + timedelta(days=number % DAYS)
+        return midnight if name == "as_of" else midnight + timedelta(hours=number % 24)
+    if name == "contact_id":
+        # larger than what JavaScript can count up to
+        return 9_007_199_254_740_993 + number % _PEOPLE
+    made = (number * 31 + sum(map(ord, name)) * 17) % 97
+    if kind == "boolean":
+        return made % 2 == 0
+    if kind == "double":
+        return (made - 20) / 97 if "lift" in name else made / 97
+    if kind.startswith("decimal"):
+        return made / 97 if kind.startswith("decimal(9,8)") else made * 37 / 100
+    return made if kind in ("bigint", "integer") else f"{name} {made % 5}"
+
+
+def _journeys() -> list[dict[str, Any]]:
+    rows = []
+    for workflow in read_project(DBT, TEMPLATES).workflows:
+        common = {"workflow": workflow.name, "assignment": "treated", "from_step": None, "branch": None}
+        for number in range(DAYS):
+            day = {**common, "day": FIRST + timedelta(days=number), "exit_reason": None, "wait_hours": None}
+            rows.append({**day, "to_step": "entered", "outcome": "entered", "enrollments": 40 + number})
+            for place, edge in enumerate(draw(workflow).edges):
+                way = {**day, "from_step": edge.from_step, "branch": edge.branch, "to_step": edge.to_step}
+                # as many on each day: a selection of an even number has its middle between two waits
+                went = 30 - 2 * place
+                rows.append({**way, "outcome": "moved on", "wait_hours": place * 5 + number, "enrollments": went})
+                left = {**way, "to_step": None, "outcome": "left", "exit_reason": "converted"}
+                rows.append({**left, "wait_hours": 3 + number, "enrollments": 1 + place})
+                rows.append({**way, "to_step": None, "outcome": "still there", "enrollments": 2})
+    return rows

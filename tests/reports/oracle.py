@@ -1,0 +1,161 @@
+"""What a page must show, asked of the published marts: the figures' own SQL, and the formats written anew."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+import duckdb
+
+from dagster_project.reports.pages import Block, Page, Query
+
+NOTHING = "–"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Filters, as the address of a page has them."""
+
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def hash(self) -> str:
+        return "&".join(f"{name}={value}" for name, value in self.values.items())
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """The published marts, and the page that is asked about."""
+
+    connection: duckdb.DuckDBPyConnection
+    page: Page
+    asked: Asked
+
+    def tile(self, block: Block, figure: Mapping[str, Any]) -> str:
+        query = self.page.queries[figure.get("from", block.query)]
+        per = figure.get("per")
+        rows = self._figures(query, block, [per] if per else [], figure)
+        if not per:
+            return shown(rows[0][-1], figure.get("format", "number"))
+        texts = [shown(row[-1], figure["format"], row[0]) for row in sorted(rows) if row[0] is not None]
+        return " · ".join(text for text in texts if text != NOTHING) or NOTHING
+
+    def table(self, block: Block) -> dict[tuple[str, ...], list[str]]:
+        """The figures of each line, by what its line is of."""
+        assert block.query is not None
+        query = self.page.queries[block.query]
+        by = [column["column"] for column in block.options["by"]]
+        across = block.options.get("across")
+        columns: list[Any] = [None]
+        if across:
+            columns = [
+                value for (value,) in self._ask(query, block, f"select distinct {across} from asked order by all")
+            ]
+        lines: dict[tuple[str, ...], list[str]] = {}
+        for (*key,) in self._ask(query, block, f"select distinct {', '.join(by)} from asked"):
+            lines[tuple("" if value is None else str(value) for value in key)] = []
+        for value in columns:
+            for figure in block.options["figures"]:
+                where = {**(figure.get("where") or {}), **({across: value} if across else {})}
+                found = {
+                    tuple("" if part is None else str(part) for part in row[:-1]): row[-1]
+                    for row in self._figures(query, block, by, {**figure, "where": where})
+                }
+                for key, line in lines.items():
+                    line.append(shown(found.get(key), figure.get("format", "number")))
+        return lines
+
+    def rows(self, query: Query, sql: str) -> list[Any]:
+        return self._ask(query, None, sql)
+
+    def _figures(self, query: Query, block: Block, by: Sequence[str], figure: Mapping[str, Any]) -> list[Any]:
+        date = self._date(query)
+        value = str(figure["value"])
+        for which, bound in (("last", "max"), ("first", "min")):
+            value = re.sub(rf"\b{which}\((\w+)\)", rf"sum(\1) filter (where {date} = {bound}_day)", value)
+        partition = f"partition by {', '.join(by)}" if by else ""
+        bounds = (
+            f", max({date}) over ({partition}) as max_day, min({date}) over ({partition}) as min_day" if date else ""
+        )
+        where = _where(figure.get("where") or {})
+        selected = ", ".join([*by, f"{value} as figure"])
+        grouped = f"group by {', '.join(by)}" if by else ""
+        return self._ask(query, block, f"select {selected} from (select *{bounds} from asked where {where}) {grouped}")
+
+    def _ask(self, query: Query, block: Block | None, sql: str) -> list[Any]:
+        filters = _where((block.options.get("where") if block else None) or {})
+        columns = self._columns(query)
+        date = self._date(query)
+        if date:
+            cast = f"cast({date} as date)"
+            start = f"date_trunc('month', date '{self.asked.values.get('from')}')" if date == "month" else None
+            if "from" in self.asked.values:
+                filters += f" and {cast} >= {start or _date(self.asked.values['from'])}"
+            if "to" in self.asked.values:
+                filters += f" and {cast} <= {_date(self.asked.values['to'])}"
+        for name in ("workflow", "channel"):
+            if name in columns and name in self.asked.values:
+                filters += f" and {name} = '{self.asked.values[name]}'"
+        asked = f"with page_rows as ({query.sql}), asked as (select * from page_rows where {filters}) {sql}"
+        return self.connection.execute(asked, self._parameters(query)).fetchall()
+
+    def _columns(self, query: Query) -> list[str]:
+        found = self.connection.execute(f"select * from ({query.sql}) limit 0", self._parameters(query))
+        return [column[0] for column in found.description or []]
+
+    def _date(self, query: Query) -> str | None:
+        columns = self._columns(query)
+        return query.date or next((name for name in ("day", "month") if name in columns), None)
+
+    def _parameters(self, query: Query) -> dict[str, Any] | None:
+        return {"workflow": self.page.subject} if "$workflow" in query.sql else None
+
+
+def _date(text: str) -> str:
+    return f"date '{text}'"
+
+
+def _where(stated: Mapping[str, Any]) -> str:
+    return " and ".join(["true", *(f"{name} = '{value}'" for name, value in stated.items())])
+
+
+def shown(value: Any, kind: str, currency: str = "") -> str:
+    """As a page writes it."""
+    if value is None:
+        return NOTHING
+    if kind == "moment":
+        return f"{value:%Y-%m-%d %H:%M} UTC"
+    if kind == "text":
+        return str(value)
+    number = Decimal(value)
+    if not number.is_finite():
+        # DuckDB divides by zero to infinity
+        return NOTHING
+    if kind == "percent":
+        return f"{_rounded(number * 100, 1)} %"
+    if kind == "points":
+        return f"{'+' if number > 0 else ''}{_rounded(number * 100, 1)} pp"
+    if kind == "money":
+        return f"{_rounded(number, 0)} {currency}".strip()
+    if kind in ("decimal", "times"):
+        return _rounded(number, 2) + (" ×" if kind == "times" else "")
+    if kind == "hours":
+        return hours(float(number))
+    if kind == "seconds":
+        return f"{_rounded(number, 1)} s" if number < 120 else f"{_rounded(number / 60, 1)} min"
+    return _rounded(number, 0)
+
+
+def hours(value: float) -> str:
+    if value < 1:
+        return "under 1 h"
+    if value < 48:
+        return f"{_rounded(Decimal(value), 0)} h"
+    days, rest = divmod(value, 24)
+    return f"{_rounded(Decimal(days), 0)} d" + (f" {rest:g} h" if rest and days < 7 else "")
+
+
+def _rounded(number: Decimal, places: int) -> str:
+    text = f"{number.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP):,}"
+    return text if text.strip("-0.") else text.lstrip("-")
