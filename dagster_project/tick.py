@@ -10,6 +10,7 @@ import duckdb
 from dbt_common.events.base_types import EventMsg
 
 from activations.errors import HourbellError
+from dagster_project.gate_out.held import learn_decisions
 from dagster_project.gate_out.leave import leave
 from dagster_project.home import Home
 from dagster_project.interrupted import begin, finish, interrupted
@@ -133,6 +134,7 @@ def publish_marts(home: Home) -> None:
     """Publish the marts; where they cannot be, what was decided is to be delivered all the same."""
     with open_warehouse(home) as connection:
         try:
+            learn_decisions(connection, home)
             publish(connection, home.published)
         except HourbellError as error:
             log.error("%s", error)

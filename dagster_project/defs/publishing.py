@@ -4,6 +4,7 @@ import dagster as dg
 
 from dagster_project.defs.delivery import OWNERS
 from dagster_project.freshness import HOURLY
+from dagster_project.gate_out.held import learn_decisions
 from dagster_project.home import Home
 from dagster_project.lock import tick_lock
 from dagster_project.publish import FILE, publish, published_marts
@@ -25,6 +26,7 @@ def published(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """Publish the marts. Where they cannot be, what was decided is delivered all the same."""
     home = Home.from_environment()
     with tick_lock(home), open_warehouse(home) as connection:
+        learn_decisions(connection, home)
         marts = publish(connection, home.published)
     return dg.MaterializeResult(
         metadata={"marts": len(marts), "file": dg.MetadataValue.path(str(home.published / FILE))}

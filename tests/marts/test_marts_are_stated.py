@@ -10,7 +10,16 @@ from dbt.contracts.graph.nodes import ModelNode
 from dagster_project.publish import published_marts
 from dagster_project.transform import manifest
 
-PAGES = {"overview", "workflow", "attribution", "experiments", "deliverability", "audience", "data_quality", "operations"}
+PAGES = {
+    "overview",
+    "workflow",
+    "attribution",
+    "experiments",
+    "deliverability",
+    "audience",
+    "data_quality",
+    "operations",
+}
 
 
 def marts() -> list[ModelNode]:
@@ -68,7 +77,9 @@ def test_every_page_is_an_exposure_with_an_owner_and_every_mart_is_on_a_page() -
     assert exposures.keys() >= PAGES
     shown = set()
     for exposure in exposures.values():
-        assert exposure.owner.email and exposure.description.endswith(".") and exposure.maturity
+        assert exposure.owner.email
+        assert exposure.description.endswith(".")
+        assert exposure.maturity
         shown |= {manifest().nodes[unique_id].name for unique_id in exposure.depends_on.nodes}
     assert shown <= {mart.name for mart in marts() if mart.name in published_marts()}
     assert set(published_marts()) <= shown
