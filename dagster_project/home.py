@@ -50,6 +50,10 @@ class Home:
         return self.root / "published"
 
     @property
+    def docs(self) -> Path:
+        return self.root / "docs"
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 
