@@ -59,6 +59,10 @@ class Home:
         return self.root / "reports"
 
     @property
+    def docs(self) -> Path:
+        return self.root / "docs"
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 

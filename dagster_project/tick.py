@@ -11,13 +11,15 @@ from dbt_common.events.base_types import EventMsg
 
 from activations.errors import HourbellError
 from dagster_project.deliver import utc_now
+from dagster_project.gate_out.held import learn_decisions
 from dagster_project.gate_out.leave import leave
 from dagster_project.home import Home
 from dagster_project.interrupted import begin, finish, interrupted
 from dagster_project.landing.collected import land_collected
 from dagster_project.landing.ingest import Ingested, land_all
-from dagster_project.publish import publish
+from dagster_project.publish import FILE, publish
 from dagster_project.quick_tick import run_compiled
+from dagster_project.tick_costs import costing
 from dagster_project.transform import ModelRun, manifest, run_models, scope_of
 from dagster_project.warehouse import open_warehouse
 from dagster_project.warehouse_setup import prepare_warehouse
@@ -58,7 +60,10 @@ def land(home: Home, window: Window) -> list[Ingested]:
         if last_end is not None and window.end <= last_end:
             return []
         land_collected(home)
-        return land_all(connection, home.landing, known_from=last_end, tick_start=window.start)
+        with costing(home, window, "landing") as spent:
+            landed = land_all(connection, home.landing, known_from=last_end, tick_start=window.start)
+            spent.rows = sum(table.rows for table in landed)
+        return landed
 
 
 def behind(connection: duckdb.DuckDBPyConnection, window: Window) -> dict[str, datetime]:
@@ -88,6 +93,13 @@ def models_of(scopes: Collection[str]) -> list[str]:
 
 def decide(home: Home, window: Window, callbacks: Sequence[Watcher] = ()) -> list[ModelRun]:
     """Run the models of a tick; returns how each of them fared. What was decided has to leave then (`send_off`)."""
+    with costing(home, window, "deciding") as spent:
+        runs = _decide(home, window, callbacks)
+        spent.bytes = home.warehouse.stat().st_size
+    return runs
+
+
+def _decide(home: Home, window: Window, callbacks: Sequence[Watcher]) -> list[ModelRun]:
     with open_warehouse(home) as connection:
         history = history_before(connection, window)
         late = {} if last_completed(connection) is None else behind(connection, window)
@@ -128,15 +140,19 @@ def _run(home: Home, scopes: Collection[str] | None, window: Window, callbacks: 
 
 def send_off(home: Home, window: Window) -> dict[str, int]:
     """Write the outbox of a tick that was decided, but for what is held; returns its actions by channel."""
-    with open_warehouse(home) as connection:
-        return leave(connection, home, window)
+    with costing(home, window, "leaving") as spent, open_warehouse(home) as connection:
+        actions = leave(connection, home, window)
+        spent.rows = sum(actions.values())
+    return actions
 
 
-def publish_marts(home: Home) -> None:
+def publish_marts(home: Home, window: Window) -> None:
     """Publish the marts; where they cannot be, what was decided is to be delivered all the same."""
-    with open_warehouse(home) as connection:
+    with costing(home, window, "publishing") as spent, open_warehouse(home) as connection:
         try:
+            learn_decisions(connection, home)
             publish(connection, home.published)
+            spent.bytes = (home.published / FILE).stat().st_size
         except HourbellError as error:
             log.error("%s", error)
 
@@ -144,7 +160,7 @@ def publish_marts(home: Home) -> None:
 def bring_to_its_end(home: Home, window: Window) -> dict[str, int]:
     """Let leave what a tick decided, publish its marts, and note that all of it is done."""
     actions = send_off(home, window)
-    publish_marts(home)
+    publish_marts(home, window)
     with open_warehouse(home) as connection:
         finish(connection, at=utc_now())
     return actions

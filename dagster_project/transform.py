@@ -147,6 +147,18 @@ def run_dbt(
     return outcome.result
 
 
+def write_docs_of_models(home: Home, folder: Path) -> Path:
+    """Let dbt write its documentation as a single page into a folder, and return that page."""
+    folder.mkdir(parents=True)
+    manifest().writable_manifest().write(str(folder / "manifest.json"))
+    command = ["docs", "generate", "--static", "--no-compile", "--target-path", str(folder)]
+    with _environment(home):
+        outcome = dbtRunner(manifest=manifest()).invoke(_arguments(home, command, None))
+    if not outcome.success:
+        raise HourbellError(f"dbt cannot write its documentation: {outcome.exception}") from outcome.exception
+    return folder / "static_index.html"
+
+
 def run_models(
     home: Home,
     select: Sequence[str],

@@ -1,9 +1,11 @@
 """What a warehouse needs before its first tick."""
 
 from activations.errors import HourbellError
+from dagster_project.gate_out.held import create_holds
 from dagster_project.home import Home
 from dagster_project.interrupted import create_open_ticks
 from dagster_project.landing.ingest import create_raw_tables
+from dagster_project.tick_costs import create_tick_costs
 from dagster_project.transform import manifest, run_dbt
 from dagster_project.warehouse import open_warehouse
 
@@ -18,6 +20,8 @@ def prepare_warehouse(home: Home) -> None:
         create_raw_tables(connection)
         connection.execute("create schema if not exists engine")
         create_open_ticks(connection)
+        create_holds(connection)
+        create_tick_costs(connection)
         connection.execute("create table if not exists engine.configuration (seeds varchar)")
         loaded = connection.execute("select seeds from engine.configuration").fetchall()
     if loaded == [(seeds,)]:

@@ -24,7 +24,9 @@ def compiled(home: Home, contents: dict[str, str], also: Iterable[str] = ()) -> 
     for name, sql in contents.items():
         node = changed.nodes[f"model.hourbell.{name}"]
         node.raw_code = sql
-        node.depends_on.nodes += [f"model.hourbell.{model}" for model in also if model != name]
+        node.depends_on.nodes += [
+            unique_id for unique_id in changed.nodes if unique_id.split(".", 2)[2] in set(also) - {name}
+        ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(transform, "manifest", lambda: changed)
         results = transform.run_dbt(home, ["compile", "--select", *contents]).results

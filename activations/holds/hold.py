@@ -129,6 +129,12 @@ def holds_of(outbox: Path, templates: Path, workflow: str = "*") -> list[Hold]:
     return [_read(path.parent, templates) for path in sorted(outbox.glob(f"tick=*/{HELD}/{workflow}/{_ABOUT}"))]
 
 
+def hold_at(tick_folder: Path, workflow: str, templates: Path) -> Hold | None:
+    """What a tick held of a workflow, decided or not; None where it held nothing."""
+    folder = tick_folder / HELD / workflow
+    return _read(folder, templates) if (folder / _ABOUT).exists() else None
+
+
 def standing_holds(outbox: Path, templates: Path) -> list[Hold]:
     """Those that wait for a decision."""
     return [hold for hold in holds_of(outbox, templates) if hold.standing == "held"]

@@ -4,9 +4,12 @@ import dagster as dg
 
 from dagster_project.defs.delivery import OWNERS
 from dagster_project.freshness import HOURLY
+from dagster_project.gate_out.held import learn_decisions
 from dagster_project.home import Home
 from dagster_project.lock import tick_lock
 from dagster_project.publish import FILE, publish, published_marts
+from dagster_project.tick_costs import costing
+from dagster_project.tick_run import window_of
 from dagster_project.warehouse import open_warehouse
 
 
@@ -24,8 +27,11 @@ from dagster_project.warehouse import open_warehouse
 def published(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """Publish the marts. Where they cannot be, what was decided is delivered all the same."""
     home = Home.from_environment()
-    with tick_lock(home), open_warehouse(home) as connection:
+    window = window_of(context)
+    with tick_lock(home), costing(home, window, "publishing") as spent, open_warehouse(home) as connection:
+        learn_decisions(connection, home)
         marts = publish(connection, home.published)
+        spent.bytes = (home.published / FILE).stat().st_size
     return dg.MaterializeResult(
         metadata={"marts": len(marts), "file": dg.MetadataValue.path(str(home.published / FILE))}
     )

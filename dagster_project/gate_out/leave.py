@@ -18,6 +18,7 @@ from activations.holds.hold import About, forget_holds, holds_of, write_hold
 from activations.holds.settle import GATE
 from activations.holds.volume import far_off, usual_actions
 from dagster_project.gate_out.examine import examine
+from dagster_project.gate_out.held import note_holds
 from dagster_project.gate_out.reputation import reasons_to_stop, reputations
 from dagster_project.gate_out.volumes import (
     contactable_base,
@@ -100,10 +101,12 @@ def _hold(
                 reasons[one.workflow].append(told)
     held = {workflow for workflow, found in reasons.items() if found}
     note_volumes(connection, window, {one.workflow: one.actions for one in leaving}, held)
+    written: list[About] = []
     for one in leaving:
         if one.workflow in held:
             log.warning("%s is held: %s", one.workflow, "; ".join(reasons[one.workflow]))
-            _write_hold(connection, folder, one, window, reasons[one.workflow])
+            written.append(_write_hold(connection, folder, one, window, reasons[one.workflow]))
+    note_holds(connection, window, written)
     forget_holds(folder, but=held)
     return held
 
@@ -200,7 +203,7 @@ def _released_ticks(home: Home, workflow: str, templates: Path) -> list[datetime
 
 def _write_hold(
     connection: duckdb.DuckDBPyConnection, folder: Path, one: _Leaving, window: Window, reasons: Sequence[str]
-) -> None:
+) -> About:
     def write_files(into: Path) -> None:
         for channel in one.channels:
             connection.execute(
@@ -223,3 +226,4 @@ def _write_hold(
         one.first_expires_at,
     )
     write_hold(folder, about, write_files)
+    return about

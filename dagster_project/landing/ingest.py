@@ -13,6 +13,7 @@ from duckdb.func import FunctionNullHandling
 
 from activations.errors import HourbellError
 from dagster_project.landing.addresses import normal_email, normal_phone
+from dagster_project.landing.findings import create_findings, note_address_findings, note_findings
 from dagster_project.landing.quality import QualityStop, Verdict, landed_rows, validate
 from dagster_project.landing.sources import quoted, quoted_text
 from dagster_project.landing.splitting import blanked_values, find_faults, passing, set_aside, timestamp
@@ -59,6 +60,7 @@ def create_raw_tables(connection: duckdb.DuckDBPyConnection) -> None:
         "create table if not exists raw.quarantine (table_name varchar, landing_file varchar, landing_row bigint, "
         "reason varchar, row_json json, quarantined_at timestamp)"
     )
+    create_findings(connection)
 
 
 def pending_files(connection: duckdb.DuckDBPyConnection, landing: Path) -> dict[str, list[Path]]:
@@ -140,6 +142,7 @@ def _take(
     connection.execute(f"create or replace temp view {view} as {landed_rows(files)}")
     find_faults(connection, verdict, is_whole=len(files) == len(verdict.files))
     set_aside(connection, verdict, tick_start)
+    note_findings(connection, verdict, tick_start)
     connection.execute(f"create or replace temp view passing as {passing(verdict)}")
     addresses = _normalise(connection, table)
     values = {column.name: f"passing.{quoted(column.name)}" for column in table.columns}
@@ -196,12 +199,14 @@ def _note_files(
     tick_start: datetime,
 ) -> None:
     """Write down what became of each file, those without rows included."""
-    blanked = [blanked_values(verdict)]
-    blanked += [
-        f"select landing_file, count(*) from passing{address.join} "
+    lost = {
+        address.column: f"select landing_file, count(*) from passing{address.join} "
         f"where passing.{address.column} is not null and {address.column}s.address is null group by landing_file"
         for address in addresses
-    ]
+    }
+    for column, counted in lost.items():
+        note_address_findings(connection, verdict, column, counted, tick_start)
+    blanked = [blanked_values(verdict), *lost.values()]
     name = quoted_text(verdict.table.name)
     listed = ", ".join(quoted_text(file.name) for file in files)
     connection.execute(

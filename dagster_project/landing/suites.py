@@ -7,6 +7,7 @@ import atexit
 import logging
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -115,17 +116,19 @@ _OWN_CLASSES: Mapping[str, type[gxe.Expectation]] = {
 class Engine:
     """An in-memory DuckDB and the Great Expectations context over it, both kept for the life of the process."""
 
-    def __init__(self) -> None:
+    def __init__(self, database: str = DATABASE, docs: Path | None = None) -> None:
+        """`docs` is where its pages go, if any are asked for."""
         # it neither phones home nor prints progress bars
-        self._context = gx.get_context(
+        self.context = gx.get_context(
             mode="ephemeral",
             project_config=DataContextConfig(
                 store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
                 analytics_enabled=False,
                 progress_bars={"globally": False, "metric_calculations": False},
+                data_docs_sites=_site(docs) if docs is not None else None,
             ),
         )
-        self._source = self._context.data_sources.add_sql("landed", connection_string=DATABASE)
+        self._source = self.context.data_sources.add_sql("landed", connection_string=database)
         engine = self._source.get_execution_engine().engine
         keep_results(engine)
         # an open connection keeps the in-memory database
@@ -141,19 +144,20 @@ class Engine:
         self._source.get_execution_engine().close()
         self._source.get_engine().dispose()
 
-    def show(self, view: str, relation: str) -> None:
+    def show(self, view: str, relation: str) -> BatchDefinition:
         """Make the rows of an SQL query a view."""
         with self._connection.begin():
             self._connection.exec_driver_sql(f"create or replace view {view} as {relation}")
         if view not in self._batches:
             asset = self._source.add_table_asset(view, table_name=view)
             self._batches[view] = asset.add_batch_definition_whole_table("all")
+        return self._batches[view]
 
     def judge(
         self, view: str, expectations: Mapping[int, Expectation], result_format: Mapping[str, Any]
     ) -> dict[int, Result]:
         """Judge a view's rows; a result for each expectation."""
-        suite = gx.ExpectationSuite(view, expectations=[_build(at, stated) for at, stated in expectations.items()])
+        suite = gx.ExpectationSuite(view, expectations=[build(at, stated) for at, stated in expectations.items()])
         found = self._batches[view].get_batch().validate(suite, result_format=dict(result_format))
         return {
             result.expectation_config.meta["position"]: {
@@ -191,7 +195,8 @@ def _engine() -> Engine:
     return engine
 
 
-def _build(position: int, stated: Expectation) -> gxe.Expectation:
+def build(position: int, stated: Expectation) -> gxe.Expectation:
+    """An expectation of the contract, as Great Expectations has it."""
     arguments = dict(stated.arguments)
     if stated.expect == "rows_to_satisfy":
         # it wants columns to be named; the condition names its own, and says what null means
@@ -207,6 +212,17 @@ def _build(position: int, stated: Expectation) -> gxe.Expectation:
             f"The arguments of the expectation {stated.reason!r} (expect_{stated.expect}) are not what it takes: "
             f"{error}. Correct them in data/contract."
         ) from error
+
+
+def _site(folder: Path) -> dict[str, Any]:
+    return {
+        "pages": {
+            "class_name": "SiteBuilder",
+            "show_how_to_buttons": False,
+            "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(folder)},
+            "site_index_builder": {"class_name": "DefaultSiteIndexBuilder", "show_cta_footer": False},
+        }
+    }
 
 
 def _exception(info: Mapping[str, Any] | None) -> str | None:

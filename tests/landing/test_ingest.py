@@ -5,6 +5,7 @@ import resource
 import socket
 from collections.abc import Iterator
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -353,3 +354,43 @@ def test_a_large_load_is_judged_and_taken_in_within_bounded_memory(tmp_path: Pat
     assert ordered == [(0,)]
     assert emails == [(299_400,)]
     assert grown < 1_500_000_000
+
+
+def test_what_the_gate_found_is_counted_by_its_reasons(warehouse: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    order = {
+        "order_id": "o1",
+        "status": "placed",
+        "user_id": "u1",
+        "currency": "gbp",
+        "total": "12.50",
+        "source": "shop",
+    }
+    order |= {"occurred_at": "2026-03-01T10:00:00Z"}
+    hand_in(tmp_path / "in", "orders.jsonl", order, order | {"order_id": None}, order | {"order_id": None, "total": 30})
+    hand_in(tmp_path / "in", "contacts.jsonl", contact(1, email="not one"), contact(2), contact(3, user_id=None))
+    withdrawn = {
+        "user_id": "u1",
+        "channel": "carrier pigeon",
+        "topic": "offers",
+        "status": "withdrawn",
+        "source": "shop",
+    }
+    hand_in(tmp_path / "in", "consents.jsonl", withdrawn | {"occurred_at": "2026-03-01T10:00:00Z"})
+    load(tmp_path / "in", tmp_path, NOW)
+    landed = {one.table: one for one in land_all(warehouse, tmp_path, None, TICK)}
+    found = rows(
+        warehouse,
+        "select table_name, became, currency, rows_found, rows_kept, people, worth from raw.gate_findings "
+        "where landed_at_tick = timestamp '2026-03-02 12:00:00' order by all",
+    )
+    assert ("orders", "set aside", "GBP", 2, 0, 1, Decimal("42.50")) in found
+    assert ("contacts", "set aside", None, 1, 0, 0, None) in found
+    assert ("contacts", "blanked", None, 1, 0, 1, None) in found
+    assert ("consents", "set aside", None, 1, 1, 1, None) in found
+    for table in landed.values():
+        told = [row for row in found if row[0] == table.table]
+        # no row here has two faults
+        assert sum(row[3] for row in told if row[1] == "set aside") == table.quarantined
+        assert sum(row[3] for row in told if row[1] == "blanked") == table.blanked
+    # what people typed is in the quarantine alone
+    assert not any("pigeon" in str(row) for row in rows(warehouse, "select * from raw.gate_findings"))
