@@ -14,7 +14,7 @@
 -#}
 {% macro send(template, channels, topic, when='true', if_held='skip', expires='24 hours', variant='null', holdout=none) -%}
     {%- if holdout is not none -%}
-        {%- set draw = salted_share(["'step holdout'", "'" ~ model.name ~ "'", 'arrivals.contact_id']) -%}
+        {%- set draw = salted_share(["'step holdout'", "'" ~ workflow_name() ~ "'", "'" ~ step_name() ~ "'", 'arrivals.contact_id']) -%}
     case when {{ draw }} < {{ holdout }} then 'holdout' else 'treated' end as step_assignment,
     cast({{ holdout }} as double) as holdout_share,
     {% set when = "(" ~ when ~ ") and " ~ draw ~ " >= " ~ holdout -%}
