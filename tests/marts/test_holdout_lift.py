@@ -114,7 +114,11 @@ def warehouse(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 def lift(connection: duckdb.DuckDBPyConnection, mart: str, trial: Trial) -> dict[str, float]:
     entered, goals = trial.entered.to_arrow(), trial.goals.to_arrow()
     for table, frame, columns in (
-        ("arrivals", entered, f"'welcome_series' as workflow, 'entered' as step, {HELD_OUT} as holdout_share, {MOMENT}"),
+        (
+            "arrivals",
+            entered,
+            f"'welcome_series' as workflow, 'entered' as step, {HELD_OUT} as holdout_share, {MOMENT}",
+        ),
         ("exits", goals, "'welcome_series' as workflow, 'converted' as reason, timestamp '2026-03-03' as exited_at"),
     ):
         connection.register("given", frame)

@@ -37,9 +37,9 @@ errors as (
         *,
         {%- for name in ['treated', 'held_out'] %}
         {{ name }}_variance / nullif({{ name }}, 0) as {{ name }}_error,
-        greatest(
+        case when theta is not null then greatest(
             {{ name }}_variance + theta * theta * {{ name }}_before_variance - 2 * theta * {{ name }}_covariance, 0
-        ) / nullif({{ name }}, 0) as {{ name }}_adjusted_error
+        ) end / nullif({{ name }}, 0) as {{ name }}_adjusted_error
         {{- ',' if not loop.last }}
         {%- endfor %}
     from with_theta
