@@ -28,7 +28,8 @@ QUESTIONS = {
     ),
     "tails": (
         "workflow_positions",
-        "select number, freedom, {{ normal_tail('number') }} as normal, {{ chi_square_tail('number', 'freedom') }} as chi_square,\n"
+        "select number, freedom, {{ normal_tail('number') }} as normal,\n"
+        "    {{ chi_square_tail('number', 'freedom') }} as chi_square,\n"
         "    {{ sample_ratio_p('held_out', 'expected', 'people') }} as ratio_p from given",
     ),
 }

@@ -40,7 +40,7 @@ def test_tails_are_those_of_scipy(connection: duckdb.DuckDBPyConnection, questio
 
 
 def made(seed: int, *, correlation: float = 0.7) -> pl.DataFrame:
-    """People of many runs: what they spent before, and after; the treated truly spend 4 more, and 6 in 100 more of them buy."""
+    """People of many runs, before and after: the treated truly spend 4 more, and 6 in 100 more of them buy."""
     chance = np.random.default_rng(seed)
     shape = (RUNS, PEOPLE)
     treated = chance.random(shape) < 0.6
