@@ -25,7 +25,8 @@ def drawing(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         {
             "ticks": "select contact_id, {{ experiment('subject') }} as variant from given",
             "midnights": (
-                "select contact_id, {{ split({'short': 2, 'long': 1, 'none': 1}, salt='subject') }} as variant from given"
+                "select contact_id, {{ split({'short': 2, 'long': 1, 'none': 1}, salt='subject') }} as variant "
+                "from given"
             ),
             "welcome_series__story": (
                 "select arrivals.contact_id, {{ send(template='welcome_story', channels=['email'], topic='newsletter', "
