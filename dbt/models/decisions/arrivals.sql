@@ -12,8 +12,8 @@ with reached as (
         '{{ step.workflow }}' as workflow,
         '{{ step.step }}' as step,
         {{ columns_among(ref(step.name), [
-            'enrollment_id', 'contact_id', 'reached_at', 'branch', 'assignment', 'holdout_share', 'step_assignment', 'definition_version',
-            'tick_end'
+            'enrollment_id', 'contact_id', 'reached_at', 'branch', 'assignment', 'holdout_share', 'step_assignment',
+            'definition_version', 'tick_end'
         ]) }}
     from {{ ref(step.name) }}
     where tick_end = {{ tick_end() }}

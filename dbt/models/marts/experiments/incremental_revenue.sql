@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
--- Beside what attribution gives to each workflow, what its holdout says that it added: in each month, what those spent on the goal
--- who were drawn by then, the treated beside the held out.
+-- Beside what attribution gives to each workflow, what its holdout says that it added: in each month, what those spent on the
+-- goal who were drawn by then, the treated beside the held out.
 with entered as (
     select * from {{ assigned() }} as assigned
 ),

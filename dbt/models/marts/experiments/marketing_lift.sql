@@ -30,12 +30,8 @@ drawn as (
 people as (
     select
         drawn.contact_id,
-        min(
-            case when {{ salted_share(["'global holdout'", 'drawn.drawn_contact_id']) }} < {{ var('global_holdout') }} then 1 else 0 end
-        ) as lowest,
-        max(
-            case when {{ salted_share(["'global holdout'", 'drawn.drawn_contact_id']) }} < {{ var('global_holdout') }} then 1 else 0 end
-        ) as highest
+        bool_and({{ salted_share(["'global holdout'", 'drawn.drawn_contact_id']) }} < {{ var('global_holdout') }}) as always_out,
+        bool_or({{ salted_share(["'global holdout'", 'drawn.drawn_contact_id']) }} < {{ var('global_holdout') }}) as ever_out
     from drawn
     inner join {{ ref('contact_profiles') }} as known on drawn.contact_id = known.contact_id
     group by drawn.contact_id
@@ -83,10 +79,10 @@ totals as (
     select
         spent_in.currency,
         spent_in.month,
-        sum(spent_in.revenue) filter (people.highest = 0) as treated_sum,
-        sum(pow(spent_in.revenue, 2)) filter (people.highest = 0) as treated_squares,
-        sum(spent_in.revenue) filter (people.lowest = 1) as held_out_sum,
-        sum(pow(spent_in.revenue, 2)) filter (people.lowest = 1) as held_out_squares
+        sum(spent_in.revenue) filter (not people.ever_out) as treated_sum,
+        sum(pow(spent_in.revenue, 2)) filter (not people.ever_out) as treated_squares,
+        sum(spent_in.revenue) filter (people.always_out) as held_out_sum,
+        sum(pow(spent_in.revenue, 2)) filter (people.always_out) as held_out_squares
     from spent_in
     inner join people on spent_in.contact_id = people.contact_id
     group by spent_in.currency, spent_in.month
@@ -94,9 +90,9 @@ totals as (
 
 sizes as (
     select
-        count(*) filter (highest = 0) as treated,
-        count(*) filter (lowest = 1) as held_out,
-        count(*) filter (lowest < highest) as mixed
+        count(*) filter (not ever_out) as treated,
+        count(*) filter (always_out) as held_out,
+        count(*) filter (ever_out and not always_out) as mixed
     from people
 ),
 
@@ -112,7 +108,9 @@ sides as (
         greatest(coalesce(totals.held_out_squares, 0) - pow(coalesce(totals.held_out_sum, 0), 2) / nullif(sizes.held_out, 0), 0)
         / nullif(sizes.held_out - 1, 0) / sizes.held_out as held_out_error,
         {{ sample_ratio_p(
-            'sizes.held_out', '((sizes.treated + sizes.held_out) * ' ~ var('global_holdout') ~ ')', '(sizes.treated + sizes.held_out)'
+            'sizes.held_out',
+            '((sizes.treated + sizes.held_out) * ' ~ var('global_holdout') ~ ')',
+            '(sizes.treated + sizes.held_out)'
         ) }} as ratio_p
     from totals
     cross join sizes
