@@ -1,12 +1,16 @@
 """The statistics against scipy, and intervals that hold the truth as often as they say."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 import duckdb
 import numpy as np
 import polars as pl
 import pytest
 from scipy import stats
+
+from data.simulator import Shop
+from data.simulator.answers import Answers, Message
 
 RUNS = 1_500
 PEOPLE = 400
@@ -142,6 +146,52 @@ def test_differences_and_ratios_hold_the_truth(
     buys = chance.random(len(treated)) < np.where(treated, 0.15 + 0.4 * seen, 0.15 - 0.6 * seen)
     power = ask_lift(connection, questions["lift"], again.with_columns(buys=buys))["is_conclusive"].mean()
     assert 0.78 <= power <= 0.88
+
+
+def simulated(seed: int) -> tuple[pl.DataFrame, float, float]:
+    """People of many runs, drawn from a simulated shop, and what its message truly adds: to the share that buys, and to
+    what each spends. What they bought before goes with how likely they are to buy."""
+    shop = Shop(seed=seed, contacts=2_000, start=datetime(2026, 3, 2), days=14)
+    answers = Answers(shop, {"welcome_first_order": 0.9})
+    messages = [
+        Message(f"<{person}.hourbell@x>", email, "welcome_first_order", "welcome_series", "offers", shop.start)
+        for person, email in enumerate(answers.people.emails[0])
+    ]
+    answers.answer(messages)
+    added = answers.truth()["added_chance_to_buy"].to_numpy()
+    alone = np.clip(answers.people.traits.buy_propensity * 0.2, 0, 1)
+    chance = np.random.default_rng(seed)
+    person = chance.integers(0, len(added), (RUNS, PEOPLE))
+    treated = chance.random(person.shape) < 0.6
+    buys = chance.random(person.shape) < 1 - (1 - alone[person]) * (1 - added[person] * treated)
+    spent = chance.lognormal(3.4, 0.6, person.shape)
+    people = pl.DataFrame(
+        {
+            "run": np.repeat(np.arange(RUNS), PEOPLE),
+            "contact_id": np.tile(np.arange(PEOPLE), RUNS),
+            "assignment": np.where(treated, "treated", "holdout").ravel(),
+            "before": (chance.poisson(8 * alone[person]) * spent.mean()).ravel(),
+            "outcome": np.where(buys, spent, 0.0).ravel(),
+            "buys": buys.ravel(),
+        }
+    )
+    lift = float((added * (1 - alone)).mean())
+    return people, lift, lift * float(np.exp(3.4 + 0.6**2 / 2))
+
+
+def test_intervals_hold_what_a_message_truly_adds_in_the_simulated_shop(
+    connection: duckdb.DuckDBPyConnection, questions: Mapping[str, str]
+) -> None:
+    people, lift, revenue = simulated(seed=5)
+    assert lift > 0.05
+    found = ask_lift(connection, questions["lift"], people)
+    assert 0.93 <= covered(found["conversion_lift_low"], found["conversion_lift_high"], lift) <= 0.97
+    assert 0.93 <= covered(found["revenue_lift_low"], found["revenue_lift_high"], revenue) <= 0.97
+    connection.register("measured", people.to_arrow())
+    adjusted = connection.execute(questions["adjusted"]).pl()
+    low = adjusted["adjusted_lift"] - adjusted["adjusted_margin"]
+    high = adjusted["adjusted_lift"] + adjusted["adjusted_margin"]
+    assert 0.93 <= covered(low, high, revenue) <= 0.97
 
 
 def test_a_division_that_is_not_by_chance_is_flagged(
