@@ -211,7 +211,7 @@ def _find(
 
 _MADE_BY_ENTRIES = (
     '{"enrollment_id": null, "contact_id": null, "entry_key": null, "reached_at": null, "occurred_at": null, '
-    '"assignment": null, "definition_version": null, "tick_end": null}'
+    '"assignment": null, "holdout_share": null, "definition_version": null, "tick_end": null}'
 )
 
 

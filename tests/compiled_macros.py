@@ -1,8 +1,10 @@
 """The workflow macros as SQL, over tables that a test fills: models of the project, compiled with other contents."""
 
 import copy
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import duckdb
 import pytest
@@ -12,10 +14,12 @@ from dagster_project.home import Home
 from dagster_project.windows import Window
 
 
-def compiled(home: Home, contents: dict[str, str], also: Iterable[str] = ()) -> dict[str, str]:
+def compiled(
+    home: Home, contents: dict[str, str], also: Iterable[str] = (), variables: Mapping[str, Any] | None = None
+) -> dict[str, str]:
     """What dbt makes of models whose SQL is replaced; nothing is run. They may ref() what the real ones do.
 
-    Whatever else they ref() is named by `also`; none of these refers to itself.
+    Whatever else they ref() is named by `also`; none of these refers to itself. `variables` stand for the project's.
     """
     changed = copy.deepcopy(transform.manifest())
     # dbt mixes up the lookups of a copy
@@ -27,9 +31,10 @@ def compiled(home: Home, contents: dict[str, str], also: Iterable[str] = ()) -> 
         node.depends_on.nodes += [
             unique_id for unique_id in changed.nodes if unique_id.split(".", 2)[2] in set(also) - {name}
         ]
+    given = ["--vars", json.dumps(variables)] if variables else []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(transform, "manifest", lambda: changed)
-        results = transform.run_dbt(home, ["compile", "--select", *contents]).results
+        results = transform.run_dbt(home, ["compile", "--select", *contents, *given]).results
     return {result.node.name: result.node.compiled_code for result in results if result.node.name in contents}
 
 

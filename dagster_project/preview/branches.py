@@ -16,7 +16,9 @@ from dagster_project.preview.invented import example_of
 _CHOICES, _TRIES = 20_000, 400
 AWAITED = "awaited_at"
 # who it is, and what the engine itself keeps, is not made different
-_FIXED = frozenset({"enrollment_id", "contact_id", "assignment", "reached_at", "definition_version", "tick_end"})
+_FIXED = frozenset(
+    {"enrollment_id", "contact_id", "assignment", "holdout_share", "reached_at", "definition_version", "tick_end"}
+)
 _NUMBERS = ("INT", "DECIMAL", "DOUBLE", "FLOAT")
 
 

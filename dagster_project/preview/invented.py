@@ -18,7 +18,16 @@ PERSON: Mapping[str, Any] = {
 }
 INVENTED_CONTACT = -1
 MADE_BY_ENTRIES = frozenset(
-    {"enrollment_id", "contact_id", "reached_at", "occurred_at", "assignment", "definition_version", "tick_end"}
+    {
+        "enrollment_id",
+        "contact_id",
+        "reached_at",
+        "occurred_at",
+        "assignment",
+        "holdout_share",
+        "definition_version",
+        "tick_end",
+    }
 )
 _FEW = 20
 

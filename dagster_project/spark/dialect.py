@@ -206,7 +206,7 @@ def _is_call(node: object, name: str) -> bool:
 
 
 # the engine's own columns, which templates do not see
-_ENGINES_OWN = {"action", "branch", "assignment", "definition_version", "tick_end"}
+_ENGINES_OWN = {"action", "branch", "assignment", "holdout_share", "step_assignment", "definition_version", "tick_end"}
 
 
 def _row_as_json(node: exp.Expr) -> exp.Expr | None:

@@ -20,6 +20,7 @@ EFFECTS = {"welcome_first_order": 0.9}
 PEOPLE = 1_200
 SEEDS = range(1, 25)
 HELD_OUT = 0.4
+MOMENT = "timestamp '2026-03-02' as reached_at"
 # 95 in 100 intervals hold the truth; with 24 of them, fewer than 20 in one case of a hundred
 ENOUGH = 20
 
@@ -113,8 +114,12 @@ def warehouse(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 def lift(connection: duckdb.DuckDBPyConnection, mart: str, trial: Trial) -> dict[str, float]:
     entered, goals = trial.entered.to_arrow(), trial.goals.to_arrow()
     for table, frame, columns in (
-        ("arrivals", entered, "'welcome_series' as workflow, 'entered' as step"),
-        ("exits", goals, "'welcome_series' as workflow, 'converted' as reason"),
+        (
+            "arrivals",
+            entered,
+            f"'welcome_series' as workflow, 'entered' as step, {HELD_OUT} as holdout_share, {MOMENT}",
+        ),
+        ("exits", goals, "'welcome_series' as workflow, 'converted' as reason, timestamp '2026-03-03' as exited_at"),
     ):
         connection.register("given", frame)
         connection.execute(f"create or replace table decisions.{table} as select *, {columns} from given")

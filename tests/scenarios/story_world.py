@@ -145,6 +145,7 @@ def _project(folder: Path, *, later: bool) -> Path:
     """The dbt project with the scenarios' workflows, topics and caps in it."""
     shutil.copytree(transform.REPOSITORY / "dbt", folder, ignore=shutil.ignore_patterns("target", "logs"))
     project = yaml.safe_load((folder / "dbt_project.yml").read_text())
+    project["vars"]["experiments"] |= WORLD["experiments"]
     workflows = project["vars"]["workflows"]
     workflows |= {name: dict(settings) for name, settings in WORLD["workflows"].items()}
     models = folder / "models" / "workflows"

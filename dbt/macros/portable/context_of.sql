@@ -2,6 +2,6 @@
 {% macro context_of(relation) -%}
     cast(json_merge_patch(
         to_json({{ relation }}),
-        '{"action": null, "branch": null, "assignment": null, "definition_version": null, "tick_end": null}'
+        '{"action": null, "branch": null, "assignment": null, "holdout_share": null, "step_assignment": null, "definition_version": null, "tick_end": null}'
     ) as varchar)
 {%- endmacro %}

@@ -18,10 +18,12 @@
             'carried': 'varchar not null',
             'qualified_at': 'timestamp not null',
         }) -%}
-        {%- do create_empty_table('decisions.decisions', decision_columns()) -%}
+        {%- for name in ['decisions', 'experiment_decisions'] %}
+        {%- do create_empty_table('decisions.' ~ name, decision_columns(name)) -%}
         {#- dbt looked at the schemas before this ran -#}
         {%- do adapter.cache_added(
-            api.Relation.create(database=target.get('database'), schema='decisions', identifier='decisions', type='table')
+            api.Relation.create(database=target.get('database'), schema='decisions', identifier=name, type='table')
         ) -%}
+        {%- endfor %}
     {%- endif -%}
 {% endmacro %}

@@ -2,7 +2,9 @@
     not left before. Shared by every way of waiting. -#}
 {% macro arriving(leaving, arrives_at, exits) -%}
     select
-            {{ columns_except(leaving, ['reached_at', 'branch', 'action', 'tick_end', 'definition_version', arrives_at]) }},
+            {{ columns_except(leaving, [
+                'reached_at', 'branch', 'action', 'holdout_share', 'step_assignment', 'tick_end', 'definition_version', arrives_at
+            ]) }},
             {{ arrives_at }} as reached_at,
             {{ definition_version() }} as definition_version,
             {{ tick_end() }} as tick_end

@@ -190,6 +190,7 @@
                     else 'treated'
                 end
             ) as assignment,
+            cast({{ holdout }} as double) as holdout_share,
             {{ definition_version() }} as definition_version,
             {{ tick_end() }} as tick_end
         from due

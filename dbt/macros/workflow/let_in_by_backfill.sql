@@ -5,7 +5,7 @@
     live        a CTE of when the workflow is live: live_since, live_until
     key_parts   of the enrollment's id -#}
 {% macro let_in_by_backfill(backfilled, live, workflow, key_parts) -%}
-    {%- set told = ['enrollment_id', 'contact_id', 'entry_key', 'reached_at', 'occurred_at', 'assignment', 'definition_version', 'tick_end'] -%}
+    {%- set told = ['enrollment_id', 'contact_id', 'entry_key', 'reached_at', 'occurred_at', 'assignment', 'holdout_share', 'definition_version', 'tick_end'] -%}
     select
                 {{ stable_hash(key_parts) }} as enrollment_id,
                 contact_id,

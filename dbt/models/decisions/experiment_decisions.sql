@@ -1,0 +1,62 @@
+-- What this tick decides of experiments: a winner, that there is none, or that a variant may not go on. What was decided stays.
+-- what it asks where the registry names any experiment
+-- depends_on: {{ ref('arrivals') }}
+-- depends_on: {{ ref('decisions') }}
+-- depends_on: {{ ref('exits') }}
+-- depends_on: {{ ref('events') }}
+-- depends_on: {{ ref('contact_merges') }}
+{% if var('experiments') -%}
+with {{ experiment_counts(tick_end()) }},
+
+{{ experiment_verdicts('counted', ['experiment']) }},
+
+decided as (
+    select
+        judged.experiment,
+        case
+            when bool_or(judged.has_won) then 'winner'
+            else 'no winner'
+        end as outcome,
+        coalesce(
+            min(verdicts.winner), min(verdicts.first_left), {{ first_by('judged.variant', 'judged.place') }}
+        ) as variant
+    from judged
+    inner join verdicts on judged.experiment = verdicts.experiment
+    group by judged.experiment
+    having bool_or(judged.has_won) or bool_or(coalesce(judged.is_over, false)) or bool_and(judged.is_vetoed)
+    union all
+    select
+        experiment,
+        'stopped' as outcome,
+        variant
+    from judged
+    where is_vetoed
+)
+
+select
+    decided.experiment,
+    decided.variant,
+    decided.outcome,
+    judged.contacts,
+    judged.mean,
+    {{ tick_end() }} as tick_end
+from decided
+inner join judged on decided.experiment = judged.experiment and decided.variant = judged.variant
+where not exists (
+    select 1
+    from {{ source('past', 'experiment_decisions') }} as earlier
+    where
+        earlier.experiment = decided.experiment
+        and earlier.tick_end <= {{ tick_start() }}
+        and (earlier.outcome in ('winner', 'no winner') or earlier.variant = decided.variant)
+)
+{%- else -%}
+select
+    cast(null as varchar) as experiment,
+    cast(null as varchar) as variant,
+    cast(null as varchar) as outcome,
+    cast(null as bigint) as contacts,
+    cast(null as double) as mean,
+    {{ tick_end() }} as tick_end
+where false
+{%- endif %}

@@ -1,0 +1,75 @@
+{{ config(materialized='view') }}
+
+-- How experiments stand: each variant beside the first, as of the last tick.
+-- what it asks where the registry names any experiment
+-- depends_on: {{ ref('arrivals') }}
+-- depends_on: {{ ref('decisions') }}
+-- depends_on: {{ ref('exits') }}
+-- depends_on: {{ ref('events') }}
+-- depends_on: {{ ref('contact_merges') }}
+-- depends_on: {{ ref('ticks') }}
+-- depends_on: {{ ref('experiment_decisions') }}
+{% if var('experiments') -%}
+with {{ experiment_counts("(select max(ticks.tick_end) from " ~ ref('ticks') ~ " as ticks)") }},
+
+{{ experiment_verdicts('counted', ['experiment']) }},
+
+decided as (
+    select
+        experiment,
+        min(variant) filter (outcome = 'winner') as winner,
+        min(variant) filter (outcome = 'no winner') as kept,
+        list(variant) filter (outcome = 'stopped') as stopped,
+        max(tick_end) as decided_at
+    from {{ ref('experiment_decisions') }}
+    group by experiment
+)
+
+select
+    judged.experiment,
+    judged.variant,
+    judged.metric,
+    judged.contacts,
+    judged.conversions,
+    judged.revenue,
+    judged.mean,
+    compared.difference as lift,
+    compared.difference - compared.margin as lift_low,
+    compared.difference + compared.margin as lift_high,
+    compared.p as always_valid_p,
+    judged.unsubscribed,
+    judged.complained,
+    cast(judged.minimum_sample as bigint) as minimum_sample,
+    case
+        when decided.winner = judged.variant then 'won'
+        when decided.kept = judged.variant then 'kept'
+        when list_contains(decided.stopped, judged.variant) then 'stopped'
+        when decided.winner is not null or decided.kept is not null then 'lost'
+        when judged.contacts < judged.minimum_sample then 'too few'
+        else 'open'
+    end as state,
+    decided.decided_at
+from judged
+left join compared
+    on judged.experiment = compared.experiment and judged.variant = compared.variant and compared.other_place = 1
+left join decided on judged.experiment = decided.experiment
+{%- else -%}
+select
+    cast(null as varchar) as experiment,
+    cast(null as varchar) as variant,
+    cast(null as varchar) as metric,
+    cast(null as bigint) as contacts,
+    cast(null as bigint) as conversions,
+    cast(null as double) as revenue,
+    cast(null as double) as mean,
+    cast(null as double) as lift,
+    cast(null as double) as lift_low,
+    cast(null as double) as lift_high,
+    cast(null as double) as always_valid_p,
+    cast(null as bigint) as unsubscribed,
+    cast(null as bigint) as complained,
+    cast(null as bigint) as minimum_sample,
+    cast(null as varchar) as state,
+    cast(null as timestamp) as decided_at
+where false
+{%- endif %}

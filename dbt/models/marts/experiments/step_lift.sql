@@ -1,0 +1,23 @@
+{{ config(materialized='view') }}
+
+-- What single steps add, at which some are held out (`send(…, holdout=…)`): of all who reached the step, those who were to
+-- get its message beside those who were not, whatever the gate made of it, and what they reached of the goal from then on.
+with entered as (
+    select * from {{ assigned(at_steps=true) }} as assigned
+),
+
+everybody as (
+    select * from {{ holdout_people('entered') }} as drawn
+),
+
+goals as (
+    select * from {{ holdout_goals('entered', since_reached=true) }} as reached
+),
+
+{{ lift_of('everybody', 'goals', ['workflow', 'step']) }}
+
+select
+    workflow,
+    step,
+    {{ lift_columns() }}
+from lifts

@@ -1,0 +1,129 @@
+"""Looking every hour finds no winners that are none; what is better is found all the same."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+import duckdb
+import polars as pl
+import pytest
+from scipy import stats
+from trials import looked_at
+
+RUNS = 1_000
+
+
+@pytest.fixture
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as opened:
+        yield opened
+
+
+def ask(connection: duckdb.DuckDBPyConnection, sql: str, counted: pl.DataFrame) -> pl.DataFrame:
+    connection.register("counted", counted.to_arrow())
+    return connection.execute(sql).pl()
+
+
+def runs_with_a_winner(verdicts: pl.DataFrame, variant: str | None = None) -> int:
+    """In how many runs there was one at any look."""
+    won = verdicts.filter(pl.col("winner").is_not_null() if variant is None else pl.col("winner") == variant)
+    return won["run"].n_unique()
+
+
+@pytest.mark.parametrize(
+    ("name", "made"),
+    [
+        ("two variants", {"rates": [0.05, 0.05], "seed": 1}),
+        ("rare conversions", {"rates": [0.01, 0.01], "seed": 2}),
+        ("four variants", {"rates": [0.1] * 4, "seed": 3, "looks": 100}),
+        ("revenue", {"rates": [0.2, 0.2], "seed": 4, "looks": 100, "with_revenue": True}),
+    ],
+)
+def test_of_a_thousand_experiments_without_a_difference_at_most_one_in_twenty_ever_has_a_winner(
+    connection: duckdb.DuckDBPyConnection, questions: Mapping[str, str], name: str, made: dict
+) -> None:
+    found = ask(connection, questions["verdicts"], looked_at(**made))
+    assert found["run"].n_unique() == RUNS, name
+    assert runs_with_a_winner(found) <= 0.05 * RUNS
+
+
+def test_the_mutant_that_looks_hourly_at_a_test_for_one_look_is_caught(
+    connection: duckdb.DuckDBPyConnection, questions: Mapping[str, str]
+) -> None:
+    wide = re.compile(r"sqrt\(\((variance)\) \* .*? as margin")
+    sql, changed = wide.subn("1.96 * sqrt(variance) as margin", questions["verdicts"], count=1)
+    assert changed == 1
+    found = ask(connection, sql, looked_at([0.05, 0.05], seed=1))
+    assert runs_with_a_winner(found) > 0.2 * RUNS
+
+
+def test_the_mutant_that_does_not_correct_for_many_pairs_is_caught(
+    connection: duckdb.DuckDBPyConnection, questions: Mapping[str, str]
+) -> None:
+    """Of ten variants alike, some pair would differ sooner or later; the shares of 5 % are the pairs' own."""
+    made = looked_at([0.1] * 3, seed=5, runs=2, looks=1)
+    (alpha,) = ask(connection, questions["compared"], made)["alpha"].unique()
+    assert alpha == pytest.approx(0.05 / 3)
+
+
+def test_a_true_difference_is_found_in_most_runs_and_the_wrong_one_never(
+    connection: duckdb.DuckDBPyConnection, questions: Mapping[str, str]
+) -> None:
+    found = ask(connection, questions["verdicts"], looked_at([0.05, 0.075], seed=6))
+    assert runs_with_a_winner(found, "v2") > 0.9 * RUNS
+    assert runs_with_a_winner(found, "v1") < 0.01 * RUNS
+
+
+def test_there_is_no_winner_before_the_minimum_sample(
+    connection: duckdb.DuckDBPyConnection, questions: Mapping[str, str]
+) -> None:
+    made = looked_at([0.05, 0.5], seed=7, runs=100, looks=20, minimum_sample=250)
+    found = ask(connection, questions["verdicts"], made).filter(pl.col("winner").is_not_null())
+    # the tenth look is the first with 250 of each
+    assert found["look"].min() == 9
+    assert found["run"].n_unique() == 100
+
+
+def test_the_sequence_holds_the_true_difference_at_every_look(
+    connection: duckdb.DuckDBPyConnection, questions: Mapping[str, str]
+) -> None:
+    made = looked_at([0.05, 0.07], seed=8)
+    held = (
+        ask(connection, questions["compared"], made)
+        .filter(pl.col("is_sampled"))
+        .group_by("run")
+        .agg(((pl.col("difference") - 0.02).abs() <= pl.col("margin")).all().alias("held"))
+    )
+    assert held["held"].sum() >= 0.95 * RUNS
+
+
+def test_the_p_agrees_with_the_sequence_and_never_comes_under_5_percent_by_chance_too_often(
+    connection: duckdb.DuckDBPyConnection, questions: Mapping[str, str]
+) -> None:
+    found = ask(connection, questions["compared"], looked_at([0.05, 0.05], seed=9))
+    excludes = found["difference"].abs() > found["margin"]
+    assert ((found["p"] < 0.05) == excludes).all()
+    low = found.filter(pl.col("is_sampled") & (pl.col("p") < 0.05))["run"].n_unique()
+    assert low <= 0.05 * RUNS
+    # a look for itself: the p of one look is greater than that of a test for one look
+    z = found["difference"].abs() / found["variance"].sqrt()
+    assert (found["p"].to_numpy() >= 2 * stats.norm.sf(z.to_numpy()) - 1e-12).all()
+
+
+def test_whom_people_unsubscribe_from_cannot_win(
+    connection: duckdb.DuckDBPyConnection, questions: Mapping[str, str]
+) -> None:
+    made = looked_at([0.05, 0.09], seed=10, runs=200, unsubscribes=[0.002, 0.03])
+    found = ask(connection, questions["verdicts"], made)
+    last = found.filter(pl.col("look") == 199)
+    assert last["is_vetoed"].sum() > 0.95 * 200
+    assert last.filter(pl.col("winner") == "v2").height == 0
+    # the only one that is left
+    assert last.filter(pl.col("is_vetoed") & (pl.col("winner") == "v1")).height == last["is_vetoed"].sum()
+
+
+def test_guard_rails_stop_nobody_where_there_is_no_difference(
+    connection: duckdb.DuckDBPyConnection, questions: Mapping[str, str]
+) -> None:
+    made = looked_at([0.05, 0.05], seed=11, unsubscribes=[0.003, 0.003])
+    found = ask(connection, questions["verdicts"], made)
+    assert found.filter(pl.col("is_vetoed"))["run"].n_unique() <= 0.05 * RUNS

@@ -1,0 +1,51 @@
+"""Made-up experiments: many at once, each with what is known of it at every look."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+
+def looked_at(
+    rates: Sequence[float],
+    *,
+    seed: int,
+    runs: int = 1_000,
+    looks: int = 200,
+    people: int = 25,
+    unsubscribes: Sequence[float] | None = None,
+    minimum_sample: int = 250,
+    with_revenue: bool = False,
+) -> pl.DataFrame:
+    """`counted` of each run at each look: so many more people of each variant an hour, some of whom do it."""
+    chance = np.random.default_rng(seed)
+    leave = unsubscribes or [0.0] * len(rates)
+    frames = []
+    for place, (rate, leaving) in enumerate(zip(rates, leave, strict=True), start=1):
+        hits = chance.binomial(people, rate, (runs, looks))
+        total = squares = np.cumsum(hits, axis=1).astype(float)
+        if with_revenue:
+            # the sum of so many lognormal orders, and of their squares
+            orders = chance.lognormal(3.0, 0.6, (runs, looks, people)) * (
+                np.arange(people)[None, None, :] < hits[:, :, None]
+            )
+            total, squares = np.cumsum(orders.sum(axis=2), axis=1), np.cumsum((orders**2).sum(axis=2), axis=1)
+        left = np.cumsum(chance.binomial(people, leaving, (runs, looks)), axis=1)
+        frames.append(
+            pl.DataFrame(
+                {
+                    "run": np.repeat(np.arange(runs), looks),
+                    "look": np.tile(np.arange(looks), runs),
+                    "variant": [f"v{place}"] * (runs * looks),
+                    "place": np.full(runs * looks, place),
+                    "contacts": np.tile(people * np.arange(1, looks + 1), runs),
+                    "total": total.ravel(),
+                    "squares": squares.ravel(),
+                    "unsubscribed": left.ravel(),
+                    "complained": np.zeros(runs * looks, dtype=np.int64),
+                    "is_rate": np.full(runs * looks, not with_revenue),
+                    "minimum_sample": np.full(runs * looks, minimum_sample),
+                }
+            )
+        )
+    return pl.concat(frames)

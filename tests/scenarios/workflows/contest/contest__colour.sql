@@ -1,0 +1,4 @@
+select
+    arrivals.*,
+    {{ experiment('contest colour') }} as branch
+from {{ arrivals(ref('contest__entered'), exits=ref('contest__exited')) }}
