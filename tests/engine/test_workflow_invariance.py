@@ -63,7 +63,9 @@ def test_the_simulated_shop_end_to_end_in_ticks_of_1_7_and_24_hours(shop: Engine
 def test_every_step_of_all_workflows_over_five_weeks(dense_life: Engine, tmp_path: Path) -> None:
     statements = dense_life.of_workflows(*registered_workflows())
     expected = steps_after(dense_life, tmp_path / "whole", statements, iter([LIFE]))
-    assert [table for table, rows in expected.items() if not rows] == []
+    # nothing is delivered here, so that nobody is in an audience
+    reached = {table: rows for table, rows in expected.items() if "audience_" not in table}
+    assert [table for table, rows in reached.items() if not rows] == []
     assert steps_after(dense_life, tmp_path / "ragged", statements, ragged(LIFE, seed=3)) == expected
 
 
