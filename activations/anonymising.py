@@ -12,7 +12,7 @@ from activations.suppression import NUMBER, Suppression
 
 GONE = "erased"
 KEPT_KEYS = frozenset({
-    "action_id", "brand", "campaign", "cart_id", "cart_value", "category", "channel", "content", "country", "coupon",
+    "action_id", "audience", "brand", "campaign", "cart_id", "cart_value", "category", "channel", "content", "country", "coupon",
     "currency", "device", "discount", "email_id", "ends_at", "event_id", "item_count", "items", "lead_score", "locale",
     "machine_open", "medium", "name", "order_id", "order_total", "page", "path", "price", "product_id", "products",
     "quantity", "referrer", "revenue", "score", "search", "shipping", "sku", "source", "step", "tax", "template",

@@ -77,6 +77,9 @@ class Confirmed(NamedTuple):
 
 def message_links(shop: Shop, action: Action, key: bytes) -> dict[str, str]:
     """Who gets a promotional message can leave its topic; what belongs to an order is sent regardless."""
+    if not _is_known(action):
+        # a device or a browser, and nothing else: a template that needs a link says so
+        return {}
     links = {"preferences_url": preferences_link(shop.preferences_url, action, key)}
     if action.topic_kind != "transactional":
         links["unsubscribe_url"] = unsubscribe_link(shop.unsubscribe_url, action, key)
@@ -180,6 +183,13 @@ def is_page(target: str) -> bool:
 
 def _page(url: str, seal: str) -> str:
     return f"{url}{'&' if '?' in url else '?'}{PARAMETER}={seal}"
+
+
+def _is_known(action: Action) -> bool:
+    if action.address and action.channel in _ADDRESSES:
+        return True
+    profile = json_object("profile", action.profile)
+    return any(profile.get(name) for name in _IDENTIFIERS)
 
 
 def _sent(action: Action) -> Sent:
