@@ -12,11 +12,11 @@ from activations.suppression import NUMBER, Suppression
 
 GONE = "erased"
 KEPT_KEYS = frozenset({
-    "action_id", "audience", "brand", "campaign", "cart_id", "cart_value", "category", "channel", "content", "country", "coupon",
-    "currency", "device", "discount", "email_id", "ends_at", "event_id", "item_count", "items", "lead_score", "locale",
-    "machine_open", "medium", "name", "order_id", "order_total", "page", "path", "price", "product_id", "products",
-    "quantity", "referrer", "revenue", "score", "search", "shipping", "sku", "source", "step", "tax", "template",
-    "term", "timezone", "topic", "total", "type", "unit_price", "url", "value", "variant", "workflow",
+    "action_id", "audience", "brand", "campaign", "cart_id", "cart_value", "category", "channel", "content", "country",
+    "coupon", "currency", "device", "discount", "email_id", "ends_at", "event_id", "item_count", "items", "lead_score",
+    "locale", "machine_open", "medium", "name", "order_id", "order_total", "page", "path", "price", "product_id",
+    "products", "quantity", "referrer", "revenue", "score", "search", "shipping", "sku", "source", "step", "tax",
+    "template", "term", "timezone", "topic", "total", "type", "unit_price", "url", "value", "variant", "workflow",
 })  # fmt: skip
 """Of the JSON of an erased person's rows these stay, as figures are made of them: what it was about, never who."""
 _URLS = frozenset({"url", "referrer", "search", "page", "path"})

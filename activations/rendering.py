@@ -286,12 +286,13 @@ class Templates:
         """The parts for every channel that the template is written for; without any, those of a mail are missed."""
         own = template_folder(self.folder, template)
         files = template_files(own)
-        others = [self._sms_part(template, locale)[1]] if any(file.part == "sms" for file in files) else []
-        for name in FIELDS:
-            if (own / name).exists():
-                others += templates_of(self._tree(template, name))
-        is_mail = not others or any(file.part in MAIL for file in files)
-        return [*(self._parts(template, locale).all() if is_mail else []), *others]
+        has_sms, fields = any(file.part == "sms" for file in files), [name for name in FIELDS if (own / name).exists()]
+        is_mail = any(file.part in MAIL for file in files) or not (has_sms or fields)
+        found = self._parts(template, locale).all() if is_mail else []
+        found += [self._sms_part(template, locale)[1]] if has_sms else []
+        for name in fields:
+            found += templates_of(self._tree(template, name))
+        return found
 
     def _tree(self, template: str, file: str) -> Tree:
         if (template, file) not in self._read_trees:

@@ -46,7 +46,7 @@ def note_findings(connection: duckdb.DuckDBPyConnection, verdict: Verdict, at: d
         f"bool_or(faults.expectation = {whole_line}) over (partition by landing_file, landing_row) as is_unreadable, "
         "quarantined.landing_row is not null as is_set_aside "
         "from faults left join quarantined using (landing_file, landing_row)) "
-        f"select {quoted_text(verdict.table.name)}, landing_file, became, reason, {currency}, count(*), "
+        f"select {quoted_text(verdict.table.name)}, landing_file, became, said.reason, {currency}, count(*), "
         f"count(kept.landing_row), {person}, {worth}, {timestamp(at)} "
         f"from said join {verdict.view} as landed using (landing_file, landing_row) "
         f"left join (select landing_file, landing_row from ({salvaged(verdict)})) as kept "

@@ -139,5 +139,6 @@ def test_of_nearly_every_model_it_is_known_when_it_brings_nothing() -> None:
         "workflow_status_changes",
         "step_changes",
         "workflow_performance",
+        "channel_performance",
         "midnights",
     }

@@ -7,6 +7,7 @@ import random
 import shutil
 import socket
 import sys
+from base64 import urlsafe_b64encode
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,6 +16,8 @@ from typing import Any
 
 import pytest
 import yaml
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from rehearsal import NOW, action
 
 from activations.carriers.registry import CARRIERS
@@ -61,6 +64,9 @@ ENDINGS = (
     "?to=http://listed.example",
     "\\@listed.example",
 )
+# what these show is kept in files of our own, or in a bucket that only a live profile names
+KEPT_HERE = {"in_app", "web", "direct_mail", "file_drop", "teams"}
+SERVICES = ("updates.push.services.mozilla.com", "fcm.googleapis.com")
 SCHEMES = ("https://", "http://", "smtp://", "smtps://", "HTTPS://", "https:\\\\", "//", "ftp://", "")
 PROFILES = (
     None,
@@ -183,7 +189,8 @@ def message(channel: Any, name: str) -> Message | None:
     context = json.dumps({
         "cart_id": "c1",
         "cart_value": 3.5, "item_count": 2, "crm": "crm", "field": "stage", "value": "won", "audience": "lapsed_buyers",
-        "property": "plan", "person": "sales", "subject": "call them", "text": "call them",
+        "property": "plan", "person": "shop_floor" if name == "slack" else "sales", "subject": "call them",
+        "text": "call them",
     })  # fmt: skip
     profile = json.dumps({"email": "ann@mail.example", "phone": "+447700900123", "user_id": "1", "first_name": "Ann"})
     for kind in sorted(channel.kinds):
@@ -191,6 +198,8 @@ def message(channel: Any, name: str) -> Message | None:
             ("cart_reminder", "ann@mail.example"),
             ("cart_reminder", "+447700900123"),
             ("order_desk", "1"),
+            ("cart_reminder", "device-token:" + "a" * 40),
+            ("cart_reminder", subscription(random.Random(name))),
         ):
             row = action(
                 1, channel=name, kind=kind, template=template, address=address, context=context, profile=profile
@@ -198,6 +207,14 @@ def message(channel: Any, name: str) -> Message | None:
             with suppress(UnsendableError):
                 return channel.render(Action(**row), channel.message_id(1))
     return None
+
+
+def subscription(dice: random.Random) -> str:
+    """As a browser gives it; where it points to is data from outside."""
+    point = ec.derive_private_key(7, ec.SECP256R1()).public_key()
+    packed = point.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    keys = {"p256dh": urlsafe_b64encode(packed).decode().rstrip("="), "auth": "AAAAAAAAAAAAAAAAAAAAAA"}
+    return json.dumps({"endpoint": f"https://{dice.choice(SERVICES)}/wpush/v2/a1", "keys": keys})
 
 
 def fuzz(
@@ -267,8 +284,8 @@ def run_all(templates: Path, folder: Path, numbers: Sequence[int]) -> tuple[list
 def test_a_thousand_configurations_leak_nothing(templates: Path, tmp_path: Path, unhurried: None) -> None:
     found, pushed, reached = run_all(templates, tmp_path, range(CONFIGURATIONS))
     assert found == []
-    # every channel was asked, and both what is here and what is listed was reached for
-    assert pushed.keys() == CHANNELS.keys()
+    # every channel that calls somebody was asked, and both what is here and what is listed was reached for
+    assert pushed.keys() >= CHANNELS.keys() - KEPT_HERE
     assert reached["127.0.0.1"] > 100
     assert reached["93.184.216.34"] > 0
 

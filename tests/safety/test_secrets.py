@@ -25,12 +25,12 @@ from rehearsal import NOW, Place, action, sms_action, webhook_action, write_outb
 from rich.console import Console
 from rich.traceback import Traceback
 
-from activations.carriers import sendgrid
-from activations.channels import sms
+from activations.carriers.api import ApiCarrier
 from activations.delivery import TEMPLATES, DeliveryStoppedError, deliver
 from activations.errors import HourbellError
 from activations.profile import Profile, live_profile
 from activations.suppression import open_suppression
+from activations.text_carriers import twilio
 from activations.transport import guard, http
 from dagster_project.defs import delivery
 from dagster_project.home import Home
@@ -187,14 +187,14 @@ def test_deliveries_that_fail_say_no_secret(
     monkeypatch.setattr(http, "is_public", guard.is_loopback)
     monkeypatch.setattr(guard, "is_public", guard.is_loopback)
     with quoting_host(mail=True) as mail, quoting_host() as web:
-        monkeypatch.setattr(sms, "_API", f"http://localhost:{web}")
-        monkeypatch.setattr(sendgrid, "_API", f"http://localhost:{web}")
+        monkeypatch.setattr(twilio, "_API", f"http://localhost:{web}")
+        monkeypatch.setattr(ApiCarrier, "url", f"http://localhost:{web}/v3/mail/send")
         profile: Profile = live_profile(
             {
                 **environment,
                 "HOURBELL_PROFILE": "live",
                 "HOURBELL_MAIL_CARRIER": carrier,
-                "HOURBELL_ALLOWED_HOSTS": "localhost",
+                "HOURBELL_ALLOWED_HOSTS": "localhost, api.sendgrid.com",
                 "HOURBELL_SMTP_URL": f"smtp://user:{canary('PASSWORD')}@localhost:{mail}?tls=no",
             }
         )
@@ -232,7 +232,7 @@ def test_a_host_that_quotes_would_be_seen(
     write_outbox(place.outbox, [sms_action(2)], channel="sms")
     templates = ours(tmp_path / "templates")
     with quoting_host() as web:
-        monkeypatch.setattr(sms, "_API", f"http://localhost:{web}")
+        monkeypatch.setattr(twilio, "_API", f"http://localhost:{web}")
         allowed = {**environment, "HOURBELL_PROFILE": "live", "HOURBELL_ALLOWED_HOSTS": "localhost"}
         profile = live_profile({**allowed, "HOURBELL_SMTP_URL": "smtp://localhost"})
         deliver(place.outbox, place.journal_url, spool=place.spool, profile=profile, now=NOW, templates=templates)
