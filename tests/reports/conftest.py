@@ -2,30 +2,19 @@
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import pytest
+from built_site import Site
 from made_up_marts import publish_made_up
 
 from dagster_project.command.reports import server_of
 from dagster_project.home import Home
 from dagster_project.registry import steps_by_workflow
-from dagster_project.reports import Built, build
-from dagster_project.reports.pages import Page, read_pages
+from dagster_project.reports import build
+from dagster_project.reports.pages import read_pages
 from dagster_project.reports.site import PAGES
-
-
-@dataclass(frozen=True)
-class Site:
-    """A built site, its pages as they were written, and the marts that it is of."""
-
-    home: Home
-    built: Built
-    pages: dict[str, Page]
-    marts: duckdb.DuckDBPyConnection
-    address: str
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from browser import CHROMIUM, DRIVER, MISSING, Browser, chromium
-from conftest import Site
+from built_site import Site
 from oracle import NOTHING, Asked, Oracle, hours
 
 from dagster_project.reports.pages import Page
