@@ -25,6 +25,7 @@ class SparkModels:
     folder: Path
     manifest: Manifest
     selected: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
 
     @classmethod
     def chosen(
@@ -34,7 +35,8 @@ class SparkModels:
         manifest = _invoke(folder, dbtRunner(), ["parse"])
         listed = ["list", "--resource-type", "model", "--output", "name", "--select", *select]
         listed += ["--exclude", *exclude] if exclude else []
-        return cls(session, folder, manifest, tuple(sorted(_invoke(folder, dbtRunner(manifest=manifest), listed))))
+        found = _invoke(folder, dbtRunner(manifest=manifest), listed)
+        return cls(session, folder, manifest, tuple(sorted(found)), tuple(exclude))
 
     @property
     def tables(self) -> list[str]:
@@ -65,7 +67,10 @@ class SparkModels:
     def _run(self, arguments: Sequence[str]) -> None:
         runner = dbtRunner(manifest=self.manifest)
         with models_as_written():
-            results = _invoke(self.folder, runner, ["run", "--select", *self.selected, *arguments, "--no-write-json"])
+            # the name of a model is that of its folder, too: what was left out is said again
+            apart = ["--exclude", *self.left_out] if self.left_out else []
+            chosen = ["--select", *self.selected, *apart]
+            results = _invoke(self.folder, runner, ["run", *chosen, *arguments, "--no-write-json"])
         failed = [result for result in results if result.status not in ("success", "pass", "no-op")]
         if failed:
             raise HourbellError(f"{len(failed)} models failed on Spark; {failed[0].node.name}: {failed[0].message}")

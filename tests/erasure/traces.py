@@ -187,9 +187,12 @@ def unpacked(path: Path, sought: Sequence[str]) -> set[str]:
 
 
 def totals(home: Home) -> dict[str, dict[str, float]]:
-    """Of each published mart the number of rows, of contacts, and the sum of each figure."""
+    """Of each published mart the number of rows, of contacts, and the sum of each figure; but for how long the machine
+    took, of which the last is published the next time."""
     found: dict[str, dict[str, float]] = {}
     for path in sorted((home.published / "parquet").glob("*.parquet")):
+        if path.stem in ("tick_costs", "tick_times"):
+            continue
         table = duckdb.from_parquet(str(path))
         figures = {"rows": "count(*)"}
         for name, kind in zip(table.columns, map(str, table.types), strict=True):
