@@ -130,6 +130,8 @@ def rehearse(
 class _ForgetfulPool(HttpPool):
     """Each call gets a key of its own."""
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes, read: int = 0) -> HttpAnswer:
+    async def post(
+        self, url: str, headers: Mapping[str, str], body: bytes, read: int = 0, method: str = "POST"
+    ) -> HttpAnswer:
         key = f"{headers['webhook-id']}-{uuid.uuid4()}"
-        return await super().post(url, {**headers, "webhook-id": key}, body, read)
+        return await super().post(url, {**headers, "webhook-id": key}, body, read, method)
