@@ -169,7 +169,7 @@ def run_within(contacts: int, days: int, ticks: int) -> None:
         send_off(home, windows[-1])
         leaving = time.perf_counter() - started
         started = time.perf_counter()
-        publish_marts(home)
+        publish_marts(home, windows[-1])
         publishing = time.perf_counter() - started
     beside = leaving + publishing
     console.print(

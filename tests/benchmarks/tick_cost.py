@@ -170,7 +170,7 @@ def main() -> None:
         # what Great Expectations takes to be imported is paid once a process
         send_off(small, HOUR)
         gate_out, _ = seconds_of(lambda: send_off(small, HOUR))
-        publishing, _ = seconds_of(lambda: publish_marts(small))
+        publishing, _ = seconds_of(lambda: publish_marts(small, HOUR))
         trivial = trivial_seconds(Path(folder) / "trivial", len(runs))
     table(
         "One new hour",
