@@ -1,6 +1,7 @@
 """The main job on a simulated shop that answers: land, tick, deliver, hear what people did, and publish the marts."""
 
 import shutil
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,9 +12,8 @@ import duckdb
 from activations.errors import HourbellError
 from activations.holds.approvals import approve
 from activations.profile import open_profile
-from dagster_project.deliver import deliver_outbox, utc_now
+from dagster_project.deliver import deliver_outbox
 from dagster_project.home import Home
-from dagster_project.interrupted import note_time
 from dagster_project.landing.ingest import land_all
 from dagster_project.lock import tick_lock
 from dagster_project.publish import publish
@@ -22,6 +22,7 @@ from dagster_project.replay import replay
 from dagster_project.reports import Built, build
 from dagster_project.shop import AnsweringShop
 from dagster_project.statements import Statement
+from dagster_project.tick_costs import Spent, note_cost
 from dagster_project.warehouse import open_warehouse
 from dagster_project.warehouse_setup import prepare_warehouse
 from dagster_project.windows import Window, split
@@ -82,11 +83,11 @@ def run_ticks(
     has them."""
     now = windows[0].start
     done = 0
-    begun = utc_now()
+    begun = time.monotonic()
 
     def deliver_and_land(connection: duckdb.DuckDBPyConnection, window: Window) -> None:
         nonlocal done, now, begun
-        note_time(connection, window.end, begun, utc_now())
+        note_cost(connection, window, "deciding", time.monotonic() - begun, Spent())
         now = window.end + DELIVERED_AFTER
         done += 1
         delivered = deliver_outbox(home, profile, now)
@@ -98,7 +99,7 @@ def run_ticks(
         if after_tick is not None:
             after_tick(connection, window)
         progress("Ticks", done, len(windows))
-        begun = utc_now()
+        begun = time.monotonic()
 
     with tick_lock(home), open_profile(home.sandbox, {}, now=lambda: now) as profile:
         people.live_until(windows[0].end)
@@ -109,7 +110,7 @@ def run_ticks(
         with open_warehouse(home) as connection:
             land_all(connection, home.landing, known_from=None, tick_start=windows[0].start)
         progress("The models are compiled", 0, 1)
-        begun = utc_now()
+        begun = time.monotonic()
         replay(home, windows, statements=statements, after_tick=deliver_and_land)
 
 

@@ -10,7 +10,6 @@ import duckdb
 from dbt_common.events.base_types import EventMsg
 
 from activations.errors import HourbellError
-from dagster_project.deliver import utc_now
 from dagster_project.gate_out.held import learn_decisions
 from dagster_project.gate_out.leave import leave
 from dagster_project.home import Home
@@ -103,7 +102,7 @@ def _decide(home: Home, window: Window, callbacks: Sequence[Watcher]) -> list[Mo
     with open_warehouse(home) as connection:
         history = history_before(connection, window)
         late = {} if last_completed(connection) is None else behind(connection, window)
-        begin(connection, window, at=utc_now())
+        begin(connection, window)
 
     if history is not None:
         log.info("Learning from history, %s", history)
@@ -162,7 +161,7 @@ def bring_to_its_end(home: Home, window: Window) -> dict[str, int]:
     actions = send_off(home, window)
     publish_marts(home, window)
     with open_warehouse(home) as connection:
-        finish(connection, at=utc_now())
+        finish(connection)
     return actions
 
 

@@ -43,16 +43,20 @@ def costing(home: Home, window: Window, part: Part) -> Iterator[Spent]:
     try:
         with open_warehouse(home) as connection:
             connection.execute("begin")
-            create_tick_costs(connection)
-            connection.execute(
-                "delete from engine.tick_costs where part = ? and tick_end > ? and tick_end <= ?",
-                [part, window.start, window.end],
-            )
-            seconds = time.monotonic() - started
-            connection.execute(
-                "insert into engine.tick_costs values (?, ?, ?, ?, ?, ?)",
-                [window.start, window.end, part, seconds, spent.rows, spent.bytes],
-            )
+            note_cost(connection, window, part, time.monotonic() - started, spent)
             connection.execute("commit")
     except (duckdb.Error, HourbellError) as error:
         log.warning("What the tick %s cost could not be noted: %s", window, error)
+
+
+def note_cost(connection: duckdb.DuckDBPyConnection, window: Window, part: Part, seconds: float, spent: Spent) -> None:
+    """Note what a part of a tick cost, the last time that it ran."""
+    create_tick_costs(connection)
+    connection.execute(
+        "delete from engine.tick_costs where part = ? and tick_end > ? and tick_end <= ?",
+        [part, window.start, window.end],
+    )
+    connection.execute(
+        "insert into engine.tick_costs values (?, ?, ?, ?, ?, ?)",
+        [window.start, window.end, part, seconds, spent.rows, spent.bytes],
+    )

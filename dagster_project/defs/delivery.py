@@ -9,7 +9,7 @@ from activations.channels.registry import CHANNELS
 from activations.delivery import TEMPLATES, DeliveryStoppedError
 from activations.holds.hold import standing_holds
 from activations.profile import open_profile
-from dagster_project.deliver import deliver_outbox, utc_now
+from dagster_project.deliver import deliver_outbox
 from dagster_project.freshness import HOURLY
 from dagster_project.home import Home
 from dagster_project.interrupted import finish
@@ -54,7 +54,7 @@ def outbox_files(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeRe
     with tick_lock(home):
         counts = send_off(home, window)
         with open_warehouse(home) as connection:
-            finish(connection, at=utc_now())
+            finish(connection)
     holds = [hold for hold in standing_holds(home.outbox, TEMPLATES) if hold.about.tick_end == window.end]
     for channel in CHANNELS:
         held = {hold.about.workflow: hold for hold in holds if channel in hold.about.channels}

@@ -116,7 +116,7 @@ def test_the_tick_job_runs_end_to_end(
     assert counts["published/reports"]["pages"].value == 20
     assert all(check.passed for check in result.get_asset_check_evaluations() if check.check_name == reporting.CHECK)
     with open_warehouse(home, read_only=True) as warehouse:
-        ((seconds,),) = warehouse.execute("select seconds from marts.tick_times").fetchall()
+        ((seconds,),) = warehouse.execute("select seconds from marts.tick_costs").fetchall()
     assert 0 < seconds < 600
     assert os.environ["HOURBELL_HOME"] == str(home.root)
 

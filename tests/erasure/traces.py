@@ -191,7 +191,7 @@ def totals(home: Home) -> dict[str, dict[str, float]]:
     took, of which the last is published the next time."""
     found: dict[str, dict[str, float]] = {}
     for path in sorted((home.published / "parquet").glob("*.parquet")):
-        if path.stem in ("tick_costs", "tick_times"):
+        if path.stem == "tick_costs":
             continue
         table = duckdb.from_parquet(str(path))
         figures = {"rows": "count(*)"}

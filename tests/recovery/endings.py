@@ -19,8 +19,7 @@ def ends(home: Home) -> dict[str, Any]:
     with open_warehouse(home, read_only=True) as warehouse:
         tables = warehouse.execute(
             "select concat(schema_name, '.', table_name) from duckdb_tables() "
-            "where schema_name in ('workflows', 'decisions', 'engine') "
-            "and table_name not in ('tick_costs', 'tick_times')"
+            "where schema_name in ('workflows', 'decisions', 'engine') and table_name <> 'tick_costs'"
         ).fetchall()
         for (table,) in tables:
             found[table] = warehouse.execute(

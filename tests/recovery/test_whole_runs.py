@@ -74,7 +74,7 @@ def test_ticks_and_deliveries_at_once_do_what_one_does(
 def test_what_completed_nothing_is_taken_over_by_a_wider_window(begun: Home, copied: Copied) -> None:
     home = copied(begun)
     with open_warehouse(home) as warehouse:
-        warehouse.execute("insert into engine.open_ticks values (?, ?, false, null)", [FIRST_END, NOW])
+        warehouse.execute("insert into engine.open_ticks values (?, ?, false)", [FIRST_END, NOW])
         assert interrupted(warehouse) is None
 
 
@@ -83,7 +83,7 @@ def test_what_completed_something_is_brought_to_its_end(begun: Home, copied: Cop
     home = copied(begun)
     with open_warehouse(home) as warehouse:
         warehouse.execute(
-            "insert into engine.open_ticks select tick_start, tick_end, ?, null from engine.windows "
+            "insert into engine.open_ticks select tick_start, tick_end, ? from engine.windows "
             "where scope = 'decisions'",
             [is_decided],
         )

@@ -34,6 +34,7 @@ _NAMED: dict[str, Sequence[Any]] = {
     "segment": ["vip_customers", "prospects"],
     "table_name": ["events", "orders"],
     "reason": ["message_id is missing", "total is negative"],
+    "became": ["set aside", "blanked"],
     "is_conclusive": [True, False],
 }
 
