@@ -95,7 +95,9 @@ def home(landed_shop: Home, tmp_path: Path) -> Home:
 
 
 @pytest.fixture
-def run_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
+def run_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Callable[..., tuple[int, str]]]:
     """Run a command of `hourbell` in this process; returns the exit code and what was printed."""
     from dagster_project.command import app
 
@@ -103,7 +105,7 @@ def run_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
     # a command sets up the log of its process, which here is that of other tests too
     root = logging.getLogger()
     monkeypatch.setattr(root, "handlers", [])
-    monkeypatch.setattr(root, "level", root.level)
+    level = root.level
 
     def run(*arguments: str) -> tuple[int, str]:
         try:
@@ -113,7 +115,9 @@ def run_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
             code = int(leaving.code or 0)
         return code, capsys.readouterr().out
 
-    return run
+    yield run
+    # set, and not put back as an attribute: every logger remembers what its level let through
+    root.setLevel(level)
 
 
 @pytest.fixture

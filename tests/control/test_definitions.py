@@ -126,8 +126,12 @@ def test_a_run_beside_a_tick_is_refused(home: Home, monkeypatch: pytest.MonkeyPa
     window = Window(datetime(2026, 3, 2), datetime(2026, 3, 3))
     for module, assets in ((landing, landing.landed), (models, models.models)):
         monkeypatch.setattr(module, "window_of", lambda _: window)
-        with tick_lock(home), pytest.raises(HourbellError, match="Another tick is at work"):
-            list(assets(dg.build_asset_context()))
+        with (
+            dg.build_asset_context() as context,
+            tick_lock(home),
+            pytest.raises(HourbellError, match="Another tick is at work"),
+        ):
+            list(assets(context))
     with open_warehouse(home) as warehouse:
         assert warehouse.execute("select count(*) from raw.events").fetchall() == [(0,)]
 

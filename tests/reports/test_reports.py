@@ -210,7 +210,8 @@ def test_pages_without_marts_say_what_to_do_and_never_stop_a_tick(
     code, said = run_command("reports")
     assert code == 1
     assert "There are no published marts" in said
-    result = dg.materialize([reporting.reports], instance=dg.DagsterInstance.ephemeral())
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = dg.materialize([reporting.reports], instance=instance)
     assert result.success
     (check,) = result.get_asset_check_evaluations()
     assert not check.passed
