@@ -138,6 +138,10 @@ def shown(value: Any, kind: str, currency: str = "") -> str:
         return f"{'+' if number > 0 else ''}{_rounded(number * 100, 1)} pp"
     if kind == "money":
         return f"{_rounded(number, 0)} {currency}".strip()
+    if kind == "cost":
+        return f"{_rounded(number, 4)} {currency}".strip()
+    if kind == "megabytes":
+        return f"{_rounded(number, 1)} MB"
     if kind in ("decimal", "times"):
         return _rounded(number, 2) + (" ×" if kind == "times" else "")
     if kind == "hours":
