@@ -9,12 +9,8 @@ from typing import Any
 
 import duckdb
 import pytest
-from dbt.contracts.graph.semantic_manifest import SemanticManifest
-from metricflow.engine.metricflow_engine import MetricFlowEngine, MetricFlowQueryRequest
-from metricflow.protocols.sql_client import SqlEngine
-from metricflow.sql.render.duckdb_renderer import DuckDbSqlPlanRenderer
-from metricflow_semantics.model.dbt_manifest_parser import parse_manifest_from_dbt_generated_manifest
-from metricflow_semantics.model.semantic_manifest_lookup import SemanticManifestLookup
+from metricflow.engine.metricflow_engine import MetricFlowEngine
+from semantics import Rows, as_rows, asked, read_semantics, sources
 
 from dagster_project.transform import manifest
 
@@ -30,30 +26,6 @@ VALUES: dict[str, list[str]] = {
     "topic": ["newsletter", "offers"],
 }
 
-Rows = dict[tuple[Any, ...], tuple[float | None, ...]]
-
-
-class RendersOnly:
-    """All that MetricFlow needs of a warehouse to write its SQL."""
-
-    sql_engine_type = SqlEngine.DUCKDB
-    sql_plan_renderer = DuckDbSqlPlanRenderer()
-
-    def render_bind_parameter_key(self, bind_parameter_key: str) -> str:
-        return f"${bind_parameter_key}"
-
-
-def read_semantics(folder: Path, change: tuple[str, str] | None = None) -> MetricFlowEngine:
-    """The project's definitions, perhaps with one of their texts changed."""
-    path = folder / "semantic_manifest.json"
-    SemanticManifest(manifest()).write_json_to_file(str(path))
-    written = path.read_text()
-    if change is not None:
-        assert change[0] in written
-        written = written.replace(*change)
-    known = parse_manifest_from_dbt_generated_manifest(manifest_json_string=written)
-    return MetricFlowEngine(SemanticManifestLookup(known), RendersOnly())  # type: ignore[arg-type]
-
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> MetricFlowEngine:
@@ -66,9 +38,8 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckD
     with duckdb.connect(tmp_path_factory.mktemp("warehouse") / "hourbell.duckdb") as connection:
         connection.execute("create schema marts")
         draw = Random(6)
-        told_of = {str(model.node_relation and model.node_relation.alias) for model in manifest().semantic_models.values()}
-        # up to when marts know that have no day of their own
-        for table in sorted({*told_of, "ticks"}):
+        # ticks say up to when marts know that have no day of their own
+        for table in sorted({source.mart for source in sources().values()} | {"ticks"}):
             [node] = [found for found in manifest().nodes.values() if found.name == table]
             columns = {name: str(column.data_type) for name, column in node.columns.items()}
             told = ", ".join(f"{name} {kind}" for name, kind in columns.items())
@@ -91,25 +62,6 @@ def value(draw: Random, table: str, name: str, kind: str) -> Any:
     if kind.startswith("decimal(9,8)"):
         return Decimal(draw.randrange(100)) / 100
     return Decimal(draw.randrange(100_000)) / 100 if kind.startswith("decimal") else draw.randrange(50)
-
-
-def asked(engine: MetricFlowEngine, warehouse: duckdb.DuckDBPyConnection, metrics: list[str], by: list[str]) -> Rows:
-    """What MetricFlow tells: its metrics by its dimensions."""
-    request = MetricFlowQueryRequest.create(metric_names=metrics, group_by_names=by)
-    found = warehouse.execute(engine.explain(request).sql_statement.sql)
-    names = [column[0] for column in found.description or []]
-    order = [*range(len(by)), *(names.index(metric) for metric in metrics)]
-    return as_rows([tuple(row[place] for place in order) for row in found.fetchall()], len(by))
-
-
-def as_rows(rows: list[tuple[Any, ...]], keys: int) -> Rows:
-    def plain(value: Any) -> Any:
-        return value.date() if isinstance(value, datetime) else value
-
-    return {
-        tuple(plain(key) for key in row[:keys]): tuple(None if told is None else float(told) for told in row[keys:])
-        for row in rows
-    }
 
 
 def assert_same(told: Rows, expected: Rows) -> None:
@@ -257,7 +209,7 @@ KPIS = {
         ["retention"],
         ["cohort_age__cohort_month__month", "cohort_age__months_since"],
         """
-        select cohort_month, months_since, sum(active_customers) / sum(customers) from marts.cohort_retention
+        select cohort_month, months_since, sum(active_customers) / nullif(sum(customers), 0) from marts.cohort_retention
         where as_of = (select max(as_of) from marts.cohort_retention) group by all
         """,
     ),
@@ -265,7 +217,7 @@ KPIS = {
         ["level_order_rate", "calibrated_expected"],
         ["calibrated__level"],
         """
-        select level, sum(ordered) / sum(contacts), sum(expected_ordered) from marts.score_calibration
+        select level, sum(ordered) / nullif(sum(contacts), 0), sum(expected_ordered) from marts.score_calibration
         where as_of = (select max(as_of) from marts.score_calibration) group by all
         """,
     ),

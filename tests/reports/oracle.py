@@ -66,6 +66,15 @@ class Oracle:
                     line.append(shown(found.get(key), figure.get("format", "number")))
         return lines
 
+    def figures(self, block: Block, figure: Mapping[str, Any], by: Sequence[str]) -> dict[tuple[Any, ...], Any]:
+        """What a figure is, by columns of its query."""
+        query = self.page.queries[figure.get("from", block.query)]
+        return {tuple(row[:-1]): row[-1] for row in self._figures(query, block, by, figure)}
+
+    def columns(self, block: Block, figure: Mapping[str, Any]) -> list[str]:
+        """The columns of the query that a figure is of."""
+        return self._columns(self.page.queries[figure.get("from", block.query)])
+
     def rows(self, query: Query, sql: str) -> list[Any]:
         return self._ask(query, None, sql)
 
@@ -117,7 +126,9 @@ def _date(text: str) -> str:
 
 
 def _where(stated: Mapping[str, Any]) -> str:
-    return " and ".join(["true", *(f"{name} = '{value}'" for name, value in stated.items())])
+    asked = ((name, value if isinstance(value, list) else [value]) for name, value in stated.items())
+    quoted = ((name, ", ".join(f"'{value}'" for value in values)) for name, values in asked)
+    return " and ".join(["true", *(f"{name} in ({values})" for name, values in quoted)])
 
 
 def shown(value: Any, kind: str, currency: str = "") -> str:
@@ -128,6 +139,8 @@ def shown(value: Any, kind: str, currency: str = "") -> str:
         return f"{value:%Y-%m-%d %H:%M} UTC"
     if kind == "text":
         return str(value)
+    if kind == "month":
+        return f"{value:%b %Y}"
     number = Decimal(value)
     if not number.is_finite():
         # DuckDB divides by zero to infinity

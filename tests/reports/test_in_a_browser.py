@@ -1,6 +1,7 @@
 """The pages in a real browser: they render, say what the marts say, and ask nobody for anything."""
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import pytest
@@ -108,9 +109,13 @@ def without_trends(texts: list[str], block: Any) -> list[str]:
 def as_named(key: tuple[str, ...], columns: list[dict[str, Any]]) -> list[str]:
     """As a page writes names: without underscores, with a capital."""
     return [
-        NOTHING if not part else part[:7] if column.get("format") == "month" else spoken(part)
+        spoken(column.get("none", NOTHING)) if not part else month(part) if column.get("format") == "month" else spoken(part)
         for part, column in zip(key, columns, strict=True)
     ]
+
+
+def month(text: str) -> str:
+    return f"{date.fromisoformat(text):%b %Y}"
 
 
 def spoken(text: str) -> str:
