@@ -48,7 +48,7 @@ def named(page: Page, definitions: Mapping[str, Definition]) -> tuple[Sequence[D
     names = list(dict.fromkeys(name for block in page.blocks for name in metrics_of(block)))
     known = [definitions[name] for name in names if name in definitions]
     unknown = [
-        f"{page.path.name}: there is no metric {name} in dbt/models/marts/semantic/. Name one that is there, or define it."
+        f"{page.path.name}: there is no metric {name} in dbt/models/marts/semantic/. Name one of those, or define it."
         for name in names
         if name not in definitions
     ]

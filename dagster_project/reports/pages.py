@@ -190,7 +190,7 @@ def _block(path: Path, stated: Any, queries: Mapping[str, Query], drills: Mappin
     if foreign:
         raise HourbellError(f"{path}: {about} has a figure of the query {foreign.pop()}, which the page does not have.")
     if kind == "chart" and not isinstance(stated.get("metric", {}), dict):
-        raise HourbellError(f"{path}: {about} names the metric of each column, as in `metric: {{sent: messages_sent}}`.")
+        raise HourbellError(f"{path}: {about} names the metric of each column: `metric: {{sent: messages_sent}}`.")
     options = {name: value for name, value in stated.items() if name != kind or kind == "text"}
     if kind in ("tiles", "table"):
         options["figures"] = [_figure(path, about, figure) for figure in stated.get("figures") or []]

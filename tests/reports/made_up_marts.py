@@ -38,6 +38,7 @@ _NAMED: dict[str, Sequence[Any]] = {
     "is_conclusive": [True, False],
     "assignment": ["treated", "holdout"],
     "measure": ["conversions", "revenue"],
+    "exit_reason": ["converted", "cart_ordered"],
 }
 # by what a mart has one row, where a page relies on it
 _KEYS: dict[str, Sequence[str]] = {
