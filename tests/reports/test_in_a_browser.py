@@ -108,14 +108,13 @@ def without_trends(texts: list[str], block: Any) -> list[str]:
 
 def as_named(key: tuple[str, ...], columns: list[dict[str, Any]]) -> list[str]:
     """As a page writes names: without underscores, with a capital."""
-    return [
-        spoken(column.get("none", NOTHING))
-        if not part
-        else month(part)
-        if column.get("format") == "month"
-        else spoken(part)
-        for part, column in zip(key, columns, strict=True)
-    ]
+    return [as_written(part, column) for part, column in zip(key, columns, strict=True)]
+
+
+def as_written(part: str, column: dict[str, Any]) -> str:
+    if not part:
+        return spoken(column.get("none", NOTHING))
+    return month(part) if column.get("format") == "month" else spoken(part)
 
 
 def month(text: str) -> str:
@@ -250,8 +249,9 @@ def test_numbers_of_the_overview_and_of_attribution_lead_to_their_contacts(brows
     for column, model in enumerate(models):
         [workflow] = browser.run(
             "document.querySelector('dialog[open]')?.close();"
-            "const line = document.querySelector(`#block-${arguments[0]} tbody tr:has(td:nth-child(${arguments[1]}) .behind)`);"
-            "line.children[arguments[1] - 1].querySelector('.behind').click(); return [line.children[0].textContent]",
+            "const [block, column] = arguments;"
+            "const number = document.querySelector(`#block-${block} tbody td:nth-child(${column}) .behind`);"
+            "number.click(); return [number.closest('tr').children[0].textContent]",
             place,
             column + 2,
         )

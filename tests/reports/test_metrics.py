@@ -69,7 +69,7 @@ def silent(shown: Sequence[Page]) -> list[str]:
 def shown_by(block: Block) -> Iterator[tuple[Mapping[str, Any], str, list[str]]]:
     """Each figure that has a metric, that metric, and the columns by which the block shows it."""
     if block.kind == "chart":
-        fields = [name for name in re.findall(r"'field': '(\w+)'", str(block.options["spec"]))]
+        fields = re.findall(r"'field': '(\w+)'", str(block.options["spec"]))
         for column, metric in (block.options.get("metric") or {}).items():
             value = "max" if sources()[metric].model in ("lifts", "conversion_times") else "sum"
             yield {"label": column, "value": f"{value}({column})"}, metric, [name for name in fields if name != column]
@@ -81,7 +81,7 @@ def shown_by(block: Block) -> Iterator[tuple[Mapping[str, Any], str, list[str]]]
 
 
 def compare(page: Page, site: Site, engine: MetricFlowEngine, warehouse: duckdb.DuckDBPyConnection) -> list[str]:
-    """The figures of a page that are not what their metric says; empty where all are. Raises where none was compared."""
+    """The figures of a page that are not what their metric says. There has to be one that could be."""
     oracle = Oracle(site.marts, page, ALL)
     questions: dict[Question, list[tuple[str, str, dict[tuple[Any, ...], Any]]]] = {}
     for block in page.blocks:

@@ -106,7 +106,7 @@ def test_figures_are_read_as_sql_and_what_is_none_is_refused() -> None:
         (("label: Sent", "label: Sent, drill: people"), "names the drill people"),
         (("- tiles: sent", "- piles: sent"), "a block begins with"),
         (
-            ("blocks:", "blocks:\n  - {chart: sent, spec: {mark: bar}, metric: messages_sent}"),
+            ("blocks:", "blocks:\n  - {chart: sent, spec: {}, metric: messages_sent}"),
             "the metric of each column",
         ),
     ],
