@@ -83,7 +83,7 @@ def asked(
     )
     found = warehouse.execute(engine.explain(request).sql_statement.sql)
     names = [column[0] for column in found.description or []]
-    order = [*range(len(by)), *(names.index(metric) for metric in metrics)]
+    order = [names.index(name) for name in (*by, *metrics)]
     return as_rows([tuple(row[place] for place in order) for row in found.fetchall()], len(by))
 
 

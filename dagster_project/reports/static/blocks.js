@@ -141,10 +141,10 @@ const Blocks = (() => {
         if (figure.format === "trend") return element("td", { class: "figure" }, trend(figure, line.members, page.date(block.query)));
         const text = figure_texts(figure, line.members, page.date(block.query)).join(" · ");
         const drill = value ? (figure.drill ?? (place === 0 ? block.drill : undefined)) : undefined;
-        const has_bar = (figure.format ?? "number") === "number" && most[place] > 0 && value / most[place] > 0.04 && place === 0 && lines.length > 1;
+        const has_bar = (figure.format ?? "number") === "number" && most[place] > 0 && value / most[place] > 0.02 && place === 0 && lines.length > 1;
         const classes = `${figure.format === "text" ? `said${text.length > 40 ? " long" : ""}` : "figure"}${has_bar ? " bar" : ""}${is_alarming(figure, value) ? " bad" : ""}`;
         const made = element("td", { class: classes }, drill ? behind(page, drill, { ...key, ...figure.across }, text) : text);
-        if (has_bar) made.append(element("i", { style: `width: min(64px, ${((64 * value) / most[place]).toFixed(1)}px)`, "aria-hidden": "true" }));
+        if (has_bar) made.append(element("i", { style: `width: calc((100% - 4px) * ${(value / most[place]).toFixed(3)})`, "aria-hidden": "true" }));
         return made;
       });
       return element("tr", {}, ...named, ...values);
