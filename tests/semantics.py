@@ -55,7 +55,7 @@ def read_semantics(folder: Path, change: tuple[str, str] | None = None) -> Metri
 @cache
 def sources() -> dict[str, Source]:
     """Where each metric has its figures, by its name."""
-    by_measure = {}
+    by_measure: dict[str, Source] = {}
     for model in manifest().semantic_models.values():
         assert model.node_relation is not None
         dimensions = {
