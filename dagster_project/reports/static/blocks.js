@@ -141,7 +141,7 @@ const Blocks = (() => {
         if (figure.format === "trend") return element("td", { class: "figure" }, trend(figure, line.members, page.date(block.query)));
         const text = figure_texts(figure, line.members, page.date(block.query)).join(" · ");
         const drill = value ? (figure.drill ?? (place === 0 ? block.drill : undefined)) : undefined;
-        const has_bar = (figure.format ?? "number") === "number" && most[place] > 0 && value / most[place] > 0.02 && place === 0 && lines.length > 1;
+        const has_bar = (figure.format ?? "number") === "number" && most[place] > 0 && value / most[place] > 0.1 && place === 0 && lines.length > 1;
         const classes = `${figure.format === "text" ? `said${text.length > 40 ? " long" : ""}` : "figure"}${has_bar ? " bar" : ""}${is_alarming(figure, value) ? " bad" : ""}`;
         const made = element("td", { class: classes }, drill ? behind(page, drill, { ...key, ...figure.across }, text) : text);
         if (has_bar) made.append(element("i", { style: `width: calc((100% - 4px) * ${(value / most[place]).toFixed(3)})`, "aria-hidden": "true" }));
@@ -173,7 +173,7 @@ const Blocks = (() => {
       axis: { ...axis, labelLimit: 190, labelOverlap: "greedy", labelSeparation: 10 },
       axisX: { grid: false },
       axisY: { domain: false, ticks: false, labelPadding: 6 },
-      legend: { labelColor: colour("soft"), titleColor: colour("soft"), orient: "top", title: null, labelFontSize: 12, symbolType: "circle", columns: Math.max(2, Math.floor((width - 60) / 104)), labelLimit: 112 },
+      legend: { labelColor: colour("soft"), titleColor: colour("soft"), orient: "top", title: null, labelFontSize: 12, symbolType: "circle", columns: Math.max(2, Math.floor((width - 60) / 104)), labelLimit: width < 400 ? 76 : 112 },
       header: { labelColor: colour("soft"), titleColor: colour("soft") },
       title: { color: colour("text") },
       range: { category: [1, 2, 3, 4, 5, 6, 7, 8].map((number) => colour(`c${number}`)), heatmap: [colour("accent-soft"), colour("accent")], ramp: [colour("accent-soft"), colour("accent")] },
