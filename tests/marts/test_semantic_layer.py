@@ -12,7 +12,7 @@ import pytest
 from metricflow.engine.metricflow_engine import MetricFlowEngine
 from semantics import Rows, as_rows, asked, read_semantics, sources
 
-from dagster_project.transform import manifest
+from dagster_project.ticks.transform import manifest
 
 FIRST_DAY = date(2026, 3, 30)
 VALUES: dict[str, list[str]] = {

@@ -18,7 +18,7 @@ from dagster_project.reports.definitions import metrics_of, read_definitions
 from dagster_project.reports.pages import Block, Page, read_pages
 from dagster_project.reports.queries import marts_of
 from dagster_project.reports.site import METRICS, PAGES
-from dagster_project.transform import DBT, manifest
+from dagster_project.ticks.transform import DBT, manifest
 
 SUBJECT = "abandoned_cart"
 ALL = Asked()
