@@ -17,6 +17,8 @@ FORMATS = (
     "percent",
     "points",
     "money",
+    "cost",
+    "megabytes",
     "hours",
     "seconds",
     "times",
@@ -32,13 +34,13 @@ _PAGE = {"title", "menu", "place", "about", "filters", "each", "queries", "drill
 _COMMON = {"title", "note", "wide", "beside", "where", "empty"}
 _BLOCKS = {
     "tiles": {"tiles", "figures"} | _COMMON,
-    "chart": {"chart", "spec", "height"} | _COMMON,
+    "chart": {"chart", "spec", "height", "metric", "no_metric"} | _COMMON,
     "table": {"table", "by", "figures", "across", "order", "limit", "drill"} | _COMMON,
     "journey": {"journey", "drill"} | _COMMON,
     "text": {"text"} | _COMMON,
 }
-_FIGURE = {"label", "value", "from", "format", "where", "per", "about", "alarm", "drill"}
-_COLUMN = {"column", "label", "link", "format"}
+_FIGURE = {"label", "value", "from", "format", "where", "per", "about", "alarm", "drill", "metric", "no_metric"}
+_COLUMN = {"column", "label", "link", "format", "none"}
 
 
 @dataclass(frozen=True)
@@ -187,6 +189,8 @@ def _block(path: Path, stated: Any, queries: Mapping[str, Query], drills: Mappin
     foreign = {figure.get("from") for figure in stated.get("figures") or []} - {None, *queries}
     if foreign:
         raise HourbellError(f"{path}: {about} has a figure of the query {foreign.pop()}, which the page does not have.")
+    if kind == "chart" and not isinstance(stated.get("metric", {}), dict):
+        raise HourbellError(f"{path}: {about} names the metric of each column: `metric: {{sent: messages_sent}}`.")
     options = {name: value for name, value in stated.items() if name != kind or kind == "text"}
     if kind in ("tiles", "table"):
         options["figures"] = [_figure(path, about, figure) for figure in stated.get("figures") or []]

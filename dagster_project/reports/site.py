@@ -20,6 +20,7 @@ from dagster_project.publish import FILE
 from dagster_project.registry import drill_rule, steps_by_workflow
 from dagster_project.reports import charts
 from dagster_project.reports.answers import Answered, answer
+from dagster_project.reports.definitions import Definition, named, read_definitions
 from dagster_project.reports.journey import draw
 from dagster_project.reports.operations import operations
 from dagster_project.reports.pages import Page, read_pages
@@ -28,6 +29,7 @@ from dagster_project.reports.queries import open_published
 from dagster_project.ticks.transform import DBT
 
 PAGES = DBT / "reports"
+METRICS = DBT / "models" / "marts" / "semantic"
 SITE = "site"
 START = "index.html"
 # a page is looked at on a phone, too
@@ -62,6 +64,7 @@ def build(home: Home, *, pages: Path = PAGES) -> Built:
     workflows = {workflow.name: workflow for workflow in read_project(DBT, MESSAGES).workflows if workflow.registered}
     found = read_pages(pages, sorted(steps_by_workflow()))
     rule = drill_rule()
+    definitions = read_definitions(METRICS)
     with open_published(home.published / FILE, operations(home)) as connection:
         answered = {page.name: answer(connection, page, rule) for page in found}
         known_until = _known_until(connection)
@@ -74,9 +77,10 @@ def build(home: Home, *, pages: Path = PAGES) -> Built:
     files |= {path.name: path.read_bytes() for path in sorted((_HERE / "static").iterdir())}
     failures = [failure for page in found for failure in answered[page.name].failures]
     for page in found:
-        html, failure = _written(template, page, found, answered[page.name], workflows, known_until)
+        meanings, undefined = named(page, definitions)
+        html, failure = _written(template, page, found, answered[page.name], workflows, known_until, meanings)
         files[page.file] = html
-        failures += [failure] if failure else []
+        failures += [*undefined, *([failure] if failure else [])]
     return Built(_swap_in(home.reports, files), [page.file for page in found], tuple(failures))
 
 
@@ -94,12 +98,18 @@ def _written(
     answered: Answered,
     workflows: Mapping[str, Workflow],
     known_until: str,
+    meanings: Sequence[Definition],
 ) -> tuple[bytes, str | None]:
     journey = draw(workflows[page.subject]) if page.subject and page.subject in workflows else None
 
     def rendered(data: Mapping[str, Any]) -> bytes:
         return template.render(
-            page=page, pages=pages, menu=_menu(pages), journey=journey, data=_as_script(data), known_until=known_until
+            page=page,
+            menu=_menu(pages),
+            journey=journey,
+            data=_as_script(data),
+            known_until=known_until,
+            meanings=meanings,
         ).encode()
 
     html = rendered(answered.data)

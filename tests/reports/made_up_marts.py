@@ -36,6 +36,23 @@ _NAMED: dict[str, Sequence[Any]] = {
     "reason": ["message_id is missing", "total is negative"],
     "became": ["set aside", "blanked"],
     "is_conclusive": [True, False],
+    "assignment": ["treated", "holdout"],
+    "measure": ["conversions", "revenue"],
+    "exit_reason": ["converted", "cart_ordered"],
+}
+# by what a mart has one row, where a page relies on it
+_KEYS: dict[str, Sequence[str]] = {
+    "workflow_roi": ["month", "workflow", "currency"],
+    "incremental_revenue": ["month", "workflow", "currency"],
+    "marketing_lift": ["month", "currency"],
+    "holdout_lift": ["workflow"],
+    "step_lift": ["workflow", "step"],
+    "adjusted_lift": ["workflow", "measure"],
+    "time_to_conversion": ["workflow", "assignment"],
+    "workflow_payback": ["workflow", "currency"],
+    "email_deliverability": ["day", "domain"],
+    "list_growth": ["day", "channel", "topic"],
+    "segment_sizes": ["day", "segment"],
 }
 
 
@@ -60,7 +77,9 @@ def publish_made_up(folder: Path) -> Path:
 
 
 def _rows(mart: str, columns: dict[str, str]) -> list[dict[str, Any]]:
-    return [{name: _value(mart, name, kind, number) for name, kind in columns.items()} for number in range(ROWS)]
+    rows = [{name: _value(mart, name, kind, number) for name, kind in columns.items()} for number in range(ROWS)]
+    keys = _KEYS.get(mart, [])
+    return list({tuple(row[key] for key in keys): row for row in rows}.values()) if keys else rows
 
 
 @cache
@@ -75,6 +94,9 @@ def _value(mart: str, name: str, kind: str, number: int) -> Any:
     if name == "workflow":
         # that of which each has one row
         return workflows[number % len(workflows)] if mart == "holdout_lift" else workflow
+    if (mart, name) == ("marketing_lift", "month") and number % 4 == 0:
+        # all months together
+        return None
     if name == "step":
         return step
     if name in _NAMED:

@@ -66,6 +66,15 @@ class Oracle:
                     line.append(shown(found.get(key), figure.get("format", "number")))
         return lines
 
+    def figures(self, block: Block, figure: Mapping[str, Any], by: Sequence[str]) -> dict[tuple[Any, ...], Any]:
+        """What a figure is, by columns of its query."""
+        query = self.page.queries[figure.get("from", block.query)]
+        return {tuple(row[:-1]): row[-1] for row in self._figures(query, block, by, figure)}
+
+    def columns(self, block: Block, figure: Mapping[str, Any]) -> list[str]:
+        """The columns of the query that a figure is of."""
+        return self._columns(self.page.queries[figure.get("from", block.query)])
+
     def rows(self, query: Query, sql: str) -> list[Any]:
         return self._ask(query, None, sql)
 
@@ -117,7 +126,9 @@ def _date(text: str) -> str:
 
 
 def _where(stated: Mapping[str, Any]) -> str:
-    return " and ".join(["true", *(f"{name} = '{value}'" for name, value in stated.items())])
+    asked = ((name, value if isinstance(value, list) else [value]) for name, value in stated.items())
+    quoted = ((name, ", ".join(f"'{value}'" for value in values)) for name, values in asked)
+    return " and ".join(["true", *(f"{name} in ({values})" for name, values in quoted)])
 
 
 def shown(value: Any, kind: str, currency: str = "") -> str:
@@ -128,6 +139,8 @@ def shown(value: Any, kind: str, currency: str = "") -> str:
         return f"{value:%Y-%m-%d %H:%M} UTC"
     if kind == "text":
         return str(value)
+    if kind == "month":
+        return f"{value:%b %Y}"
     number = Decimal(value)
     if not number.is_finite():
         # DuckDB divides by zero to infinity
@@ -138,6 +151,10 @@ def shown(value: Any, kind: str, currency: str = "") -> str:
         return f"{'+' if number > 0 else ''}{_rounded(number * 100, 1)} pp"
     if kind == "money":
         return f"{_rounded(number, 0)} {currency}".strip()
+    if kind == "cost":
+        return f"{_rounded(number, 4)} {currency}".strip()
+    if kind == "megabytes":
+        return f"{_rounded(number, 1)} MB"
     if kind in ("decimal", "times"):
         return _rounded(number, 2) + (" ×" if kind == "times" else "")
     if kind == "hours":

@@ -1,6 +1,7 @@
 """The pages in a real browser: they render, say what the marts say, and ask nobody for anything."""
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import pytest
@@ -107,10 +108,17 @@ def without_trends(texts: list[str], block: Any) -> list[str]:
 
 def as_named(key: tuple[str, ...], columns: list[dict[str, Any]]) -> list[str]:
     """As a page writes names: without underscores, with a capital."""
-    return [
-        NOTHING if not part else part[:7] if column.get("format") == "month" else spoken(part)
-        for part, column in zip(key, columns, strict=True)
-    ]
+    return [as_written(part, column) for part, column in zip(key, columns, strict=True)]
+
+
+def as_written(part: str, column: dict[str, Any]) -> str:
+    if not part:
+        return spoken(column.get("none", NOTHING))
+    return month(part) if column.get("format") == "month" else spoken(part)
+
+
+def month(text: str) -> str:
+    return f"{date.fromisoformat(text):%b %Y}"
 
 
 def spoken(text: str) -> str:
@@ -218,6 +226,44 @@ def test_the_contacts_behind_a_number_are_listed_and_no_more_than_policy_allows(
     ]
     assert listed == expected
     assert len(listed) == 50
+
+
+def test_numbers_of_the_overview_and_of_attribution_lead_to_their_contacts(browser: Browser, site: Site) -> None:
+    listed = "return [...document.querySelectorAll('dialog[open] li')].map((line) => line.textContent.trim())"
+    browser.open(f"{site.address}index.html#workflow=abandoned_cart")
+    browser.run("document.querySelector('[data-label=Conversions] .behind').click()")
+    converted = site.marts.execute(
+        "select distinct cast(exited_at as date) as day, contact_id from marts.workflow_positions"
+        " where workflow = 'abandoned_cart' and exit_reason = 'converted' order by day desc, contact_id limit 50"
+    )
+    assert browser.run(listed) == [f"hourbell explain {contact}" for _, contact in converted.fetchall()]
+    # by each model of attribution its own
+    browser.open(f"{site.address}attribution.html")
+    [place] = [
+        place
+        for place, block in enumerate(site.pages["attribution.html"].blocks)
+        if block.options.get("title") == "Orders by workflow, models beside each other"
+    ]
+    models = ["last_non_direct", "linear", "shapley"]
+    contacts = []
+    for column, model in enumerate(models):
+        [workflow] = browser.run(
+            "document.querySelector('dialog[open]')?.close();"
+            "const [block, column] = arguments;"
+            "const number = document.querySelector(`#block-${block} tbody td:nth-child(${column}) .behind`);"
+            "number.click(); return [number.closest('tr').children[0].textContent]",
+            place,
+            column + 2,
+        )
+        expected = site.marts.execute(
+            "select distinct cast(converted_at as date) as day, contact_id from marts.attributed_conversions"
+            " where workflow = ? and attribution_model = ? and attributed_conversions > 0"
+            " order by day desc, contact_id limit 50",
+            [workflow.lower().replace(" ", "_"), model],
+        )
+        contacts.append([f"hourbell explain {contact}" for _, contact in expected.fetchall()])
+        assert browser.run(listed) == contacts[-1], model
+    assert contacts[0] != contacts[1]
 
 
 def test_pages_can_be_read_on_a_phone_and_in_the_dark(browser: Browser, site: Site) -> None:

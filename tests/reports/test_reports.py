@@ -18,6 +18,7 @@ from dagster_project.lint.reading import read_project
 from dagster_project.registry import DrillRule
 from dagster_project.reports import build, site
 from dagster_project.reports.answers import answer
+from dagster_project.reports.definitions import read_definitions
 from dagster_project.reports.journey import HEIGHT, WIDTH, draw
 from dagster_project.reports.measures import read_measure
 from dagster_project.reports.pages import read_page
@@ -104,6 +105,10 @@ def test_figures_are_read_as_sql_and_what_is_none_is_refused() -> None:
         (("label: Sent", "label: Sent, format: pounds"), "has the format pounds"),
         (("label: Sent", "label: Sent, drill: people"), "names the drill people"),
         (("- tiles: sent", "- piles: sent"), "a block begins with"),
+        (
+            ("blocks:", "blocks:\n  - {chart: sent, spec: {}, metric: messages_sent}"),
+            "the metric of each column",
+        ),
     ],
 )
 def test_what_is_not_understood_in_a_page_is_named(pages_folder: Path, changed: tuple[str, str], says: str) -> None:
@@ -118,6 +123,26 @@ def test_a_figure_of_a_column_that_is_not_there_is_told(apart: Home, pages_folde
     write(pages_folder, value="sum(received)")
     (failure,) = build(apart, pages=pages_folder).failures
     assert "the query sent has no column received; it has day, sent." in failure
+
+
+def test_a_metric_that_nobody_defines_is_told_and_what_one_means_stands_on_the_page(
+    apart: Home, pages_folder: Path
+) -> None:
+    path = write(pages_folder)
+    stated = path.read_text()
+    path.write_text(stated.replace("label: Sent", "label: Sent, metric: messages_cent"))
+    (failure,) = build(apart, pages=pages_folder).failures
+    assert "index.yml: there is no metric messages_cent" in failure
+    path.write_text(stated.replace("label: Sent", "label: Sent, metric: messages_sent"))
+    built = build(apart, pages=pages_folder)
+    assert not built.failures
+    assert "Messages handed to a channel." in built.start.read_text()
+
+
+def test_definitions_that_dbt_would_not_read_name_their_file(tmp_path: Path) -> None:
+    (tmp_path / "one.yml").write_text("metrics: [{name: sent}]")
+    with pytest.raises(HourbellError, match=r"one\.yml has no metrics as dbt reads them"):
+        read_definitions(tmp_path)
 
 
 def test_a_chart_that_is_none_is_told(apart: Home, pages_folder: Path) -> None:

@@ -35,6 +35,12 @@ const Blocks = (() => {
     return button;
   }
 
+  // as many in a row as leave the fewest places empty
+  function columns_for(number) {
+    if (number <= 6) return number < 4 ? 4 : number;
+    return [6, 5, 4].reduce((best, columns) => ((-number % columns) + columns) % columns < ((-number % best) + best) % best ? columns : best);
+  }
+
   function tiles(block, _, page, inside) {
     const list = block.figures.map((figure) => {
       const query = figure.from ?? block.query;
@@ -56,7 +62,7 @@ const Blocks = (() => {
         ignored.length ? element("p", { class: "unfiltered" }, `not by ${ignored.join(", ")}`) : null,
       );
     });
-    const holder = element("dl", { class: "inside" }, ...list);
+    const holder = element("dl", { class: "inside", style: `--columns: ${columns_for(list.length)}` }, ...list);
     inside.replaceWith(holder);
     return holder;
   }
@@ -91,6 +97,7 @@ const Blocks = (() => {
         ...figure,
         label: value === null ? figure.label : block.figures.length > 1 ? `${page.spoken(value)}: ${figure.label}` : page.spoken(value),
         where: value === null ? figure.where : { ...figure.where, [block.across]: value },
+        across: value === null ? {} : { [block.across]: value },
       })),
     );
     const lines = grouped(rows, by).map(([key, members]) => ({
@@ -119,25 +126,25 @@ const Blocks = (() => {
         table(block, rows, page, inside);
       });
       const sort = order.place === place ? (order.descends ? "descending" : "ascending") : undefined;
-      return element("th", { scope: "col", class: place >= by.length ? "figure" : undefined, "aria-sort": sort }, button);
+      return element("th", { scope: "col", class: place >= by.length && figures[place - by.length].format !== "text" ? "figure" : undefined, "aria-sort": sort }, button);
     });
     const body = lines.slice(0, limit).map((line) => {
       const named = line.key.map((value, place) => {
         const column = block.by[place];
-        const text = column.format ? shown(value, column.format) : value === null ? "–" : page.spoken(value, column.column);
+        const text = value === null ? page.spoken(column.none ?? "–") : column.format ? shown(value, column.format) : page.spoken(value);
         const content = column.link && value !== null ? element("a", { "data-page": "", href: `${column.link}-${value}.html` }, text) : text;
-        return place === 0 ? element("th", { scope: "row" }, content) : element("td", { class: text.length > 60 ? "long" : undefined }, content);
+        return place === 0 ? element("th", { scope: "row", class: text.length > 40 ? "long" : undefined }, content) : element("td", { class: text.length > 60 ? "long" : undefined }, content);
       });
       const key = Object.fromEntries(by.map((column, place) => [column, line.key[place]]));
       const values = figures.map((figure, place) => {
         const value = line.values[place];
         if (figure.format === "trend") return element("td", { class: "figure" }, trend(figure, line.members, page.date(block.query)));
         const text = figure_texts(figure, line.members, page.date(block.query)).join(" · ");
-        const drill = figure.drill ?? (place === 0 ? block.drill : undefined);
-        const has_bar = (figure.format ?? "number") === "number" && most[place] > 0 && value / most[place] > 0.04 && place === 0;
-        const classes = `figure${has_bar ? " bar" : ""}${is_alarming(figure, value) ? " bad" : ""}`;
-        const made = element("td", { class: classes }, drill ? behind(page, drill, key, text) : text);
-        if (has_bar) made.append(element("i", { style: `width: min(64px, ${((64 * value) / most[place]).toFixed(1)}px)`, "aria-hidden": "true" }));
+        const drill = value ? (figure.drill ?? (place === 0 ? block.drill : undefined)) : undefined;
+        const has_bar = (figure.format ?? "number") === "number" && most[place] > 0 && value / most[place] > 0.1 && place === 0 && lines.length > 1;
+        const classes = `${figure.format === "text" ? `said${text.length > 40 ? " long" : ""}` : "figure"}${has_bar ? " bar" : ""}${is_alarming(figure, value) ? " bad" : ""}`;
+        const made = element("td", { class: classes }, drill ? behind(page, drill, { ...key, ...figure.across }, text) : text);
+        if (has_bar) made.append(element("i", { style: `width: calc((100% - 4px) * ${(value / most[place]).toFixed(3)})`, "aria-hidden": "true" }));
         return made;
       });
       return element("tr", {}, ...named, ...values);
@@ -166,7 +173,7 @@ const Blocks = (() => {
       axis: { ...axis, labelLimit: 190, labelOverlap: "greedy", labelSeparation: 10 },
       axisX: { grid: false },
       axisY: { domain: false, ticks: false, labelPadding: 6 },
-      legend: { labelColor: colour("soft"), titleColor: colour("soft"), orient: "top", title: null, labelFontSize: 12, symbolType: "circle", columns: Math.max(2, Math.floor((width - 60) / 132)), labelLimit: 112 },
+      legend: { labelColor: colour("soft"), titleColor: colour("soft"), orient: "top", title: null, labelFontSize: 12, symbolType: "circle", columns: Math.max(2, Math.floor((width - 60) / 104)), labelLimit: width < 400 ? 76 : 112 },
       header: { labelColor: colour("soft"), titleColor: colour("soft") },
       title: { color: colour("text") },
       range: { category: [1, 2, 3, 4, 5, 6, 7, 8].map((number) => colour(`c${number}`)), heatmap: [colour("accent-soft"), colour("accent")], ramp: [colour("accent-soft"), colour("accent")] },

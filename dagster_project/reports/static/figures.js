@@ -98,6 +98,8 @@ const Figures = (() => {
   const NUMBER = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0, signDisplay: "negative" });
   const DECIMAL = new Intl.NumberFormat("en-GB", { minimumFractionDigits: 2, maximumFractionDigits: 2, signDisplay: "negative" });
   const ONE = new Intl.NumberFormat("en-GB", { minimumFractionDigits: 1, maximumFractionDigits: 1, signDisplay: "negative" });
+  const SMALL = new Intl.NumberFormat("en-GB", { minimumFractionDigits: 4, maximumFractionDigits: 4, signDisplay: "negative" });
+  const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
   const NOTHING = "–";
 
   const FORMATS = {
@@ -106,11 +108,13 @@ const Figures = (() => {
     percent: (value) => `${ONE.format(100 * value)} %`,
     points: (value) => `${value > 0 ? "+" : ""}${ONE.format(100 * value)} pp`,
     money: (value, currency) => `${NUMBER.format(value)}${currency ? ` ${currency}` : ""}`,
+    cost: (value, currency) => `${SMALL.format(value)}${currency ? ` ${currency}` : ""}`,
+    megabytes: (value) => `${ONE.format(value)} MB`,
     hours: (value) => hours(value),
     seconds: (value) => (value < 120 ? `${ONE.format(value)} s` : `${ONE.format(value / 60)} min`),
     times: (value) => `${DECIMAL.format(value)} ×`,
     text: (value) => String(value),
-    month: (value) => String(value).slice(0, 7),
+    month: (value) => `${MONTHS[Number(String(value).slice(5, 7)) - 1]} ${String(value).slice(0, 4)}`,
     moment: (value) => `${value} UTC`,
   };
 

@@ -40,6 +40,7 @@
       const drill = data.drills[name];
       const ids = Object.keys(drill.columns).filter((column) => column.endsWith("_id"));
       dialog.querySelector("h2").textContent = Object.values(key).filter((value) => value !== null).map(spoken).join(", ") || "Contacts behind this number";
+      rows = Object.keys(key).length ? rows : rows.slice(0, drill.limit);
       dialog.querySelector(".note").textContent = `${rows.length} listed, at most ${drill.limit} of each number. \`hourbell explain\` tells what each of them got, and why.`;
       dialog.querySelector("ol").replaceChildren(...rows.map((row) => element("li", {}, ...ids.flatMap((id) => [element("code", {}, id === "contact_id" ? `hourbell explain ${row[id]}` : `${id} ${row[id]}`), " "]))));
       dialog.showModal();
