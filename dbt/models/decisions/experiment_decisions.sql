@@ -6,7 +6,7 @@
 -- depends_on: {{ ref('events') }}
 -- depends_on: {{ ref('contact_merges') }}
 {% if var('experiments') -%}
-with {{ experiment_counts(tick_end()) }},
+with {{ experiment_counts(tick_end(), since=tick_start()) }},
 
 {{ experiment_verdicts('counted', ['experiment']) }},
 
@@ -49,6 +49,22 @@ where not exists (
         earlier.experiment = decided.experiment
         and earlier.tick_end <= {{ tick_start() }}
         and (earlier.outcome in ('winner', 'no winner') or earlier.variant = decided.variant)
+)
+-- nothing is to be seen that was not seen before, unless somebody's time to act has ended, or the experiment's own
+and exists (
+    {%- for name in var('experiments') %}
+    {%- set settings = registered_experiment(name) %}
+    {%- for period in [settings.within, settings.longest] %}
+    select 1
+    from {{ ref('arrivals') }} as arrivals
+    where
+        {{ in_tick('arrivals.reached_at', after=period) }}
+        and arrivals.workflow = '{{ settings.workflow }}'
+        and arrivals.step = '{{ settings.step }}'
+    {{- ' union all' if not loop.last }}
+    {%- endfor %}
+    {{- ' union all' if not loop.last }}
+    {%- endfor %}
 )
 {%- else -%}
 select
