@@ -12,7 +12,7 @@
     {%- for name in var('experiments') -%}
         {%- do bounds.append(since ~ " - interval '" ~ registered_experiment(name).longest ~ "'") -%}
     {%- endfor -%}
-    {%- set earliest = 'least(' ~ bounds | join(', ') ~ ')' -%}
+    {%- set earliest = 'least(' ~ bounds | join(', ') ~ ')' if bounds | length > 1 else bounds[0] -%}
 {%- endif -%}
 settings as (
     {%- for name in var('experiments') %}
