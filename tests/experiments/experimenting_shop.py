@@ -13,9 +13,9 @@ import duckdb
 import pyarrow as pa
 from compiled_macros import compiled
 
-from dagster_project.emptiness import Reader
 from dagster_project.home import Home
-from dagster_project.statements import Statement
+from dagster_project.ticks.emptiness import Reader
+from dagster_project.ticks.statements import Statement
 
 START = datetime(2026, 3, 2)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

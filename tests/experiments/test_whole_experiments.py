@@ -30,11 +30,11 @@ from experimenting_shop import (
     take_in,
 )
 
+from dagster_project.history.replay import replay
 from dagster_project.home import Home
-from dagster_project.replay import replay
-from dagster_project.statements import Statement
+from dagster_project.ticks.statements import Statement
+from dagster_project.ticks.windows import Window, split
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import Window, split
 
 SPAN = Window(START, START + 4 * DAY)
 WINNERS = {SUBJECT: "long subject", TWO: "evening", THREE: "supper"}

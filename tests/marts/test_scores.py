@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from dagster_project.home import Home
-from dagster_project.statements import Statement
+from dagster_project.ticks.statements import Statement
 from dagster_project.warehouse import open_warehouse
 from data.simulator import Shop
 from data.simulator.answers import Answers, Message
