@@ -15,11 +15,15 @@ from dagster_project.ticks.windows import Window
 
 
 def compiled(
-    home: Home, contents: dict[str, str], also: Iterable[str] = (), variables: Mapping[str, Any] | None = None
+    home: Home,
+    contents: Mapping[str, str | None],
+    also: Iterable[str] | Mapping[str, Iterable[str]] = (),
+    variables: Mapping[str, Any] | None = None,
 ) -> dict[str, str]:
-    """What dbt makes of models whose SQL is replaced; nothing is run. They may ref() what the real ones do.
+    """What dbt makes of models whose SQL is replaced, or stays (None); nothing is run.
 
-    Whatever else they ref() is named by `also`; none of these refers to itself. `variables` stand for the project's.
+    They may ref() what the real ones do. Whatever else they ref() is named by `also`, for all of them or by model; none
+    of these refers to itself. `variables` stand for the project's.
     """
     changed = copy.deepcopy(transform.manifest())
     # dbt mixes up the lookups of a copy
@@ -27,10 +31,9 @@ def compiled(
     changed.rebuild_ref_lookup()
     for name, sql in contents.items():
         node = changed.nodes[f"model.hourbell.{name}"]
-        node.raw_code = sql
-        node.depends_on.nodes += [
-            unique_id for unique_id in changed.nodes if unique_id.split(".", 2)[2] in set(also) - {name}
-        ]
+        node.raw_code = node.raw_code if sql is None else sql
+        others = set(also.get(name, ()) if isinstance(also, Mapping) else also) - {name}
+        node.depends_on.nodes += [unique_id for unique_id in changed.nodes if unique_id.split(".", 2)[2] in others]
     given = ["--vars", json.dumps(variables)] if variables else []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(transform, "manifest", lambda: changed)

@@ -17,6 +17,7 @@ from activations.settings.endpoints import read_endpoints
 from activations.settings.people import EMAIL, read_people
 from activations.settings.people import FILE as PEOPLE
 from activations.templating.files import template_names
+from dagster_project.lint.experiments import faulty_experiments
 from dagster_project.lint.finding import Finding
 from dagster_project.lint.messages import broken_templates
 from dagster_project.lint.reading import Call, Project, Reference, Step, Workflow, read_project
@@ -290,6 +291,7 @@ CHECKS: tuple[Callable[[Project], Iterator[Finding]], ...] = (
     _unheard_starts_and_stops,
     _fighting,
     _closed_caps,
+    faulty_experiments,
     steps_that_are_no_question,
     broken_templates,
 )

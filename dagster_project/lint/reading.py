@@ -19,6 +19,7 @@ _PARAMETERS = {
     "arrivals_after_event": ("previous", "events", "timeout", "branch", "exits", "carry", "lookback"),
     "branch": ("ways", "otherwise"),
     "entries": ("qualified", "reentry", "holdout", "limit"),
+    "experiment": ("name", "contact"),
     "create_crm_task": ("subject", "body", "owner", "due_in_days", "crm", "when", "expires"),
     "call_webhook": ("endpoint", "carry", "when", "expires"),
     "drop_row": ("template", "carry", "when", "expires"),
@@ -107,6 +108,7 @@ class Project:
     templates: Path
     workflows: Sequence[Workflow]
     """Those with a folder, and those of the registry."""
+    experiments: Mapping[str, Mapping[str, Any]]
 
     @property
     def steps(self) -> Iterator[tuple[Workflow, Step]]:
@@ -116,11 +118,12 @@ class Project:
 def read_project(folder: Path, templates: Path) -> Project:
     """Read the workflows of a dbt project. Their steps are read when they are asked for."""
     registry = folder / "dbt_project.yml"
-    registered = yaml.safe_load(registry.read_text())["vars"]["workflows"]
+    variables = yaml.safe_load(registry.read_text())["vars"]
+    registered = variables["workflows"]
     models = folder / "models" / "workflows"
     names = sorted({path.parent.name for path in models.glob("*/*__*.sql")} | set(registered))
     workflows = [_read(models / name, registered.get(name)) for name in names]
-    return Project(registry, folder / "seeds", templates, workflows)
+    return Project(registry, folder / "seeds", templates, workflows, variables.get("experiments") or {})
 
 
 def _read(folder: Path, settings: Mapping[str, Any] | None) -> Workflow:

@@ -52,10 +52,12 @@ def read_branching(sql: str) -> Branching | None:
     named = [column for column in query.expressions if isinstance(column, exp.Alias)]
     branch = next((column.this for column in named if column.alias == "branch"), None)
     ways = tuple(dict.fromkeys(literals_of(branch)))
-    if not isinstance(branch, exp.Case) or not ways:
+    if not isinstance(branch, exp.Case | exp.Coalesce) or not ways:
         return None
     constants: dict[str, list[str]] = {}
-    for condition in (way.this for way in branch.args["ifs"]):
+    # an experiment draws, or has decided: nothing that is carried tells
+    conditions = branch.args["ifs"] if isinstance(branch, exp.Case) else []
+    for condition in (way.this for way in conditions):
         said = [literal.sql(dialect="duckdb") for literal in condition.find_all(exp.Literal)]
         for column in condition.find_all(exp.Column):
             constants.setdefault(column.name, []).extend(said)
@@ -81,6 +83,9 @@ def literals_of(expression: exp.Expr | None) -> Iterator[str]:
     if isinstance(expression, exp.Case):
         results = [way.args["true"] for way in expression.args["ifs"]]
         for result in [*results, expression.args.get("default")]:
+            yield from literals_of(result)
+    elif isinstance(expression, exp.Coalesce):
+        for result in [expression.this, *expression.expressions]:
             yield from literals_of(result)
     elif isinstance(expression, exp.Literal) and expression.is_string:
         yield str(expression.this)

@@ -165,6 +165,61 @@ def test_a_workflow_that_hears_is_left_alone(project: Path) -> None:
     assert found(project) == []
 
 
+HELLO = "models/workflows/welcome_series/welcome_series__hello.sql"
+STORY = "models/workflows/welcome_series/welcome_series__story.sql"
+SENT = (
+    "{{ send(template='welcome_hello', channels=['email'], topic='newsletter', "
+    "variant=experiment('welcome subject')) }}"
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problems"),
+    [
+        (
+            [(HELLO, "'welcome subject'", "'welcome subjects'")],
+            [
+                "nobody draws the experiment welcome subject at welcome_series hello",
+                "the experiment welcome subjects is not registered",
+            ],
+        ),
+        (
+            [(REGISTRY, "step: hello", "step: story")],
+            ["nobody draws the experiment welcome subject at welcome_series story"],
+        ),
+        (
+            [(REGISTRY, "{short subject: 1,", "{tiny subject: 1, huge subject: 1,")],
+            ["the template welcome_hello says the same under all variants of welcome subject"],
+        ),
+        (
+            [(HELLO, "template='welcome_hello'", "template='welcome_story'")],
+            ["the template welcome_story says the same under all variants of welcome subject"],
+        ),
+        # by another hour, and then none that there is
+        (
+            [
+                (HELLO, SENT, "{{ experiment('welcome subject') }} as branch"),
+                (STORY, "wait='2 days'", "wait='2 days', branch='shortest subject'"),
+            ],
+            ["nobody is drawn for shortest subject by welcome subject"],
+        ),
+        (
+            [
+                (HELLO, SENT, "{{ experiment('welcome subject') }} as branch"),
+                (STORY, "wait='2 days'", "wait='2 days', branch='short subject'"),
+            ],
+            [],
+        ),
+    ],
+)
+def test_an_experiment_that_tells_nothing_is_found(
+    project: Path, changes: list[tuple[str, str, str]], problems: list[str]
+) -> None:
+    for file, old, new in changes:
+        change(project, file, old, new)
+    assert sorted(finding.problem for finding in found(project)) == problems
+
+
 def test_two_workflows_with_the_same_way_in_are_told(project: Path) -> None:
     entered = (project / f"{BACK}entered.sql").read_text()
     (project / "models/workflows/welcome_series/welcome_series__entered.sql").write_text(entered)

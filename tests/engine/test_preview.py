@@ -173,9 +173,14 @@ def test_a_way_that_nothing_carried_tells_is_gone_by_force() -> None:
     assert (other.way, other.values) == ("b", {})
 
 
-def test_what_is_not_understood_has_no_ways() -> None:
+def test_an_experiment_has_ways_and_what_is_not_understood_has_none() -> None:
     assert read_branching("select arrivals.*, upper(color) as branch from x as arrivals") is None
     assert read_branching("select arrivals.* from x as arrivals") is None
+    drawn = "coalesce((select max(variant) from decided), case when hash(contact_id) % 2 = 0 then 'a' end, 'b')"
+    branching = read_branching(f"select arrivals.*, {drawn} as branch from x as arrivals")
+    assert branching is not None
+    assert (branching.ways, branching.constants) == (("a", "b"), {})
+    assert variants(f"select struct_pack(kind := 'send', variant := cast({drawn} as varchar)) as action") == ["a", "b"]
     assert variants("select struct_pack(kind := 'send', variant := cast(null as varchar)) as action") == []
 
 

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 
 import pytest
 from compiled_macros import compiled
+from trials import GLOBAL_HOLDOUT
 
 from dagster_project.home import Home
 
-QUESTIONS = {
+QUESTIONS: Mapping[str, tuple[str, str | None]] = {
     "verdicts": (
         "ticks",
         "with {{ experiment_verdicts('counted', ['run', 'look']) }}\n"
@@ -26,6 +27,8 @@ QUESTIONS = {
         "holdout_lift",
         "with {{ lift_of('everybody', 'goals', ['run']) }}\nselect run, {{ lift_columns() }}\nfrom lifts",
     ),
+    "marketing": ("marketing_lift", None),
+    "incremental": ("incremental_revenue", None),
     "tails": (
         "workflow_positions",
         "select number, freedom, {{ normal_tail('number') }} as normal,\n"
@@ -39,5 +42,5 @@ QUESTIONS = {
 def questions(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
     """The SQL of each question, as dbt makes it of the macros."""
     home = Home(tmp_path_factory.mktemp("experiments")).prepare()
-    sql = compiled(home, dict(QUESTIONS.values()))
+    sql = compiled(home, dict(QUESTIONS.values()), variables={"global_holdout": GLOBAL_HOLDOUT})
     return {question: sql[model] for question, (model, _) in QUESTIONS.items()}

@@ -109,10 +109,21 @@ def test_the_p_agrees_with_the_sequence_and_never_comes_under_5_percent_by_chanc
     assert (found["p"].to_numpy() >= 2 * stats.norm.sf(z.to_numpy()) - 1e-12).all()
 
 
-def test_whom_people_unsubscribe_from_cannot_win(
+def test_of_two_that_are_best_alike_neither_wins(
     connection: duckdb.DuckDBPyConnection, questions: Mapping[str, str]
 ) -> None:
-    made = looked_at([0.05, 0.09], seed=10, runs=200, unsubscribes=[0.002, 0.03])
+    """Both beat the third, and not each other."""
+    made = looked_at([0.05, 0.15, 0.15], seed=12, runs=300)
+    assert runs_with_a_winner(ask(connection, questions["verdicts"], made)) <= 0.05 * 300
+    beating = ask(connection, questions["compared"], made).filter(pl.col("look") == 199)
+    assert (beating["difference"] > beating["margin"]).mean() > 0.95
+
+
+@pytest.mark.parametrize("guard", ["unsubscribes", "complaints"])
+def test_whom_people_unsubscribe_from_or_complain_of_cannot_win(
+    connection: duckdb.DuckDBPyConnection, questions: Mapping[str, str], guard: str
+) -> None:
+    made = looked_at([0.05, 0.09], seed=10, runs=200, **{guard: [0.002, 0.03]})
     found = ask(connection, questions["verdicts"], made)
     last = found.filter(pl.col("look") == 199)
     assert last["is_vetoed"].sum() > 0.95 * 200
@@ -124,6 +135,6 @@ def test_whom_people_unsubscribe_from_cannot_win(
 def test_guard_rails_stop_nobody_where_there_is_no_difference(
     connection: duckdb.DuckDBPyConnection, questions: Mapping[str, str]
 ) -> None:
-    made = looked_at([0.05, 0.05], seed=11, unsubscribes=[0.003, 0.003])
+    made = looked_at([0.05, 0.05], seed=11, unsubscribes=[0.003, 0.003], complaints=[0.002, 0.002])
     found = ask(connection, questions["verdicts"], made)
     assert found.filter(pl.col("is_vetoed"))["run"].n_unique() <= 0.05 * RUNS

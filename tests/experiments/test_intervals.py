@@ -1,6 +1,7 @@
 """The statistics against scipy, and intervals that hold the truth as often as they say."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 import duckdb
@@ -8,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 from scipy import stats
+from trials import GLOBAL_HOLDOUT
 
 from data.simulator import Shop
 from data.simulator.answers import Answers, Message
@@ -148,50 +150,156 @@ def test_differences_and_ratios_hold_the_truth(
     assert 0.78 <= power <= 0.88
 
 
-def simulated(seed: int) -> tuple[pl.DataFrame, float, float]:
-    """People of many runs, drawn from a simulated shop, and what its message truly adds: to the share that buys, and to
-    what each spends. What they bought before goes with how likely they are to buy."""
-    shop = Shop(seed=seed, contacts=2_000, start=datetime(2026, 3, 2), days=14)
-    answers = Answers(shop, {"welcome_first_order": 0.9})
+@dataclass(frozen=True)
+class Simulated:
+    """People of many runs, each drawn from a simulated shop and then for a side, and what its message truly does on
+    average: to whether they buy, and to what they spend."""
+
+    people: pl.DataFrame
+    lift: float
+    revenue: float
+
+
+def simulated(effect: float, seed: int) -> Simulated:
+    """Everybody's answer is the simulator's: who buys because of the message and for how much, and whom it keeps from
+    an order that they would have placed. What they buy of themselves goes with how likely they are to buy."""
+    shop = Shop(seed=seed, contacts=3_000, start=datetime(2026, 3, 2), days=14)
+    answers = Answers(shop, {"welcome_first_order": effect})
     messages = [
         Message(f"<{person}.hourbell@x>", email, "welcome_first_order", "welcome_series", "offers", shop.start)
         for person, email in enumerate(answers.people.emails[0])
     ]
-    answers.answer(messages)
-    added = answers.truth()["added_chance_to_buy"].to_numpy()
-    alone = np.clip(answers.people.traits.buy_propensity * 0.2, 0, 1)
+    landed = answers.answer(messages)
+    schema = {"order_id": pl.String, "total": pl.Float64}
+    orders = (
+        landed["orders"].filter(pl.col("status") == "placed") if "orders" in landed else pl.DataFrame(schema=schema)
+    )
+    worth = orders.select("order_id", pl.col("total").cast(pl.Float64))
+    answered = answers.truth().join(worth, on="order_id", how="left", maintain_order="left")
+    brought = answered["total"].fill_null(0).to_numpy()
+
     chance = np.random.default_rng(seed)
-    person = chance.integers(0, len(added), (RUNS, PEOPLE))
+    alone = np.clip(answers.people.traits.buy_propensity * 0.2, 0, 1)
+    own = np.where(chance.random(shop.contacts) < alone, chance.lognormal(3.4, 0.6, shop.contacts), 0.0)
+    kept_away = chance.random(shop.contacts) < answered["chance_to_keep_away"].to_numpy()
+    spent = {"holdout": own, "treated": np.where(kept_away, 0.0, own) + brought}
+
+    person = chance.integers(0, shop.contacts, (RUNS, PEOPLE))
     treated = chance.random(person.shape) < 0.6
-    buys = chance.random(person.shape) < 1 - (1 - alone[person]) * (1 - added[person] * treated)
-    spent = chance.lognormal(3.4, 0.6, person.shape)
+    outcome = np.where(treated, spent["treated"][person], spent["holdout"][person])
     people = pl.DataFrame(
         {
             "run": np.repeat(np.arange(RUNS), PEOPLE),
             "contact_id": np.tile(np.arange(PEOPLE), RUNS),
             "assignment": np.where(treated, "treated", "holdout").ravel(),
-            "before": (chance.poisson(8 * alone[person]) * spent.mean()).ravel(),
-            "outcome": np.where(buys, spent, 0.0).ravel(),
-            "buys": buys.ravel(),
+            "before": (chance.poisson(8 * alone) * 30.0)[person].ravel(),
+            "outcome": outcome.ravel(),
+            "buys": (outcome > 0).ravel(),
         }
     )
-    lift = float((added * (1 - alone)).mean())
-    return people, lift, lift * float(np.exp(3.4 + 0.6**2 / 2))
+    lift = (spent["treated"] > 0).mean() - (spent["holdout"] > 0).mean()
+    return Simulated(people, float(lift), float((spent["treated"] - spent["holdout"]).mean()))
 
 
-def test_intervals_hold_what_a_message_truly_adds_in_the_simulated_shop(
-    connection: duckdb.DuckDBPyConnection, questions: Mapping[str, str]
+@pytest.mark.parametrize("effect", [0.9, -0.9])
+def test_intervals_hold_what_a_message_truly_does_in_the_simulated_shop(
+    connection: duckdb.DuckDBPyConnection, questions: Mapping[str, str], effect: float
 ) -> None:
-    people, lift, revenue = simulated(seed=5)
-    assert lift > 0.05
-    found = ask_lift(connection, questions["lift"], people)
-    assert 0.93 <= covered(found["conversion_lift_low"], found["conversion_lift_high"], lift) <= 0.97
-    assert 0.93 <= covered(found["revenue_lift_low"], found["revenue_lift_high"], revenue) <= 0.97
-    connection.register("measured", people.to_arrow())
+    of_shop = simulated(effect, seed=5)
+    assert abs(of_shop.lift) > 0.005
+    assert (of_shop.lift > 0) == (effect > 0)
+    found = ask_lift(connection, questions["lift"], of_shop.people)
+    assert 0.93 <= covered(found["conversion_lift_low"], found["conversion_lift_high"], of_shop.lift) <= 0.97
+    assert 0.93 <= covered(found["revenue_lift_low"], found["revenue_lift_high"], of_shop.revenue) <= 0.97
+    connection.register("measured", of_shop.people.to_arrow())
     adjusted = connection.execute(questions["adjusted"]).pl()
     low = adjusted["adjusted_lift"] - adjusted["adjusted_margin"]
     high = adjusted["adjusted_lift"] + adjusted["adjusted_margin"]
-    assert 0.93 <= covered(low, high, revenue) <= 0.97
+    assert 0.93 <= covered(low, high, of_shop.revenue) <= 0.97
+
+
+@pytest.fixture
+def warehouse(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """Nobody has come yet, and nothing was given back or paid for."""
+    connection.execute("attach ':memory:' as hourbell")
+    connection.execute("use hourbell")
+    for schema in ("contacts", "decisions", "marts"):
+        connection.execute(f"create schema {schema}")
+    connection.execute(
+        f"""
+        create table contacts.contact_profiles as select cast(range as bigint) as contact_id from range({PEOPLE});
+        create table contacts.contact_merges (contact_id bigint, into_contact_id bigint, merged_at timestamp);
+        create table decisions.decisions as select timestamp '2026-03-01' as tick_end;
+        create table marts.given_back (conversion_id varchar, amount decimal(18, 2));
+        create table marts.workflow_roi as
+        select date '2026-03-01' as month, 'none' as workflow, 'none' as currency,
+            0.0 as revenue, 0.0 as tool_cost, 0.0 as time_cost, 0.0 as total_cost
+        limit 0;
+        """
+    )
+    return connection
+
+
+def spend(connection: duckdb.DuckDBPyConnection, treated: np.ndarray) -> None:
+    """Fill `given` with what people spend, each run in a currency of its own: of the held out three in ten spend, of
+    the treated four in ten, and each of them some 40."""
+    chance = np.random.default_rng(6)
+    run, person = np.nonzero(chance.random((RUNS, PEOPLE)) < np.where(treated, 0.4, 0.3))
+    given = pl.DataFrame(
+        {
+            "conversion_id": np.arange(len(run)),
+            "contact_id": person,
+            "currency": run,
+            "converted_at": [datetime(2026, 3, 5)] * len(run),
+            "revenue": chance.gamma(4.0, 10.0, len(run)),
+        }
+    ).with_columns(pl.col("conversion_id", "currency").cast(pl.String))
+    connection.register("given", given.to_arrow())
+
+
+def test_what_all_marketing_adds_is_held_by_its_intervals(
+    warehouse: duckdb.DuckDBPyConnection, questions: Mapping[str, str]
+) -> None:
+    share = "cast('0x' || left(md5(concat_ws('|', 'global holdout', contact_id)), 15) as bigint) % 1000000 / 1e6"
+    drawn = warehouse.execute(f"select {share} from contacts.contact_profiles order by contact_id").fetchnumpy()
+    (shares,) = drawn.values()
+    spend(warehouse, shares >= GLOBAL_HOLDOUT)
+    warehouse.execute("create table marts.conversions as from given")
+    found = warehouse.execute(questions["marketing"]).pl().filter(pl.col("month").is_null())
+    assert found.height == RUNS
+    assert 0.93 <= covered(found["revenue_lift_low"], found["revenue_lift_high"], 4) <= 0.97
+    assert 0.93 <= covered(found["revenue_ratio_low"], found["revenue_ratio_high"], 4 / 3) <= 0.97
+    assert not found["is_unevenly_divided"].any()
+    # what one person spends varies by some 22.5
+    sizes = 1 / found["treated"][0] + 1 / found["held_out"][0]
+    assert found["smallest_revenue_lift"].mean() == pytest.approx(2.8 * 22.5 * sizes**0.5, rel=0.03)
+
+
+def test_what_a_workflow_adds_in_a_month_is_held_by_its_intervals(
+    warehouse: duckdb.DuckDBPyConnection, questions: Mapping[str, str]
+) -> None:
+    treated = np.random.default_rng(7).random(PEOPLE) < 0.6
+    spend(warehouse, treated)
+    sides = pl.DataFrame({"contact_id": np.arange(PEOPLE), "side": np.where(treated, "treated", "holdout")})
+    warehouse.register("sides", sides.to_arrow())
+    warehouse.execute(
+        """
+        create table decisions.arrivals as
+        select 'w' as workflow, 'entered' as step, contact_id, contact_id as enrollment_id, side as assignment,
+            0.4::double as holdout_share, timestamp '2026-03-02' as reached_at
+        from sides;
+        create table decisions.exits as
+        select 'w' as workflow, 'converted' as reason, contact_id as enrollment_id, conversion_id, revenue,
+            converted_at as exited_at
+        from given;
+        create table contacts.orders as
+        select conversion_id as order_id, 'placed' as status, currency, converted_at as effective_at from given;
+        """
+    )
+    found = warehouse.execute(questions["incremental"]).pl()
+    assert found.height == RUNS
+    low, high = found["incremental_revenue_low"], found["incremental_revenue_high"]
+    assert 0.93 <= covered(low, high, 4 * found["treated"][0]) <= 0.97
 
 
 def test_a_division_that_is_not_by_chance_is_flagged(

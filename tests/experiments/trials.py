@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
+GLOBAL_HOLDOUT = 0.4
+
 
 def looked_at(
     rates: Sequence[float],
@@ -14,14 +16,16 @@ def looked_at(
     looks: int = 200,
     people: int = 25,
     unsubscribes: Sequence[float] | None = None,
+    complaints: Sequence[float] | None = None,
     minimum_sample: int = 250,
     with_revenue: bool = False,
 ) -> pl.DataFrame:
     """`counted` of each run at each look: so many more people of each variant an hour, some of whom do it."""
     chance = np.random.default_rng(seed)
-    leave = unsubscribes or [0.0] * len(rates)
+    nobody = [0.0] * len(rates)
+    guarded = zip(rates, unsubscribes or nobody, complaints or nobody, strict=True)
     frames = []
-    for place, (rate, leaving) in enumerate(zip(rates, leave, strict=True), start=1):
+    for place, (rate, leaving, complaining) in enumerate(guarded, start=1):
         hits = chance.binomial(people, rate, (runs, looks))
         total = squares = np.cumsum(hits, axis=1).astype(float)
         if with_revenue:
@@ -30,7 +34,9 @@ def looked_at(
                 np.arange(people)[None, None, :] < hits[:, :, None]
             )
             total, squares = np.cumsum(orders.sum(axis=2), axis=1), np.cumsum((orders**2).sum(axis=2), axis=1)
-        left = np.cumsum(chance.binomial(people, leaving, (runs, looks)), axis=1)
+        left, complained = (
+            np.cumsum(chance.binomial(people, share, (runs, looks)), axis=1) for share in (leaving, complaining)
+        )
         frames.append(
             pl.DataFrame(
                 {
@@ -42,7 +48,7 @@ def looked_at(
                     "total": total.ravel(),
                     "squares": squares.ravel(),
                     "unsubscribed": left.ravel(),
-                    "complained": np.zeros(runs * looks, dtype=np.int64),
+                    "complained": complained.ravel(),
                     "is_rate": np.full(runs * looks, not with_revenue),
                     "minimum_sample": np.full(runs * looks, minimum_sample),
                 }

@@ -2,8 +2,18 @@
 
     Everybody counts once, by their first arrival, when `within` has passed since: until then their outcome is not complete, and
     looking at half of it would favour whatever answers come soonest. Who turned out to be two people with two variants is left
-    out; and who has not what the draw gives them, because it was decided or stopped by then. -#}
-{% macro experiment_counts(as_of) -%}
+    out; and who has not what the draw gives them, because it was decided or stopped by then.
+
+    since  of experiments that are not over at that time, which look back no further than they last; without it of all -#}
+{% macro experiment_counts(as_of, since=none) -%}
+{%- set counted = engagement_events() -%}
+{%- if since -%}
+    {%- set bounds = [] -%}
+    {%- for name in var('experiments') -%}
+        {%- do bounds.append(since ~ " - interval '" ~ registered_experiment(name).longest ~ "'") -%}
+    {%- endfor -%}
+    {%- set earliest = 'least(' ~ bounds | join(', ') ~ ')' if bounds | length > 1 else bounds[0] -%}
+{%- endif -%}
 settings as (
     {%- for name in var('experiments') %}
     {%- set settings = registered_experiment(name) %}
@@ -40,7 +50,12 @@ sent_as as (
         decisions.step,
         min(decisions.variant) as variant
     from {{ ref('decisions') }} as decisions
-    where decisions.variant is not null and decisions.tick_end <= {{ as_of }}
+    where
+        decisions.variant is not null
+        and decisions.tick_end <= {{ as_of }}
+        {%- if since %}
+        and decisions.tick_end >= {{ earliest }}
+        {%- endif %}
     group by decisions.enrollment_id, decisions.workflow, decisions.step
 ),
 
@@ -66,7 +81,12 @@ arrived as (
             arrivals.enrollment_id = sent_as.enrollment_id
             and arrivals.workflow = sent_as.workflow
             and arrivals.step = sent_as.step
-    where arrivals.assignment = 'treated' and arrivals.tick_end <= {{ as_of }}
+    where
+        arrivals.assignment = 'treated'
+        and arrivals.tick_end <= {{ as_of }}
+        {%- if since %}
+        and arrivals.reached_at >= {{ earliest }}
+        {%- endif %}
 ),
 
 by_person as (
@@ -115,7 +135,11 @@ goals as (
             complete.enrollment_id = exits.enrollment_id
             and complete.reached_at <= exits.exited_at
             and complete.reached_at + complete.within > exits.exited_at
-    where exits.reason = 'converted'
+    where
+        exits.reason = 'converted'
+        {%- if since %}
+        and exits.exited_at >= {{ earliest }}
+        {%- endif %}
     group by complete.experiment, complete.enrollment_id
 ),
 
@@ -129,7 +153,12 @@ messages as (
     from complete
     inner join {{ ref('decisions') }} as decisions
         on complete.enrollment_id = decisions.enrollment_id and complete.tick_end <= decisions.tick_end
-    where decisions.outcome = 'send' and decisions.kind = 'send'
+    where
+        decisions.outcome = 'send'
+        and decisions.kind = 'send'
+        {%- if since %}
+        and decisions.tick_end >= {{ earliest }}
+        {%- endif %}
 ),
 
 reports as (
@@ -138,7 +167,11 @@ reports as (
         {{ engagement_kind('event', 'properties') }} as kind,
         effective_at
     from {{ ref('events') }}
-    where effective_at >= (select min(reached_at) from complete) and effective_at < {{ as_of }}
+    where
+        effective_at >= {{ earliest if since else '(select min(reached_at) from complete)' }}
+        and effective_at < {{ as_of }}
+        -- by their names first: of nothing else the JSON has to be read
+        and event in {{ quoted_list(counted.clicked + counted.unsubscribed + counted.complained) }}
 ),
 
 answers as (

@@ -6,7 +6,7 @@
 -- depends_on: {{ ref('events') }}
 -- depends_on: {{ ref('contact_merges') }}
 {% if var('experiments') -%}
-with {{ experiment_counts(tick_end()) }},
+with {{ experiment_counts(tick_end(), since=tick_start()) }},
 
 {{ experiment_verdicts('counted', ['experiment']) }},
 
@@ -42,14 +42,31 @@ select
     {{ tick_end() }} as tick_end
 from decided
 inner join judged on decided.experiment = judged.experiment and decided.variant = judged.variant
-where not exists (
-    select 1
-    from {{ source('past', 'experiment_decisions') }} as earlier
-    where
-        earlier.experiment = decided.experiment
-        and earlier.tick_end <= {{ tick_start() }}
-        and (earlier.outcome in ('winner', 'no winner') or earlier.variant = decided.variant)
-)
+where
+    not exists (
+        select 1
+        from {{ source('past', 'experiment_decisions') }} as earlier
+        where
+            earlier.experiment = decided.experiment
+            and earlier.tick_end <= {{ tick_start() }}
+            and (earlier.outcome in ('winner', 'no winner') or earlier.variant = decided.variant)
+    )
+    -- nothing is to be seen that was not seen before, unless somebody's time to act has ended, or the experiment's own
+    and exists (
+        {%- for name in var('experiments') %}
+        {%- set settings = registered_experiment(name) %}
+        {%- for period in [settings.within, settings.longest] %}
+        select 1
+        from {{ ref('arrivals') }} as arrivals
+        where
+            {{ in_tick('arrivals.reached_at', after=period) }}
+            and arrivals.workflow = '{{ settings.workflow }}'
+            and arrivals.step = '{{ settings.step }}'
+        {{- '\n        union all' if not loop.last }}
+        {%- endfor %}
+        {{- '\n        union all' if not loop.last }}
+        {%- endfor %}
+    )
 {%- else -%}
 select
     cast(null as varchar) as experiment,

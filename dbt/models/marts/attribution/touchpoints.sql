@@ -2,6 +2,7 @@
 
 {% set gap = "interval '" ~ var('attribution_visit_gap') ~ "'" -%}
 {%- set ad_clicks = var('attribution_ad_clicks') -%}
+{%- set clicks = quoted_list(engagement_events().clicked) -%}
 -- What may have brought somebody to an order: messages and what they met with, and visits by where they came from.
 with messages as (
     select
@@ -51,7 +52,7 @@ heard as (
         message_id,
         occurred_at,
         effective_at as known_at,
-        coalesce(event = 'Email Link Clicked', false) as is_of_message,
+        coalesce(event in {{ clicks }}, false) as is_of_message,
         json_extract_string(context, [
             '$.page.url', '$.page.search', '$.page.referrer', '$.campaign.source', '$.campaign.medium', '$.campaign.name'
         ]) as told,
@@ -63,7 +64,7 @@ heard as (
         and (
             type in ('page', 'screen')
             or type = 'track' and (context -> '$.page') is not null
-            or event = 'Email Link Clicked'
+            or event in {{ clicks }}
         )
 ),
 

@@ -1,13 +1,13 @@
-{{ config(event_time='known_at', access='protected') }}
+{{ config(materialized='view', access='protected') }}
 
--- What speaks for or against a contact's interest, once for each time; seeds/engagement_weights.csv says how much.
+-- What speaks for or against a contact's interest, once for each time; seeds/engagement_weights.csv says how much. Also what was
+-- known before the first tick: a view has it, where a table would begin with that tick.
 select
     contact_id,
     kind,
     occurred_at,
     known_at
 from {{ ref('message_engagement') }}
-where {{ in_tick('known_at') }}
 
 union all
 
@@ -18,7 +18,7 @@ select
     occurred_at,
     effective_at as known_at
 from {{ ref('contact_activity_days') }}
-where {{ in_tick('effective_at') }} and kind not in ('email_open', 'email_click')
+where kind not in ('email_open', 'email_click')
 
 union all
 
@@ -28,4 +28,4 @@ select
     occurred_at,
     effective_at as known_at
 from {{ ref('orders') }}
-where {{ in_tick('effective_at') }} and status in ('placed', 'cancelled', 'refunded') and contact_id is not null
+where status in ('placed', 'cancelled', 'refunded') and contact_id is not null

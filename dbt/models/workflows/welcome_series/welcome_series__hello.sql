@@ -1,8 +1,5 @@
--- At once; half of them get the shorter subject.
+-- At once; under one of two subjects, as long as it is not decided which of them brings more people to the shop.
 select
     arrivals.*,
-    {{ send(
-        template='welcome_hello', channels=['email'], topic='newsletter',
-        variant=split({'short subject': 1, 'long subject': 1}, salt='welcome subject')
-    ) }}
+    {{ send(template='welcome_hello', channels=['email'], topic='newsletter', variant=experiment('welcome subject')) }}
 from {{ arrivals(ref('welcome_series__entered'), exits=ref('welcome_series__exited')) }}
