@@ -9,7 +9,7 @@ import duckdb
 
 from activations.errors import HourbellError
 from dagster_project.not_reached import NotReached, Passed, not_reached
-from dagster_project.windows import last_completed
+from dagster_project.ticks.windows import last_completed
 
 ROLES = {"treated": "", "holdout": ", held out: followed, and gets nothing"}
 

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from activations.delivery import TEMPLATES
-from dagster_project import transform
+from activations.delivery.delivery import TEMPLATES
 from dagster_project.lint.finding import period_of
 from dagster_project.lint.reading import Call, Reference, read_project
 from dagster_project.registry import steps_by_workflow, workflow_statuses
+from dagster_project.ticks import transform
 
 
 @dataclass(frozen=True)

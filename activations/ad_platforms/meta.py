@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from activations.access_tokens import AuthorisedPool
 from activations.ad_platforms.settings import FILE, AudienceSetting
 from activations.channels.batches import Batches, Call, Entry, Said
 from activations.channels.face import Answer, Setting
 from activations.channels.receivers import Receivers
+from activations.keys.access_tokens import AuthorisedPool
 from activations.sandbox.reply import TOKEN
 from activations.transport.http import HttpAnswer, HttpPool
 

@@ -17,7 +17,7 @@ from liquid.utils import ReadOnlyChainMap
 from markupsafe import escape
 
 from activations.templating.manner import MANNER
-from activations.tracking import followable
+from activations.templating.tracking import followable
 
 LINK, ISOLATED = "linked", "isolated"
 PICTURE, PLAIN = "picture", "plain"

@@ -9,7 +9,7 @@ import duckdb
 from activations.errors import HourbellError
 from dagster_project.lint.finding import Finding, period_of
 from dagster_project.lint.reading import Call, Reference, Step, Workflow, read_project
-from dagster_project.windows import last_completed, parse_time
+from dagster_project.ticks.windows import last_completed, parse_time
 
 # no local time or weekday is further away
 _LOCAL = timedelta(days=8)

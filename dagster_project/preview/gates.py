@@ -20,8 +20,8 @@ from dagster_project.outbox import write_outbox
 from dagster_project.preview.found import OWN, Verdict
 from dagster_project.preview.telling import moment
 from dagster_project.preview.travel import Travel
-from dagster_project.statements import Memory, RunningTick, Statement
-from dagster_project.windows import DECISIONS, HOUR, Window, record_completed
+from dagster_project.ticks.statements import Memory, RunningTick, Statement
+from dagster_project.ticks.windows import DECISIONS, HOUR, Window, record_completed
 
 # nothing is put off so often; what is would go on for ever
 _TICKS = 100

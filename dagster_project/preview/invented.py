@@ -6,7 +6,7 @@ from typing import Any
 
 import duckdb
 
-from dagster_project.windows import Window
+from dagster_project.ticks.windows import Window
 
 # contact_profiles has them; the rest of an invented profile is what is usual
 PERSON: Mapping[str, Any] = {

@@ -11,11 +11,11 @@ import duckdb
 import sqlglot
 from sqlglot import exp
 
-from activations.delivery import TEMPLATES
+from activations.delivery.delivery import TEMPLATES
 from activations.errors import HourbellError
-from activations.shop import read_shop
-from dagster_project.compiled import compile_tick
+from activations.settings.shop import read_shop
 from dagster_project.explain import find_contact
+from dagster_project.history.trial import copied
 from dagster_project.home import Home
 from dagster_project.preview.branches import literals_of
 from dagster_project.preview.found import OWN, Preview, Shown, Stop
@@ -31,11 +31,11 @@ from dagster_project.preview.invented import (
 from dagster_project.preview.showing import Showing
 from dagster_project.preview.travel import Travel, inserted_query
 from dagster_project.registry import longest_path, registered_workflows
-from dagster_project.statements import Statement
-from dagster_project.transform import manifest
-from dagster_project.trial import copied
+from dagster_project.ticks.compiled import compile_tick
+from dagster_project.ticks.statements import Statement
+from dagster_project.ticks.transform import manifest
+from dagster_project.ticks.windows import Window, last_completed
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import Window, last_completed
 
 # longer than any wait that looks at the day of the week takes beyond the longest path
 _BEYOND = "8 days"

@@ -9,12 +9,12 @@ from typing import Any
 
 import duckdb
 
+from activations.delivery.outbox import Action
 from activations.holds.sample import Sample, sample_of
-from activations.outbox import Action
 from dagster_project.preview.branches import variants
 from dagster_project.preview.found import Shown, Verdict
 from dagster_project.preview.travel import Travel, inserted_query
-from dagster_project.statements import Statement
+from dagster_project.ticks.statements import Statement
 
 _MESSAGES = ("send", "notify")
 

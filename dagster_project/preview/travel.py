@@ -13,7 +13,7 @@ from activations.errors import HourbellError
 from dagster_project.preview.branches import changed_row, other_ways, read_branching
 from dagster_project.preview.found import OWN
 from dagster_project.preview.invented import columns_of, example_of
-from dagster_project.statements import Statement
+from dagster_project.ticks.statements import Statement
 
 
 @dataclass

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rehearsal import Place, email_channel
 
-from activations.channel_delivery import _without
 from activations.channels.face import UnsendableError
-from activations.delivery import TEMPLATES
+from activations.delivery.channel_delivery import _without
+from activations.delivery.delivery import TEMPLATES
 from activations.mime import email_bytes
-from activations.rendering import Templates
+from activations.templating.rendering import Templates
 
 DOMAINS = (
     "shop.example",
