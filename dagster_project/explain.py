@@ -8,7 +8,8 @@ from typing import Any
 import duckdb
 
 from activations.errors import HourbellError
-from dagster_project.registry import steps_by_workflow, workflow_statuses
+from dagster_project.not_reached import NotReached, Passed, not_reached
+from dagster_project.ticks.windows import last_completed
 
 ROLES = {"treated": "", "holdout": ", held out: followed, and gets nothing"}
 
@@ -20,15 +21,6 @@ class Happening:
     at: datetime
     workflow: str
     what: str
-    why: str
-
-
-@dataclass(frozen=True)
-class NotReached:
-    """A step that a contact did not come to."""
-
-    workflow: str
-    step: str
     why: str
 
 
@@ -120,7 +112,14 @@ def explain(connection: duckdb.DuckDBPyConnection, contact: int) -> Explanation:
         ],
         eligibility_of(connection, contact),
         sorted(happened, key=lambda one: one.at),
-        _not_reached(arrivals, exits),
+        not_reached(
+            [
+                Passed(workflow, enrollment, assignment, step, branch, reached_at)
+                for enrollment, workflow, step, branch, assignment, reached_at in arrivals
+            ],
+            exits,
+            last_completed(connection),
+        ),
     )
 
 
@@ -232,33 +231,3 @@ def eligibility_of(connection: duckdb.DuckDBPyConnection, contact: int) -> list[
             how = "may be written to"
         standing.append((channel, topic, how))
     return standing
-
-
-def _not_reached(arrivals: Sequence[Arrival], exits: dict[int, tuple[datetime, str]]) -> list[NotReached]:
-    missed = []
-    statuses = workflow_statuses()
-    for workflow, steps in steps_by_workflow().items():
-        theirs = [arrival for arrival in arrivals if arrival[1] == workflow]
-        if not theirs:
-            status = statuses[workflow]
-            live = "has not qualified since it went live, or not again as its rule of re-entry asks"
-            why = live if status == "live" else f"takes nobody in: it is {status}"
-            missed.append(NotReached(workflow, "entered", why))
-            continue
-        # of several enrollments the last one tells how matters stand
-        enrollment, assignment = theirs[-1][0], theirs[-1][4]
-        reached = [step for number, _, step, *_ in theirs if number == enrollment]
-        furthest = max((steps.index(step) for step in reached if step in steps), default=0)
-        for place, step in enumerate(steps):
-            if step in reached:
-                continue
-            if assignment == "holdout":
-                why = "held out, so that the workflow's effect can be measured"
-            elif enrollment in exits:
-                why = f"had left: {exits[enrollment][1]}"
-            elif place < furthest:
-                why = "went another way"
-            else:
-                why = "not yet, or another way was taken"
-            missed.append(NotReached(workflow, step, why))
-    return missed

@@ -60,6 +60,7 @@ def _deliver(
     point: str | None = None,
     blind: bool = False,
     send_then_mark: bool = False,
+    mark_when_fetched: bool = False,
     file_limit: int | None = None,
     batch_size: int = BATCH,
     webhooks: str | None = None,
@@ -71,6 +72,8 @@ def _deliver(
         _die_at(point)
     if send_then_mark:
         activations.delivery.delivery.open_journal = _open_send_then_mark
+    if mark_when_fetched:
+        activations.delivery.delivery.open_journal = _open_mark_when_fetched
     if file_limit is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))
         try:
@@ -153,4 +156,23 @@ class _SendThenMark(Journal):
 def _open_send_then_mark(url: str, receipts: Path) -> Iterator[Journal]:
     with open_journal(url, receipts) as journal:
         journal.__class__ = _SendThenMark
+        yield journal
+
+
+class _MarkWhenFetched(Journal):
+    """The mutant: what was fetched counts as sent."""
+
+    def claim(self, actions: Sequence[Any], message_ids: Any, *, now: datetime, **more: Any) -> Claims:
+        claims = super().claim(actions, message_ids, now=now, **more)
+        super().settle([Settlement(claim.action.action_id, "accepted") for claim in claims.ours], now=now)
+        return claims
+
+    def settle(self, settlements: Sequence[Settlement], *, now: datetime) -> None:
+        """It has been said already."""
+
+
+@contextmanager
+def _open_mark_when_fetched(url: str, receipts: Path) -> Iterator[Journal]:
+    with open_journal(url, receipts) as journal:
+        journal.__class__ = _MarkWhenFetched
         yield journal

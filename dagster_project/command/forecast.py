@@ -57,11 +57,22 @@ def _show(found: Forecast) -> None:
         ],
     )
     table("The same people also heard from", ["workflow", "contacts"], found.overlap)
+    console.print(what_can_be_shown(found))
+
+
+def what_can_be_shown(found: Forecast) -> str:
+    """What the holdout could tell of the workflow's effect, in words."""
+    if not found.held_out:
+        if not found.holdout_share:
+            return "Nobody is held out, so what it adds would not be known."
+        return (
+            f"{found.holdout_share:.0%} are to be held out, which of {found.treated:,} came to nobody: what it adds "
+            "would not be known. More history (--over), or a larger share, would tell."
+        )
     smallest = found.smallest_lift
     if smallest is None:
-        console.print("Nobody is held out, so what it adds would not be known.")
-    else:
-        console.print(
-            f"The holdout would show a lift of {100 * smallest:.1f} points or more in the share of contacts who reach "
-            "the goal; of less, it could not say whether it was chance."
-        )
+        return "None or all of them reached the goal, so what the holdout could show cannot be told from this history."
+    return (
+        f"The holdout would show a lift of {100 * smallest:.1f} points or more in the share of contacts who reach "
+        "the goal; of less, it could not say whether it was chance."
+    )

@@ -7,6 +7,7 @@ from activations.delivery.delivery import TEMPLATES
 from dagster_project.command.show import console
 from dagster_project.home import REPOSITORY, Home
 from dagster_project.lint import lint
+from dagster_project.lint.finished import out_of_reach
 from dagster_project.lint.stranded import stranded
 from dagster_project.ticks.transform import DBT
 from dagster_project.warehouse import open_warehouse
@@ -21,7 +22,7 @@ def lint_workflows() -> None:
     home = Home.from_environment()
     if home.warehouse.exists():
         with open_warehouse(home, read_only=True) as connection:
-            found += stranded(connection)
+            found += [*stranded(connection), *out_of_reach(connection, DBT, TEMPLATES)]
     for finding in found:
         path = finding.path.relative_to(REPOSITORY) if finding.path.is_relative_to(REPOSITORY) else finding.path
         colour = "red" if finding.is_error else "yellow"

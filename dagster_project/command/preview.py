@@ -1,5 +1,6 @@
 """hourbell preview"""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,10 @@ from dagster_project.command.show import console
 from dagster_project.home import Home
 from dagster_project.preview import Preview, Shown, Stop, preview
 from dagster_project.preview.page import page_of
-from dagster_project.preview.telling import action_of, difference_of, moment, wait_of
+from dagster_project.preview.telling import ABOUT_GATES, IDLE, action_of, difference_of, moment, wait_of
+
+# a mail's lines end in two characters
+_FOOTER = re.compile(r"\r?\n-- ?\r?\n")
 
 
 def preview_workflow(
@@ -59,8 +63,7 @@ def _show(found: Preview) -> None:
     if found.not_reached:
         console.print(f"[bold]By no way reached:[/] {', '.join(found.not_reached)}.", highlight=False)
     console.print(
-        "[bold green]●[/] is the contact's own way; on the others a double of theirs goes. "
-        "The gate is not asked: consent, caps and quiet hours are those of the day."
+        f"[bold green]●[/] is the contact's own way; on the others a double of theirs goes. {escape(ABOUT_GATES)}"
     )
 
 
@@ -78,20 +81,21 @@ def _label(stop: Stop) -> str:
         lines.append(escape(different))
     if stop.shown is not None:
         lines += [escape(line) for line in _told(stop.shown)]
+    elif stop.is_idle:
+        lines.append(IDLE)
     return "\n".join(lines)
 
 
 def _told(shown: Shown) -> list[str]:
     lines = [action_of(shown)]
-    if shown.standing:
-        lines.append(f"as matters stand, the contact {shown.standing}")
+    lines += [verdict.told for verdict in shown.verdicts]
     if shown.details:
         lines.append(shown.details)
     for place, (variant, sample) in enumerate(shown.samples):
         lines.append(f"{f'{variant}: ' if variant else ''}{sample.subject}".strip())
         # a variant differs in little; the page has all of it
         # nor does what stands below every message
-        text = sample.text.partition("\n-- \n")[0]
+        text = _FOOTER.split(sample.text)[0]
         body = text.splitlines() if place == 0 or not sample.subject else []
         lines += [f"  | {line}" for line in body if line.strip()]
     return [line for line in lines if line]

@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class _Leaving:
+class Leaving:
     """What one workflow is about to send in a tick."""
 
     workflow: str
@@ -67,24 +67,23 @@ def leave(
     return write_outbox(connection, home.outbox, window.end, examined)
 
 
-def _hold(
+def reasons_to_hold(
     connection: duckdb.DuckDBPyConnection, home: Home, window: Window, staged: Sequence[Path], templates: Path
-) -> set[str]:
-    """Examine what is about to leave, write down what is held, and return the workflows concerned."""
-    folder = outbox_folder(home.outbox, window.end)
+) -> tuple[list[Leaving], dict[str, list[str]]]:
+    """What each workflow is about to send in a tick, and by workflow why it would be held. `home` is where its releases
+    are; the files that are staged say what is examined."""
     create_volumes(connection)
     learn_volumes(connection, window)
-    leaving: list[_Leaving] = []
-    reasons: dict[str, list[str]] = {}
-    if staged:
-        evidence = staged[0].parent / _EVIDENCE
-        connection.execute(f"set variable tick_start = timestamp '{window.start}'")
-        connection.execute(f"set variable tick_end = timestamp '{window.end}'")
-        connection.execute(f"copy (from decisions.outbox_evidence) to '{evidence}' (format parquet)")
-        leaving = _leaving(connection, window, evidence)
-        reasons = {one.workflow: [] for one in leaving}
-        _note_faults(connection, window, staged, evidence, templates, reasons)
-        _note_reputation(connection, window, reasons)
+    if not staged:
+        return [], {}
+    evidence = staged[0].parent / _EVIDENCE
+    connection.execute(f"set variable tick_start = timestamp '{window.start}'")
+    connection.execute(f"set variable tick_end = timestamp '{window.end}'")
+    connection.execute(f"copy (from decisions.outbox_evidence) to '{evidence}' (format parquet)")
+    leaving = _leaving(connection, window, evidence)
+    reasons: dict[str, list[str]] = {one.workflow: [] for one in leaving}
+    _note_faults(connection, window, staged, evidence, templates, reasons)
+    _note_reputation(connection, window, reasons)
     for one in leaving:
         approval = approval_of(home.outbox, one.workflow)
         rule = hold_rule(one.workflow)
@@ -99,6 +98,15 @@ def _hold(
             usual = usual_actions(past, own.start, own.end, rule.breaker)
             if told := far_off(one.actions, usual, contactable_base(connection, window.end), rule.breaker):
                 reasons[one.workflow].append(told)
+    return leaving, reasons
+
+
+def _hold(
+    connection: duckdb.DuckDBPyConnection, home: Home, window: Window, staged: Sequence[Path], templates: Path
+) -> set[str]:
+    """Examine what is about to leave, write down what is held, and return the workflows concerned."""
+    folder = outbox_folder(home.outbox, window.end)
+    leaving, reasons = reasons_to_hold(connection, home, window, staged, templates)
     held = {workflow for workflow, found in reasons.items() if found}
     note_volumes(connection, window, {one.workflow: one.actions for one in leaving}, held)
     written: list[About] = []
@@ -111,7 +119,7 @@ def _hold(
     return held
 
 
-def _leaving(connection: duckdb.DuckDBPyConnection, window: Window, evidence: Path) -> list[_Leaving]:
+def _leaving(connection: duckdb.DuckDBPyConnection, window: Window, evidence: Path) -> list[Leaving]:
     rows = connection.execute(
         "select workflow, step, channel, template, definition_version, count(*), min(expires_at) "
         "from decisions.outbox left join (select distinct on (action_id) action_id, definition_version "
@@ -122,7 +130,7 @@ def _leaving(connection: duckdb.DuckDBPyConnection, window: Window, evidence: Pa
     for workflow in sorted({row[0] for row in rows}):
         mine = [row for row in rows if row[0] == workflow]
         found.append(
-            _Leaving(
+            Leaving(
                 workflow,
                 sum(row[5] for row in mine),
                 steps=_counted(mine, 1),
@@ -176,7 +184,7 @@ def _note_reputation(connection: duckdb.DuckDBPyConnection, window: Window, reas
 
 def _unapproved(
     connection: duckdb.DuckDBPyConnection,
-    one: _Leaving,
+    one: Leaving,
     window: Window,
     approval: Approval | None,
     first_actions: int,
@@ -202,7 +210,7 @@ def _released_ticks(home: Home, workflow: str, templates: Path) -> list[datetime
 
 
 def _write_hold(
-    connection: duckdb.DuckDBPyConnection, folder: Path, one: _Leaving, window: Window, reasons: Sequence[str]
+    connection: duckdb.DuckDBPyConnection, folder: Path, one: Leaving, window: Window, reasons: Sequence[str]
 ) -> About:
     def write_files(into: Path) -> None:
         for channel in one.channels:

@@ -45,10 +45,13 @@ class Forecast:
     steps: Sequence[StepForecast]
     overlap: Sequence[tuple[str, int]]
     """Other workflows, and how many of the treated contacts got a message from them in that time."""
+    holdout_share: float = 0.0
+    """Of those who enter, as the workflow asks."""
 
     @property
     def smallest_lift(self) -> float | None:
-        """The smallest difference in the share of contacts who convert that such groups would show; None without both.
+        """The smallest difference in the share of contacts who convert that such groups would show; None without both,
+        or where none or all of them convert.
 
         Of a two-sided test at 95 %, in four of five cases: (z(0.975) + z(0.8)) * sqrt(p (1 - p) (1 / n1 + 1 / n2)).
         Source: J. Fleiss, B. Levin, M. Paik, Statistical Methods for Rates and Proportions, 3rd edition, chapter 4.
@@ -56,6 +59,8 @@ class Forecast:
         if not self.treated or not self.held_out:
             return None
         share = self.converted / (self.treated + self.held_out)
+        if not 0 < share < 1:
+            return None
         z = NormalDist().inv_cdf(1 - (1 - CONFIDENCE) / 2) + NormalDist().inv_cdf(POWER)
         return z * sqrt(share * (1 - share) * (1 / self.treated + 1 / self.held_out))
 
@@ -112,6 +117,10 @@ def _told(connection: duckdb.DuckDBPyConnection, workflow: str, window: Window) 
             "group by workflow order by 2 desc, 1",
             [workflow, window.start],
         ).fetchall(),
+        *connection.execute(
+            "select coalesce(max(holdout_share), 0) from decisions.arrivals where workflow = ? and step = 'entered'",
+            [workflow],
+        ).fetchall()[0],
     )
 
 

@@ -18,12 +18,11 @@ from activations.settings.people import EMAIL, read_people
 from activations.settings.people import FILE as PEOPLE
 from activations.templating.files import template_names
 from dagster_project.lint.experiments import faulty_experiments
-from dagster_project.lint.finding import Finding
+from dagster_project.lint.finding import Finding, line_of, period_of
 from dagster_project.lint.messages import broken_templates
 from dagster_project.lint.reading import Call, Project, Reference, Step, Workflow, read_project
 from dagster_project.lint.sql import steps_that_are_no_question
 
-_UNITS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400, "week": 604_800}
 # every workflow has one beside its steps
 EXITED = "exited"
 
@@ -47,7 +46,7 @@ def _unregistered(project: Project) -> Iterator[Finding]:
             yield Finding(workflow.steps[name].path, 1, f"nobody registers the step {name}", mend)
         for name in set(expected) - workflow.steps.keys():
             mend = f"write it in {workflow.folder.name}/, or take {name} off the steps"
-            line = _line(project.registry, f"{workflow.name}:")
+            line = line_of(project.registry, f"{workflow.name}:")
             yield Finding(project.registry, line, f"{workflow.name} has no {workflow.name}__{name}.sql", mend)
 
 
@@ -137,7 +136,7 @@ def _columns(step: Step) -> str:
 
 def _waits_that_never_end(project: Project) -> Iterator[Finding]:
     for workflow, step in project.steps:
-        longest = _period((workflow.settings or {}).get("longest_path"))
+        longest = period_of((workflow.settings or {}).get("longest_path"))
         way = _slowest_way(workflow, step.name)
         if longest is None or way <= longest:
             continue
@@ -163,18 +162,18 @@ def _wait(call: Call) -> timedelta:
     if "until" in call.arguments:
         return timedelta()
     written = call.arguments.get("timeout" if call.macro == "arrivals_after_event" else "wait")
-    return _period(written) or timedelta()
+    return period_of(written) or timedelta()
 
 
 def _waits_left_behind(project: Project) -> Iterator[Finding]:
     for workflow in project.workflows:
         entered, exited = workflow.steps.get("entered"), workflow.steps.get(EXITED)
-        longest = _period((workflow.settings or {}).get("longest_path"))
+        longest = period_of((workflow.settings or {}).get("longest_path"))
         if entered is None or exited is None or longest is None or exited.called("entered_again"):
             continue
         for call in entered.called("entries"):
             again = str(call.arguments.get("reentry", "once"))
-            period = timedelta() if again == "always" else _period(again.removeprefix("after "))
+            period = timedelta() if again == "always" else period_of(again.removeprefix("after "))
             if period is not None and period < longest:
                 mend = (
                     f"add select * from {{{{ entered_again(ref('{workflow.name}__entered')) }}}} to {exited.path.name}"
@@ -251,7 +250,7 @@ def _fighting(project: Project) -> Iterator[Finding]:
     for one, other in combinations(live, 2):
         fight = f"{one.name} and {other.name} fight over the same people"
         if (one.settings or {}).get("priority") == (other.settings or {}).get("priority"):
-            line = _line(project.registry, f"{other.name}:")
+            line = line_of(project.registry, f"{other.name}:")
             mend = "give one of them another priority: under a cap the lower number goes first"
             yield Finding(project.registry, line, f"{fight}: they have the same priority", mend, is_error=False)
         if _trigger(one) is not None and _trigger(one) == _trigger(other):
@@ -306,19 +305,6 @@ def _as_list(value: Any) -> list[str]:
     return [] if value is None else value if isinstance(value, list) else [value]
 
 
-def _period(text: Any) -> timedelta | None:
-    """'2 days' as a timedelta; None for what is no such period."""
-    number, _, unit = str(text or "").partition(" ")
-    seconds = _UNITS.get(unit.removesuffix("s"))
-    return timedelta(seconds=float(number) * seconds) if seconds and number.lstrip("-").isdigit() else None
-
-
 def _told(period: timedelta) -> str:
     hours = period / timedelta(hours=1)
     return f"{hours / 24:g} days" if hours >= 48 else f"{hours:g} hours"
-
-
-def _line(path: Path, text: str) -> int:
-    """The first line of a file that begins so, spaces aside."""
-    lines = path.read_text().splitlines()
-    return next((number for number, line in enumerate(lines, start=1) if line.strip().startswith(text)), 1)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import duckdb
 
-from dagster_project.lint.finding import Finding
+from dagster_project.lint.finding import Finding, line_of
 from dagster_project.registry import PROJECT_FILE, steps_by_workflow
 
 
@@ -39,7 +39,7 @@ def stranded(connection: duckdb.DuckDBPyConnection, project_file: Path = PROJECT
     for workflow, step, people in rows:
         yield Finding(
             project_file,
-            1,
+            line_of(project_file, f"{workflow}:"),
             f"{people:,} people are at the step {step} of {workflow}, which is gone",
             f"put {step} back into the registry until they have left, or say where they go in a step that follows it",
         )

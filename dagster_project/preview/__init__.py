@@ -1,5 +1,6 @@
 """One contact through a whole workflow, before anybody goes through it."""
 
-from dagster_project.preview.preview import Preview, Shown, Stop, preview
+from dagster_project.preview.found import Preview, Shown, Stop, Verdict
+from dagster_project.preview.preview import preview
 
-__all__ = ["Preview", "Shown", "Stop", "preview"]
+__all__ = ["Preview", "Shown", "Stop", "Verdict", "preview"]

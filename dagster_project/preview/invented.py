@@ -6,6 +6,8 @@ from typing import Any
 
 import duckdb
 
+from dagster_project.ticks.windows import Window
+
 # contact_profiles has them; the rest of an invented profile is what is usual
 PERSON: Mapping[str, Any] = {
     "user_id": "example-1",
@@ -30,6 +32,7 @@ MADE_BY_ENTRIES = frozenset(
     }
 )
 _FEW = 20
+_REACHED_BY = ("email", "phone", "timezone", "locale")
 
 
 def invent_profile(connection: duckdb.DuckDBPyConnection, at: datetime) -> dict[str, Any]:
@@ -60,6 +63,46 @@ def invent_profile(connection: duckdb.DuckDBPyConnection, at: datetime) -> dict[
     known = columns_of(connection, "contacts.contact_profile_versions")
     insert(connection, "contacts.contact_profile_versions", {name: profile[name] for name in profile if name in known})
     return profile
+
+
+def agree_to_all(connection: duckdb.DuckDBPyConnection, profile: Mapping[str, Any], at: datetime) -> None:
+    """Let a person who is not there be reached by every channel, and have agreed to every topic."""
+    since = at - timedelta(days=1)
+    contact = profile["contact_id"]
+    insert(
+        connection,
+        "contacts.consent_statements",
+        {
+            "contact_id": contact,
+            "channel": "all",
+            "topic": "all",
+            "status": "granted",
+            "occurred_at": since,
+            "effective_at": since,
+        },
+    )
+    connection.execute(
+        "insert into eligibility.eligibility_changes by name select $contact as contact_id, channels.channel, topic, "
+        "case address_type when 'email' then $email when 'phone' then $phone when 'contact' then $contact::varchar "
+        "else concat('example ', address_type) end as address, true as is_reachable, true as is_consented, "
+        "$since::timestamp as stated_at, $timezone as timezone, $locale as locale, false as is_erased, "
+        "$since::timestamp as tick_end "
+        "from configuration.channels as channels cross join configuration.topics as topics "
+        "where topics.channel = channels.channel or (topics.channel is null and address_type <> 'none')",
+        {"contact": contact, "since": since, **{name: profile[name] for name in _REACHED_BY}},
+    )
+
+
+def repeat_profile(connection: duckdb.DuckDBPyConnection, contact: int, window: Window) -> None:
+    """Write down a profile anew where a month begins, as ticks do, so that it is found however far a way leads."""
+    connection.execute(
+        "insert into contacts.contact_profile_versions by name "
+        "select versions.* replace (months.month as valid_from) from contacts.contact_profile_versions as versions "
+        "cross join (select unnest(generate_series(date_trunc('month', $start::timestamp) + interval '1 month', "
+        "$end::timestamp, interval '1 month')) as month) as months where versions.contact_id = $contact "
+        "qualify row_number() over (partition by months.month order by versions.valid_from desc) = 1",
+        {"contact": contact, "start": window.start, "end": window.end},
+    )
 
 
 def invent_entry(

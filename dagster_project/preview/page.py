@@ -6,22 +6,24 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from activations.holds.sample import Sample
-from dagster_project.preview.preview import Preview, Shown, Stop
-from dagster_project.preview.telling import action_of, difference_of, moment, wait_of
+from dagster_project.preview.found import Preview, Shown, Stop
+from dagster_project.preview.telling import ABOUT_GATES, IDLE, action_of, difference_of, moment, wait_of
 
 # a message may name pictures of its shop: the page asks nobody for them
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-src 'self' about:"
+# of a profile, what says nothing about the contact
+_BOOKKEEPING = ("is_repeated", "valid_from", "tick_end")
 _STYLE = """
 :root { color-scheme: light dark; --paper: #fafaf8; --card: #fff; --text: #222; --faint: #666; --line: #ddd;
-  --own: #2f6b4f; --badge: #eee; --own-badge: #d9ebe1; --quote: #f4f4f1; }
+  --own: #2f6b4f; --badge: #eee; --own-badge: #d9ebe1; --quote: #f4f4f1; --stopped: #a4453a; }
 @media (prefers-color-scheme: dark) {
   :root { --paper: #1c1b19; --card: #272522; --text: #eae7e1; --faint: #a8a39a; --line: #45423d;
-    --own: #7dbb9c; --badge: #3a3733; --own-badge: #2c4a3b; --quote: #201f1c; }
+    --own: #7dbb9c; --badge: #3a3733; --own-badge: #2c4a3b; --quote: #201f1c; --stopped: #d98880; }
 }
 body { margin: 0 auto; max-width: 960px; padding: 24px; color: var(--text); background: var(--paper); }
 body { font: 15px/1.5 system-ui, sans-serif; }
 h1 { font-size: 24px; margin: 0 0 4px; }
-ol { list-style: none; margin: 0; padding: 0 0 0 22px; border-left: 2px solid var(--line); }
+ol { list-style: none; margin: 14px 0; padding: 0 0 0 22px; border-left: 2px solid var(--line); }
 ol.way { padding-left: 0; border: 0; }
 li { margin: 14px 0; }
 .stop { padding: 12px 16px; border: 1px solid var(--line); border-radius: 6px; background: var(--card); }
@@ -32,9 +34,13 @@ li { margin: 14px 0; }
 .own > .stop .badge { background: var(--own-badge); }
 table { border-collapse: collapse; margin: 8px 0; font-size: 13px; }
 td { padding: 2px 14px 2px 0; vertical-align: top; }
-summary { cursor: pointer; }
-iframe { width: 100%; height: 420px; border: 1px solid var(--line); border-radius: 4px; resize: vertical; }
+summary { cursor: pointer; padding: 4px 0; }
+iframe { width: 100%; height: 420px; resize: vertical; }
+iframe { background: #fff; border: 1px solid var(--line); border-radius: 4px; }
 pre { white-space: pre-wrap; background: var(--quote); padding: 10px; border-radius: 4px; }
+.verdict { font-size: 13px; padding-left: 10px; border-left: 3px solid var(--line); }
+.verdict.send { border-color: var(--own); }
+.verdict.stopped, .verdict.held { border-color: var(--stopped); }
 @media (max-width: 600px) { body { padding: 12px; } ol { padding-left: 10px; } .stop { padding: 10px 12px; } }
 """
 
@@ -66,10 +72,7 @@ def _who(found: Preview) -> str:
 
 
 def _what_it_is() -> str:
-    return (
-        "The contact's own way is marked; on every other one a double of theirs goes. The gate is not asked: consent, "
-        "caps and quiet hours are those of the day."
-    )
+    return f"The contact's own way is marked; on every other one a double of theirs goes. {ABOUT_GATES}"
 
 
 def _ends(found: Preview) -> str:
@@ -83,7 +86,7 @@ def _fields(title: str, values: Mapping[str, Any]) -> Markup:
     rows = Markup("").join(
         Markup("<tr><td>{}</td><td>{}</td></tr>").format(name, value)
         for name, value in values.items()
-        if value is not None
+        if value is not None and name not in _BOOKKEEPING
     )
     return Markup("<details><summary>{}</summary><table>{}</table></details>").format(title, rows)
 
@@ -99,18 +102,21 @@ def _stop(stop: Stop) -> Markup:
         inside.append(Markup('<div class="small">{}</div>').format(different))
     if stop.shown is not None:
         inside += _shown(stop.shown)
-    following = Markup("").join(_stop(one) for one in stop.following)
-    return Markup('<li{}><div class="stop">{}</div>{}</li>').format(
-        Markup(' class="own"') if stop.is_own else Markup(""),
-        Markup("").join(inside),
-        Markup("<ol>{}</ol>").format(following) if following else Markup(""),
+    elif stop.is_idle:
+        inside.append(Markup('<div class="small">{}</div>').format(IDLE))
+    # only where ways part is there need of more room to the left: a long way is read on a phone, too
+    goes_on = len(stop.following) == 1
+    ways = Markup("").join(Markup("<ol>{}</ol>").format(_stop(one)) for one in stop.following if not goes_on)
+    item = Markup('<li{}><div class="stop">{}</div>{}</li>').format(
+        Markup(' class="own"') if stop.is_own else Markup(""), Markup("").join(inside), ways
     )
+    return item + _stop(stop.following[0]) if goes_on else item
 
 
 def _shown(shown: Shown) -> Iterator[Markup]:
     yield Markup("<div>{}</div>").format(action_of(shown))
-    if shown.standing:
-        yield Markup('<div class="small">As matters stand, the contact {}.</div>').format(shown.standing)
+    for verdict in shown.verdicts:
+        yield Markup('<div class="verdict {}">{}</div>').format(verdict.outcome, verdict.told)
     if shown.details:
         yield Markup("<pre>{}</pre>").format(shown.details)
     for place, (variant, sample) in enumerate(shown.samples):

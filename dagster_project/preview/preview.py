@@ -1,10 +1,8 @@
-"""One contact through a whole workflow in compressed time: the steps' own SQL in a copy of the warehouse, over a tick
-as long as the longest path. Whichever way the contact does not go, a double of theirs goes.
+"""One contact through a whole workflow in compressed time, in a copy of the warehouse: the steps, what they do, and
+what the gates would say of it.
 """
 
-import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,22 +12,24 @@ import sqlglot
 from sqlglot import exp
 
 from activations.delivery.delivery import TEMPLATES
-from activations.delivery.outbox import Action
 from activations.errors import HourbellError
-from activations.holds.sample import Sample, sample_of
 from activations.settings.shop import read_shop
-from dagster_project.explain import eligibility_of, find_contact
+from dagster_project.explain import find_contact
 from dagster_project.history.trial import copied
 from dagster_project.home import Home
-from dagster_project.preview.branches import changed_row, literals_of, other_ways, read_branching, variants
+from dagster_project.preview.branches import literals_of
+from dagster_project.preview.found import OWN, Preview, Shown, Stop
+from dagster_project.preview.gates import Gates
 from dagster_project.preview.invented import (
     MADE_BY_ENTRIES,
-    columns_of,
-    example_of,
+    agree_to_all,
     insert,
     invent_entry,
     invent_profile,
+    repeat_profile,
 )
+from dagster_project.preview.showing import Showing
+from dagster_project.preview.travel import Travel, inserted_query
 from dagster_project.registry import longest_path, registered_workflows
 from dagster_project.ticks.compiled import compile_tick
 from dagster_project.ticks.statements import Statement
@@ -37,153 +37,8 @@ from dagster_project.ticks.transform import manifest
 from dagster_project.ticks.windows import Window, last_completed
 from dagster_project.warehouse import open_warehouse
 
-OWN = 1
 # longer than any wait that looks at the day of the week takes beyond the longest path
 _BEYOND = "8 days"
-_MESSAGES = ("send", "notify")
-
-
-@dataclass(frozen=True)
-class Shown:
-    """What a step has done for the contact."""
-
-    kind: str
-    channels: tuple[str, ...]
-    topic: str | None
-    details: str
-    """What an action that is no message says."""
-    samples: Sequence[tuple[str | None, Sample]]
-    """Messages by variant, the contact's own first."""
-    standing: str | None
-    """Whether the contact may be written to so; None where nobody is to be written to, or the contact is made up."""
-
-
-@dataclass(frozen=True)
-class Stop:
-    """A step that is reached on one of the ways."""
-
-    step: str
-    reached_at: datetime
-    wait: timedelta
-    """Since the step before."""
-    branch: str | None
-    is_own: bool
-    """Whether it is on the contact's own way."""
-    different: Mapping[str, str]
-    """What the contact would have to have for that way, where it is another than its own."""
-    is_forced: bool
-    """The way is not told by what a contact has, so a double was put on it."""
-    shown: Shown | None
-    following: Sequence["Stop"]
-
-
-@dataclass(frozen=True)
-class Preview:
-    """One contact through a whole workflow."""
-
-    workflow: str
-    contact_id: int
-    is_invented: bool
-    entered: str
-    """Where what the entry carries is from."""
-    profile: Mapping[str, Any]
-    carried: Mapping[str, Any]
-    start: Stop
-    leaves_when: Sequence[str]
-    """Reasons for which somebody leaves early."""
-    not_reached: Sequence[str]
-    """Steps that the contact comes to by no way."""
-
-    def stops(self) -> Iterator[Stop]:
-        """All of them, each before those that follow it."""
-        waiting = [self.start]
-        while waiting:
-            stop = waiting.pop(0)
-            yield stop
-            waiting = [*stop.following, *waiting]
-
-
-@dataclass
-class _Travel:
-    """A workflow while somebody goes through it."""
-
-    connection: duckdb.DuckDBPyConnection
-    workflow: str
-    statements: Mapping[str, Statement]
-    """By step, in the order of the graph."""
-    before: Mapping[str, Collection[str]]
-    """By step: the steps that it follows."""
-    reached: dict[tuple[str, int], tuple[datetime, str | None]] = field(default_factory=dict)
-    """By step and enrollment: when, and which way on."""
-    doubles: dict[int, tuple[int, str]] = field(default_factory=dict)
-    """By enrollment: whose double it is, and from which step on."""
-    different: dict[int, tuple[Mapping[str, str], bool]] = field(default_factory=dict)
-
-    def run(self) -> None:
-        """Let all steps run, each with doubles for the ways that its arrivals do not go."""
-        for step, statement in self.statements.items():
-            try:
-                for sql in statement.sql:
-                    self.connection.execute(sql)
-            except duckdb.Error as error:
-                raise HourbellError(f"{statement.model} failed: {error}. Mend its SQL.") from error
-            has_branch = "branch" in columns_of(self.connection, statement.table)
-            for enrollment, way in self._arrived(step, statement, has_branch):
-                if has_branch:
-                    self._send_doubles(step, statement, enrollment, way)
-
-    def _arrived(self, step: str, statement: Statement, has_branch: bool) -> list[tuple[int, str | None]]:
-        rows = self.connection.execute(
-            f"select enrollment_id, reached_at, {'branch' if has_branch else 'null'} from {statement.table} order by 1"
-        ).fetchall()
-        for enrollment, reached_at, way in rows:
-            self.reached[step, enrollment] = (reached_at, way)
-        return [(enrollment, way) for enrollment, _, way in rows]
-
-    def _send_doubles(self, step: str, statement: Statement, enrollment: int, own: str | None) -> None:
-        branching = read_branching(_query(statement))
-        if branching is None:
-            return
-        before = self.step_before(step, enrollment)
-        soon = self.reached[before][0] + timedelta(hours=1) if before else self.reached[step, enrollment][0]
-        for other in other_ways(self.connection, statement.table, enrollment, own, branching, soon):
-            double = max(OWN, *self.doubles, 0) + 1
-            values = (
-                self._lacking(statement.table, enrollment, but={*branching.constants, *branching.computed})
-                | other.values
-            )
-            if other.values:
-                asked: list[Any] = [enrollment]
-                row = changed_row(statement.table, values, branching)
-            else:
-                replaced = "".join(f", {value} as {column}" for column, value in values.items())
-                row = f"select * replace (? as branch{replaced}) from {statement.table} where enrollment_id = ?"
-                asked = [other.way, enrollment]
-            self.connection.execute(
-                f"insert into {statement.table} by name select * replace ({double} as enrollment_id) from ({row})",
-                asked,
-            )
-            ((reached_at,),) = self.connection.execute(
-                f"select reached_at from {statement.table} where enrollment_id = ?", [double]
-            ).fetchall()
-            self.reached[step, double] = (reached_at, other.way)
-            self.doubles[double] = (enrollment, step)
-            self.different[double] = (values, not other.values)
-
-    def _lacking(self, table: str, enrollment: int, but: Collection[str]) -> dict[str, str]:
-        """Texts that an enrollment's row lacks, of which messages on another way may speak; as SQL."""
-        found = self.connection.execute(f"select * from {table} where enrollment_id = ?", [enrollment])
-        names = [column[0] for column in found.description]
-        lacking = [name for name, value in zip(names, found.fetchall()[0], strict=True) if value is None]
-        types = columns_of(self.connection, table)
-        return {name: f"'{example_of(name)}'" for name in lacking if types[name] == "VARCHAR" and name not in but}
-
-    def step_before(self, step: str, enrollment: int) -> tuple[str, int] | None:
-        """Where an enrollment was before a step; a double was where the one was whose double it is."""
-        own = [(before, enrollment) for before in self.before[step] if (before, enrollment) in self.reached]
-        if own:
-            return max(own, key=lambda stop: self.reached[stop][0])
-        return self.step_before(step, self.doubles[enrollment][0]) if enrollment in self.doubles else None
 
 
 def preview(home: Home, workflow: str, contact: str | None = None, templates: Path = TEMPLATES) -> Preview:
@@ -199,11 +54,12 @@ def preview(home: Home, workflow: str, contact: str | None = None, templates: Pa
     with copied(home) as copy:
         statements = compile_tick(copy)
         with open_warehouse(copy) as connection:
-            return _previewed(connection, workflow, contact, statements, templates)
+            return _previewed(connection, (home, copy), workflow, contact, statements, templates)
 
 
 def _previewed(
     connection: duckdb.DuckDBPyConnection,
+    homes: tuple[Home, Home],
     workflow: str,
     contact: str | None,
     statements: Sequence[Statement],
@@ -224,17 +80,21 @@ def _previewed(
         connection.execute(f"delete from {statement.table}")
     carried = {name: value for name, value in row.items() if name not in MADE_BY_ENTRIES}
     made = {"enrollment_id": OWN, "contact_id": profile["contact_id"], "assignment": "treated"}
-    row |= made | {"definition_version": "preview", "tick_end": at}
+    row |= made | {"definition_version": _version(entered), "tick_end": at}
     insert(connection, entered.table, row)
     window = _window(connection, workflow, at)
     connection.execute(f"set variable tick_start = timestamp '{window.start}'")
     connection.execute(f"set variable tick_end = timestamp '{window.end}'")
-    travel = _Travel(
-        connection, workflow, steps, _steps_before(workflow), {("entered", OWN): (row["reached_at"], None)}
-    )
+    before = _steps_before(workflow)
+    travel = Travel(connection, workflow, steps, before, entered.table, {("entered", OWN): (row["reached_at"], None)})
     travel.run()
-    standing = {} if is_invented else {row[:2]: row[2] for row in eligibility_of(connection, profile["contact_id"])}
-    shown = _Showing(profile, window.end, templates, standing).all(connection, statements, travel)
+    if is_invented:
+        agree_to_all(connection, profile, at)
+    repeat_profile(connection, profile["contact_id"], window)
+    verdicts = Gates(connection, *homes, templates, profile["contact_id"], at).ask(statements, travel)
+    connection.execute(f"set variable tick_start = timestamp '{window.start}'")
+    connection.execute(f"set variable tick_end = timestamp '{window.end}'")
+    shown = Showing(profile, window.end, templates, verdicts).all(connection, statements, travel)
     return Preview(
         workflow,
         profile["contact_id"],
@@ -308,86 +168,23 @@ def _steps_before(workflow: str) -> dict[str, set[str]]:
     }
 
 
-def _query(statement: Statement) -> str:
-    """What a statement inserts."""
-    return statement.sql[1].removeprefix(f"insert into {statement.table} by name (").removesuffix(")")
+def _version(entered: Statement) -> str:
+    """Of the workflow as it stands, as its own SQL has it."""
+    named = sqlglot.parse_one(inserted_query(entered), dialect="duckdb").find_all(exp.Alias)
+    versions = (one.this for one in named if one.alias == "definition_version")
+    return next((str(one.name) for one in versions if isinstance(one, exp.Literal)), "preview")
 
 
 def _reasons(exited: Statement | None) -> list[str]:
     """The reasons for which somebody leaves, as the SQL of the exits names them."""
     if exited is None:
         return []
-    named = sqlglot.parse_one(_query(exited), dialect="duckdb").find_all(exp.Alias)
+    named = sqlglot.parse_one(inserted_query(exited), dialect="duckdb").find_all(exp.Alias)
     return sorted({reason for alias in named if alias.alias == "reason" for reason in literals_of(alias.this)})
 
 
-@dataclass(frozen=True)
-class _Showing:
-    """Renders what the steps do."""
-
-    profile: Mapping[str, Any]
-    tick_end: datetime
-    templates: Path
-    standing: Mapping[tuple[str, str], str]
-
-    def all(
-        self, connection: duckdb.DuckDBPyConnection, statements: Sequence[Statement], travel: _Travel
-    ) -> dict[tuple[str, int], Shown]:
-        """By step and enrollment: the candidates of the decisions' own model, as they would come to the gate."""
-        (candidates,) = (one for one in statements if one.model == "candidates")
-        for sql in candidates.sql:
-            connection.execute(sql)
-        found = connection.execute(
-            f"select * from {candidates.table} where tick_end = ? and workflow = ?", [self.tick_end, travel.workflow]
-        )
-        names = [column[0] for column in found.description]
-        rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
-        return {
-            (row["step"], row["enrollment_id"]): self._shown(row, variants(_query(travel.statements[row["step"]])))
-            for row in rows
-            if (row["step"], row["enrollment_id"]) in travel.reached
-        }
-
-    def _shown(self, row: Mapping[str, Any], other_variants: Sequence[str]) -> Shown:
-        channels = tuple(row["channels"])
-        is_message = row["kind"] in _MESSAGES
-        samples: list[tuple[str | None, Sample]] = []
-        if is_message:
-            own = self._action(row, channels[0])
-            named = [own.variant, *(variant for variant in other_variants if variant != own.variant)]
-            samples = [
-                (variant, sample_of(own._replace(variant=variant), self.templates, own.tick_end)) for variant in named
-            ]
-        is_written_to = row["kind"] == "send"
-        return Shown(
-            row["kind"],
-            channels,
-            row["topic"],
-            "" if is_message else str(row["context"]),
-            samples,
-            self.standing.get((channels[0], row["topic"])) if is_written_to else None,
-        )
-
-    def _action(self, row: Mapping[str, Any], channel: str) -> Action:
-        given = {
-            name: self.profile.get(name) for name in ("user_id", "email", "phone", "first_name", "last_name", "country")
-        }
-        made = {
-            "channel": channel,
-            "address": self.profile.get({"email": "email", "sms": "phone"}.get(channel, "contact_id")),
-            "locale": self.profile.get("locale"),
-            "timezone": self.profile.get("timezone"),
-            "profile": json.dumps(given),
-            # when it would leave at the earliest
-            "tick_end": row["reached_at"],
-            "send_after": None,
-        }
-        columns: dict[str, Any] = {name: made.get(name, row.get(name)) for name in Action._fields}
-        return Action(**columns)
-
-
 def _stop(
-    travel: _Travel, shown: Mapping[tuple[str, int], Shown], here: tuple[str, int], before: tuple[str, int] | None
+    travel: Travel, shown: Mapping[tuple[str, int], Shown], here: tuple[str, int], before: tuple[str, int] | None
 ) -> Stop:
     step, enrollment = here
     reached_at, branch = travel.reached[here]
@@ -403,5 +200,6 @@ def _stop(
         values,
         is_forced,
         shown.get(here),
+        here not in shown and travel.acts(step),
         [_stop(travel, shown, stop, here) for stop in following],
     )

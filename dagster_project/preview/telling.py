@@ -3,7 +3,14 @@
 from datetime import datetime, timedelta
 
 from dagster_project.preview.branches import AWAITED
-from dagster_project.preview.preview import Shown, Stop
+from dagster_project.preview.found import Shown, Stop
+
+ABOUT_GATES = (
+    "Both gates were asked hour by hour along each way, as matters stand now: what the contact does meanwhile, and "
+    "what other workflows will send them, nobody knows. How many go out at once is no question of one contact: the "
+    "breaker of volume is asked by the tick, and hourbell forecast says how many they would be."
+)
+IDLE = "nothing is done for this contact here"
 
 
 def wait_of(stop: Stop) -> str:

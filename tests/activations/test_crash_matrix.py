@@ -150,6 +150,14 @@ def test_the_mutant_that_sends_and_then_marks_is_caught(any_place: Place, provid
     assert max(rehearsal.taken().values()) == 2
 
 
+def test_the_mutant_that_marks_what_it_has_fetched_is_caught(any_place: Place) -> None:
+    """Users of another system met it in listmonk#3022: a batch that was fetched, and never sent."""
+    rehearsal = Rehearsal(any_place, "askable")
+    rehearsal.kill("rendered", mark_when_fetched=True)
+    rehearsal.deliver()
+    assert len(rehearsal.taken()) < ACTIONS
+
+
 def test_the_mutant_that_calls_a_blind_provider_again_is_caught(any_place: Place) -> None:
     rehearsal = Rehearsal(any_place, "blind")
     rehearsal.kill("answered")

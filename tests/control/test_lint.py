@@ -10,6 +10,7 @@ import pytest
 from activations.delivery.delivery import TEMPLATES
 from activations.errors import HourbellError
 from dagster_project.lint import Finding, lint
+from dagster_project.lint.finished import out_of_reach
 from dagster_project.lint.stranded import stranded
 from dagster_project.ticks.transform import DBT
 
@@ -118,7 +119,7 @@ FAULTS = [
     (f"{BACK}entered.sql", "'after 180 days'", "'always'", f"{BACK}entered.sql", None, "who enters again goes on"),
     (
         f"{BACK}sunset.sql",
-        "add_tag('sunset')",
+        "suppress()",
         "start_workflow('sunset')",
         f"{BACK}sunset.sql",
         4,
@@ -126,7 +127,7 @@ FAULTS = [
     ),
     (
         f"{BACK}sunset.sql",
-        "add_tag('sunset')",
+        "suppress()",
         "start_workflow('welcome_series')",
         f"{BACK}sunset.sql",
         4,
@@ -134,7 +135,7 @@ FAULTS = [
     ),
     (
         f"{BACK}sunset.sql",
-        "add_tag('sunset')",
+        "suppress()",
         "stop_workflow('abandoned_cart')",
         f"{BACK}sunset.sql",
         4,
@@ -160,7 +161,7 @@ def test_a_fault_is_found_where_it_is(
 
 
 def test_a_workflow_that_hears_is_left_alone(project: Path) -> None:
-    change(project, f"{BACK}sunset.sql", "add_tag('sunset')", "stop_workflow('abandoned_cart')")
+    change(project, f"{BACK}sunset.sql", "suppress()", "stop_workflow('abandoned_cart')")
     change(project, f"{CART}exited.sql", "converted_by_order(", "stopped(")
     assert found(project) == []
 
@@ -260,6 +261,12 @@ def test_people_at_a_step_that_is_gone_are_counted(project: Path) -> None:
     assert [finding.problem for finding in findings] == [
         "3 people are at the step sunset of reengagement, which is gone"
     ]
+    (line,) = [
+        number
+        for number, text in enumerate((project / REGISTRY).read_text().splitlines(), 1)
+        if "reengagement:" in text
+    ]
+    assert findings[0].line == line
 
 
 def test_the_command_says_where(
@@ -310,3 +317,78 @@ def test_a_template_that_cannot_be_used(project: Path, tmp_path: Path, files: di
 def test_a_language_may_ask_for_less_or_say_what_stands_in(project: Path, tmp_path: Path) -> None:
     files = {"subject__de": "x", "body__de__mjml": "<mj-section></mj-section>", "subject": "{{ contact.first_name }}"}
     assert lint(project, own_template(tmp_path / "templates", body__mjml="<mj-section></mj-section>", **files)) == []
+
+
+COURSE = "course__exam.sql"
+
+
+@pytest.fixture
+def course(project: Path) -> Path:
+    """A workflow whose last step asks for those who had finished."""
+    folder = project / "models/workflows/course"
+    folder.mkdir()
+    (folder / "course__entered.sql").write_text("select * from {{ entries('anybody') }}")
+    (folder / COURSE).write_text(
+        "select arrivals.* from\n"
+        "{{ arrivals(ref('course__entered'), wait='1 day', finished_since='2026-03-01', exits=ref('course__exited')) }}"
+    )
+    entry = "\n    course: {status: live, priority: 999, longest_path: 20 days, steps: [entered, exam]}"
+    change(project, REGISTRY, "\n  workflows:", f"\n  workflows:{entry}")
+    return project
+
+
+def finished(warehouse: duckdb.DuckDBPyConnection, last_tick: str, first_tick: str | None = None) -> None:
+    """Four who finished the course, on 2, 6 and 20 March, one of whom has left; and since when the exam is known."""
+    for schema in ("engine", "workflows", "decisions"):
+        warehouse.execute(f"create schema {schema}")
+    warehouse.execute(
+        "create table engine.windows as select 'decisions' as scope, timestamp '2026-03-01' as tick_start, "
+        f"timestamp '{last_tick}' as tick_end, true as succeeded"
+    )
+    warehouse.execute(
+        "create table workflows.step_changes as select 'course' as workflow, 'exam' as step, "
+        f"timestamp '{first_tick}' as known_since where {'true' if first_tick else 'false'}"
+    )
+    warehouse.execute(
+        """
+        create table decisions.arrivals as
+        select enrollment_id, 'course' as workflow, 'entered' as step, 'treated' as assignment, reached_at
+        from (values
+            (1, timestamp '2026-03-02'), (2, timestamp '2026-03-06'),
+            (3, timestamp '2026-03-20'), (4, timestamp '2026-03-02')
+        ) as people (enrollment_id, reached_at)
+        """
+    )
+    warehouse.execute("create table decisions.exits as select 4 as enrollment_id")
+
+
+def out_of_reach_of(course: Path, warehouse: duckdb.DuckDBPyConnection) -> list[Finding]:
+    return list(out_of_reach(warehouse, course, TEMPLATES))
+
+
+def test_who_finished_too_long_ago_to_be_reached_is_counted(course: Path) -> None:
+    with duckdb.connect() as warehouse:
+        assert out_of_reach_of(course, warehouse) == []
+        finished(warehouse, "2026-03-24")
+        (finding,) = out_of_reach_of(course, warehouse)
+        assert (finding.path.name, finding.line, finding.is_error) == (COURSE, 2, True)
+        # twenty days before the last tick
+        assert finding.problem == (
+            "1 who came to entered since 2026-03-01 are out of reach of finished_since: nobody is looked for "
+            "before 2026-03-04 00:00"
+        )
+        change(course, "models/workflows/course/course__exam.sql", "'2026-03-01'", "'2026-03-05'")
+        assert out_of_reach_of(course, warehouse) == []
+        change(course, "models/workflows/course/course__exam.sql", "'2026-03-05'", "'soon'")
+        assert [one.problem for one in out_of_reach_of(course, warehouse)] == ["soon is no day"]
+
+
+def test_a_step_that_is_there_already_reaches_nobody_who_had_finished(course: Path) -> None:
+    with duckdb.connect() as warehouse:
+        finished(warehouse, "2026-04-02", first_tick="2026-03-22")
+        (finding,) = out_of_reach_of(course, warehouse)
+        assert (finding.path.name, finding.line, finding.is_error) == (COURSE, 2, False)
+        assert "reaches nobody any more: exam has been there since 2026-03-22 00:00" in finding.problem
+        # it was asked for when the step was new
+        warehouse.execute("insert into decisions.arrivals values (2, 'course', 'exam', 'treated', '2026-03-22')")
+        assert out_of_reach_of(course, warehouse) == []

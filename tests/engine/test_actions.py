@@ -27,6 +27,7 @@ CALLS = {
     "unset_property": "unset_property('loyalty_tier')",
     "add_tag": "add_tag('sunset')",
     "remove_tag": "remove_tag('sunset')",
+    "suppress": "suppress()",
     "join_list": "join_list('wine club')",
     "leave_list": "leave_list('wine club')",
     "start_workflow": "start_workflow('welcome_series', carry=['cart_value'])",
@@ -51,6 +52,7 @@ TRAITS = {
     "unset_property": {"loyalty_tier": None},
     "add_tag": {"tag:sunset": True},
     "remove_tag": {"tag:sunset": False},
+    "suppress": {"suppressed_since": f"{NOW}"},
     "join_list": {"list:wine club": True},
     "leave_list": {"list:wine club": False},
 }

@@ -1,6 +1,7 @@
 """`hourbell explain`: one contact, in words."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -10,6 +11,7 @@ from engine_world import SHOP_SPAN, Engine
 from activations.errors import HourbellError
 from dagster_project.explain import explain, find_contact
 from dagster_project.history.replay import replay
+from dagster_project.not_reached import Passed, not_reached
 from dagster_project.ticks.windows import HOUR, split
 from dagster_project.warehouse import open_warehouse
 
@@ -76,6 +78,44 @@ def test_what_did_not_happen_is_told_too(explained: Engine) -> None:
         assert any(
             happening.what == "leaves" and happening.why == reason for happening in explain(warehouse, left).happened
         )
+
+
+NOON = datetime(2026, 3, 2, 12)
+
+
+def passed(workflow: str, *steps: str, ways: Mapping[str, str] | None = None) -> list[Passed]:
+    """Somebody who came to these steps at noon, one an hour."""
+    return [
+        Passed(workflow, 1, "treated", step, (ways or {}).get(step), NOON + place * HOUR)
+        for place, step in enumerate(steps)
+    ]
+
+
+def whys(came: list[Passed], now: datetime) -> dict[str, str]:
+    workflow = came[0].workflow
+    return {one.step: one.why for one in not_reached(came, {}, now) if one.workflow == workflow}
+
+
+def test_a_step_that_was_not_reached_says_what_it_waits_for() -> None:
+    cart = passed("abandoned_cart", "entered", "reminder")
+    assert whys(cart, NOON + 2 * HOUR) == {
+        "reassurance": "not yet: is due on 2026-03-03 12:00, after reminder, which was reached on 2026-03-02 13:00",
+        "by_value": "comes after reassurance, which was not reached",
+        "incentive": "comes after by_value, which was not reached",
+    }
+    assert whys(cart, NOON + 30 * HOUR)["reassurance"] == (
+        "it did not let them in when they came from reminder, which was reached on 2026-03-02 13:00"
+    )
+    low = passed("abandoned_cart", "entered", "reminder", "reassurance", "by_value", ways={"by_value": "low"})
+    assert whys(low, NOON + 9 * HOUR) == {"incentive": "went another way: left by_value by low"}
+    away = passed("reengagement", "entered", "we_miss_you", "offer")
+    assert whys(away, NOON + 9 * HOUR)["reaction"] == (
+        "not yet: waits for what is to happen after offer, which was reached on 2026-03-02 14:00, "
+        "by 2026-03-09 14:00 at the latest"
+    )
+    assert whys(passed("reengagement", "entered"), NOON)["we_miss_you"] == (
+        "not yet: waits for its time after entered, which was reached on 2026-03-02 12:00"
+    )
 
 
 def test_the_command_prints_it(

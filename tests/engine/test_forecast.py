@@ -11,6 +11,7 @@ import pytest
 from engine_world import SHOP_SPAN, Engine, contents, differences
 
 from activations.errors import HourbellError
+from dagster_project.command.forecast import what_can_be_shown
 from dagster_project.history.forecast import Forecast, forecast
 from dagster_project.history.replay import replay
 from dagster_project.home import Home
@@ -74,6 +75,14 @@ def test_the_smallest_lift_is_that_of_a_textbook() -> None:
     assert Forecast("x", SHOP_SPAN, 3_841, 0, 845, [], []).smallest_lift is None
 
 
+def test_what_cannot_be_shown_says_why() -> None:
+    assert "nobody: what it adds" in what_can_be_shown(Forecast("x", SHOP_SPAN, 42, 0, 16, [], [], 0.05))
+    assert "5% are to be held out" in what_can_be_shown(Forecast("x", SHOP_SPAN, 42, 0, 16, [], [], 0.05))
+    assert "Nobody is held out" in what_can_be_shown(Forecast("x", SHOP_SPAN, 42, 0, 16, [], []))
+    assert "None or all" in what_can_be_shown(Forecast("x", SHOP_SPAN, 40, 2, 0, [], [], 0.05))
+    assert "a lift of 2.0 points" in what_can_be_shown(Forecast("x", SHOP_SPAN, 3_841, 3_841, 845, [], [], 0.5))
+
+
 def test_a_workflow_that_is_none_and_a_home_without_history_are_told(lived: Engine, tmp_path: Path) -> None:
     with pytest.raises(HourbellError, match="There is no workflow 'winter_sale'"):
         forecast(lived.home, "winter_sale", SPAN, HOUR)
@@ -89,4 +98,4 @@ def test_the_command_tells_it(
     assert code == 0
     assert "contacts would have entered" in said
     assert "reminder" in said
-    assert "The holdout would show a lift" in said or "Nobody is held out" in said
+    assert "The holdout would show a lift" in said or "to be held out" in said or "None or all" in said

@@ -76,16 +76,45 @@ def entries(engine: Engine) -> dict[int, float]:
 
 
 def test_who_has_entered_goes_their_own_way_with_what_they_carried(lived: Engine) -> None:
+    """And the gates are asked as matters stand with them."""
     known = entries(lived)
-    for contact in (next(iter(known)), list(known)[-1]):
+    with open_warehouse(lived.home) as warehouse:
+        unwilling = warehouse.execute(
+            "select contact_id from eligibility.eligibility where channel = 'email' and topic = 'offers' "
+            "and is_reachable and not is_consented order by 1"
+        ).fetchall()
+    low = next(contact for (contact,) in unwilling if known.get(contact, 50) < 50)
+    for contact in (low, list(known)[-1]):
         found = preview(lived.home, "abandoned_cart", str(contact))
         assert found.carried["cart_value"] == known[contact]
         (own,) = (way for way, stop in ways(found, "by_value").items() if stop.is_own)
         assert own == ("high" if known[contact] >= 50 else "low")
-        (reminder,) = (stop for stop in found.stops() if stop.step == "reminder")
-        assert reminder.shown is not None
-        assert reminder.shown.standing is not None
+        has_not_agreed = "no consent: has not agreed to offers by email" in told(found, "reminder")[0][0]
+        assert has_not_agreed == (contact == low)
     assert known[contact] >= 50
+
+
+def told(found: Preview, step: str) -> list[list[str]]:
+    """What the gates say of a step, on each way that leads to it."""
+    return [[one.told for one in stop.shown.verdicts] for stop in found.stops() if stop.step == step and stop.shown]
+
+
+def test_both_gates_are_asked_about_each_message(lived: Engine, tmp_path: Path) -> None:
+    """In the tick of its hour, one message a day; and by the releases of that shop."""
+    home = lived.copy(tmp_path / "home").home
+    (home.outbox / "approved" / "abandoned_cart.json").unlink()
+    first = "the gate out holds it: its first activation: nobody has released this workflow yet"
+    found = preview(home, "abandoned_cart")
+    at = found.start.reached_at + HOUR
+    assert told(found, "reminder") == [[f"the gate lets it go at {at:%a %Y-%m-%d %H:%M} UTC by email", first]]
+    # 23 hours behind the reminder, under a cap of one message a day
+    put_off, later, held = told(found, "reassurance")[0]
+    assert put_off == (
+        f"the gate puts it off at {at + 23 * HOUR:%a %Y-%m-%d %H:%M} UTC until {at + 24 * HOUR:%a %Y-%m-%d %H:%M} UTC "
+        "(frequency cap: has had its share: one marketing message a day)"
+    )
+    assert later == f"the gate lets it go at {at + 25 * HOUR:%a %Y-%m-%d %H:%M} UTC by email"
+    assert held == first
 
 
 @pytest.mark.parametrize("workflow", ["cross_sell", "feedback", "lead_nurturing", "welcome_series"])
@@ -100,6 +129,9 @@ def test_every_step_is_reached_and_every_message_can_be_read(lived: Engine, work
     if workflow == "feedback":
         assert set(ways(found, "answer")) == {"silent", "promoter", "passive", "detractor", "unclear"}
         assert ways(found, "answer")["detractor"].wait < ways(found, "answer")["silent"].wait
+    if workflow == "lead_nurturing":
+        # who has not looked at the shop is not handed over
+        assert {stop.step for stop in found.stops() if stop.is_idle} == {"hand_over", "call"}
     if workflow == "welcome_series":
         (hello,) = (stop for stop in found.stops() if stop.step == "hello")
         assert hello.shown is not None
@@ -207,4 +239,7 @@ def test_the_command_shows_it_and_writes_the_page(
     assert "● story after 2 days" in said
     assert "| Hi Alex," in said
     assert "unsubscribed" in said
+    assert "both gates let it go at" in said
+    # what stands below every message is in the page
+    assert "Unsubscribe:" not in said
     assert "<h1>welcome_series</h1>" in (tmp_path / "page.html").read_text()

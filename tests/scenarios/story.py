@@ -18,6 +18,7 @@ TIME = r"day -?\d+ \d\d:\d\d(?::\d\d)?"
 NAME = r"[A-Z][a-z]+"
 WORD = r"[a-z_]+"
 TOPICS = ("newsletter", "offers", "partners")
+ELSEWHERE = "elsewhere.yml"
 KEYS = {"scenario", "rule", "threads", "people", "given", "then", "watching", "fails because"}
 OF_PEOPLE = {"lives in", "agrees to", "agrees to ads", "held out of", "drawn", "known since", "email", "born"}
 
@@ -89,11 +90,25 @@ def told(at: datetime) -> str:
     return f"day {(at - DAY_1).days + 1} {seconds}"
 
 
+def shown_elsewhere() -> list[Mapping[str, Any]]:
+    """Rules of which another test tells: scenario, rule and `shown by`, and the threads."""
+    found: list[Mapping[str, Any]] = yaml.safe_load((FOLDER / ELSEWHERE).read_text())
+    return found
+
+
+def threads() -> set[str]:
+    """All threads of other systems' users that any scenario names."""
+    told = [
+        raw for file in FOLDER.glob("*.yml") if file.name != "world.yml" for raw in yaml.safe_load(file.read_text())
+    ]
+    return {thread for raw in told for thread in raw.get("threads", [])}
+
+
 def read_all(workflows: Sequence[str], changes: Mapping[str, datetime]) -> list[Scenario]:
     """The scenarios of all files; raises StoryError."""
     found = []
     for file in sorted(FOLDER.glob("*.yml")):
-        if file.name != "world.yml":
+        if file.name not in ("world.yml", ELSEWHERE):
             found += [_read(raw, file.name, workflows, changes) for raw in yaml.safe_load(file.read_text())]
     titles = [scenario.title for scenario in found]
     twice = {title for title in titles if titles.count(title) > 1}
@@ -239,6 +254,9 @@ MEANINGS: Mapping[str, Meaning] = {
     r"unsubscribes from everything": lambda person, at, message, _: _addressed(
         person, _event(person, at, message, "Unsubscribed")
     ),
+    r"is left in peace": lambda person, at, *_: Happening(
+        at, "contacts", {"user_id": person.user_id, "source": "shop", "properties": f'{{"suppressed_since": "{at}"}}'}
+    ),
     r"asks to be forgotten": lambda person, at, message, _: _event(person, at, message, "Contact Erased"),
     r"does '([\w ]+)'(?: (\w+))?(?: with (\w+) (\w+))?": lambda person, at, message, said: _event(
         person, at, message, said[1], **({"key": said[2] or "1"} | ({said[3]: said[4]} if said[3] else {}))
@@ -300,7 +318,8 @@ SENTENCES = (
     rf"{TIME}: (?P<name>{NAME}) enters (?P<workflow>{WORD})(, held out)?",
     rf"{TIME}: (?P<name>{NAME}) reaches (?P<workflow>{WORD}) {WORD}(, goes [a-z ]+)?",
     rf"{TIME}: (?P<name>{NAME}) leaves (?P<workflow>{WORD}): [a-z ]+",
-    rf"at the end (?P<name>{NAME}) (has finished|is in|has left|is held out of) (?P<workflow>{WORD})( after {WORD})?",
+    rf"at the end (?P<name>{NAME}) (has finished|is in|is held out of) (?P<workflow>{WORD})( after {WORD})?",
+    rf"at the end (?P<name>{NAME}) has left (?P<workflow>{WORD}): [a-z ]+",
     rf"by the end (?P<name>{NAME}) is mixed in (?P<workflow>{WORD})",
     r"of what landed \d+ rows? (?:is|are) set aside, \d+ values? left out",
     r"lint warns: [a-z' ]+",

@@ -261,11 +261,11 @@ def _sentences(connection: duckdb.DuckDBPyConnection) -> dict[int, list[str]]:
     ).fetchall():
         add(entrants[enrollment], workflow, f"{told(exited_at)}: {{name}} leaves {workflow}: {reason}")
     words = {"finished": "has finished", "left": "has left", "in progress": "is in", "held out": "is held out of"}
-    for contact, workflow, step, status, is_mixed in connection.execute(
-        "select contact_id, workflow, step, status, is_mixed from marts.workflow_positions"
+    for contact, workflow, step, status, reason, is_mixed in connection.execute(
+        "select contact_id, workflow, step, status, exit_reason, is_mixed from marts.workflow_positions"
     ).fetchall():
         if is_mixed:
             add(contact, workflow, f"by the end {{name}} is mixed in {workflow}")
-        after = f" after {step}" if status == "in progress" else ""
+        after = {"in progress": f" after {step}", "left": f": {reason}"}.get(status, "")
         add(contact, workflow, f"at the end {{name}} {words[status]} {workflow}{after}")
     return found

@@ -1,14 +1,20 @@
 """Every scenario of the files beside this one, played in one shop."""
 
+import re
 import shutil
+from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
-from story import Scenario
+from story import Scenario, shown_elsewhere, threads
 from story_world import CHANGED_AT, Played, play, scenarios
 from surface import Surface
 
 SCENARIOS = scenarios()
+REPOSITORY = Path(__file__).resolve().parents[2]
+RULES = REPOSITORY.parent / "shared" / "semantics.md"
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +36,25 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
 def test_scenario(played: Played, scenario: Scenario) -> None:
     expected = sorted(line for line in scenario.expected if not line.startswith("nobody"))
     assert played.of(scenario) == expected
+
+
+@pytest.mark.parametrize("told", shown_elsewhere(), ids=lambda told: told["scenario"])
+def test_what_is_shown_elsewhere_is_shown_there(told: Mapping[str, Any]) -> None:
+    assert told["rule"]
+    file, _, name = told["shown by"].partition("::")
+    assert re.search(rf"^def {name}\(", (REPOSITORY / file).read_text(), re.MULTILINE)
+
+
+@pytest.mark.skipif(not RULES.exists(), reason=f"{RULES} is missing")
+def test_each_thread_of_the_rules_has_a_scenario() -> None:
+    cited = set()
+    for passage in re.findall(r"\[([a-z]+#\d[^\]]*)\]", RULES.read_text()):
+        system = ""
+        for named, number in re.findall(r"([a-z]*)#(\d+)", passage):
+            system = named or system
+            cited.add(f"{system}#{number}")
+    assert len(cited) > 20
+    assert cited - threads() == set()
 
 
 def test_the_first_tick_of_a_changed_workflow_is_the_same_again(played: Played) -> None:

@@ -46,6 +46,7 @@ asked as (
             when 'contact' then cast(changed.contact_id as varchar)
             else (changed.properties ->> channels.address_type)
         end as address,
+        try_cast({{ property('suppressed_since', of='changed.properties') }} as timestamp) as suppressed_since,
         {{ latest_statement('channels.channel', 'topics.topic', "(topics.kind = 'transactional')") }} as latest_statement,
         {{ latest_statement(
             'channels.channel', 'topics.topic', "(topics.kind = 'transactional')", told='stated_at'
@@ -57,6 +58,15 @@ asked as (
         topics.channel = channels.channel
         -- nobody is written to by a channel without addresses
         or (topics.channel is null and channels.address_type is distinct from 'none')
+),
+
+-- whom a step left in peace, until they order or say anything about consent
+judged as (
+    select
+        *,
+        suppressed_since is not null
+        and coalesce(suppressed_since > greatest(last_order_at, stated_at), true) as is_left_in_peace
+    from asked
 ),
 
 answered as (
@@ -80,20 +90,21 @@ answered as (
         stated_at,
         case
             when not is_promotional then null
-            when has_complained or is_bounced then timestamp '9999-12-31'
+            when has_complained or is_bounced or is_left_in_peace then timestamp '9999-12-31'
             else last_order_at + interval '{{ var("purchase_suppression", "24 hours") }}'
         end as suppressed_until,
         case
             when not is_promotional then null
             when has_complained then 'complaint'
             when is_bounced then 'hard bounce'
+            when is_left_in_peace then 'left in peace'
             when last_order_at is not null then 'recent purchase'
         end as suppression_reason,
         timezone,
         locale,
         is_erased,
         address is not null or latest_statement is not null or is_erased as has_something_to_say
-    from asked
+    from judged
 ),
 
 compared as (

@@ -45,6 +45,15 @@ first_exits as (
         {{ first_by('reason', 'exited_at') }} as reason
     from {{ ref('exits') }}
     group by enrollment_id
+),
+
+forgotten as (
+    select
+        contact_id,
+        min(effective_at) as erased_at
+    from {{ ref('contact_signals') }}
+    where signal = 'erased'
+    group by contact_id
 )
 
 select
@@ -58,14 +67,20 @@ select
     last_arrivals.definition_version,
     entered.entered_at,
     last_arrivals.reached_at,
-    first_exits.exited_at,
-    first_exits.reason as exit_reason,
     case
-        when first_exits.exited_at is not null then 'left'
+        when first_exits.exited_at is not null or forgotten.erased_at <= last_arrivals.reached_at then 'left'
+        when last_arrivals.assignment = 'treated' and {{ is_last_step('last_arrivals.workflow', 'last_arrivals.step') }}
+            then 'finished'
+        when forgotten.erased_at is not null then 'left'
+        when last_arrivals.workflow not in ('{{ var("workflows") | join("', '") }}') then 'left'
         when last_arrivals.assignment = 'holdout' then 'held out'
-        when {{ is_last_step('last_arrivals.workflow', 'last_arrivals.step') }} then 'finished'
         else 'in progress'
-    end as status
+    end as status,
+    coalesce(first_exits.exited_at, case when status = 'left' then forgotten.erased_at end) as exited_at,
+    coalesce(
+        first_exits.reason,
+        case when status = 'left' then case when forgotten.erased_at is not null then 'erased' else 'workflow retired' end end
+    ) as exit_reason
 from last_arrivals
 inner join entered on last_arrivals.enrollment_id = entered.enrollment_id
 left join first_exits on last_arrivals.enrollment_id = first_exits.enrollment_id
@@ -74,3 +89,4 @@ left join mixed
     on
         last_arrivals.workflow = mixed.workflow
         and coalesce(surviving.into_contact_id, last_arrivals.contact_id) = mixed.contact_id
+left join forgotten on coalesce(surviving.into_contact_id, last_arrivals.contact_id) = forgotten.contact_id

@@ -1,5 +1,5 @@
--- Two weeks after the goodbye they are marked, and segments can leave them out.
+-- Two weeks after the goodbye we leave them in peace, until they order or agree anew.
 select
     arrivals.*,
-    {{ add_tag('sunset') }}
+    {{ suppress() }}
 from {{ arrivals(ref('reengagement__goodbye'), wait='14 days', exits=ref('reengagement__exited')) }}

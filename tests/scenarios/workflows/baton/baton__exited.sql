@@ -1,0 +1,4 @@
+{{ config(event_time='exited_at') }}
+
+select converted.*
+from {{ converted_by_order(ref('baton__entered'), ref('orders')) }}
