@@ -22,7 +22,6 @@ _CREATE = """
 create table if not exists known (key blob primary key, value blob, telling blob, known_at real not null) without rowid;
 create table if not exists cursors (crm text primary key, cursor text not null) without rowid;
 """
-_DIGESTS_KEPT = 2_000
 _SHORT = 12
 """Bytes of a digest: enough that of a billion facts no two meet."""
 
@@ -42,8 +41,6 @@ class Memory:
         self._path = spool.parent / "journal" / _FILE
         self._crm = crm
         self._key = hashlib.sha256(key).digest()
-        # the same facts are asked about, told, and known then
-        self._digest = lru_cache(maxsize=_DIGESTS_KEPT)(self._keyed)
         with self._explained():
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(self._path, timeout=60, isolation_level=None, check_same_thread=False)
@@ -128,10 +125,7 @@ class Memory:
     def _digests(self, fact: Fact) -> tuple[bytes, bytes]:
         # a list of three texts, as JSON has it
         place = ", ".join(map(encode_basestring_ascii, (self._crm, fact.contact.casefold(), fact.name)))
-        return self._digest(f"[{place}]"), self._digest(canonical(fact.value))
-
-    def _keyed(self, text: str) -> bytes:
-        return hashlib.blake2b(text.encode(), digest_size=_SHORT, key=self._key).digest()
+        return _digest(self._key, f"[{place}]"), _digest(self._key, canonical(fact.value))
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -153,6 +147,12 @@ class Memory:
                 f"What CRMs are known to hold cannot be kept in {self._path}: {error}. Make room, or give yourself "
                 "rights to it; it may be deleted, and then everything is told once more."
             ) from error
+
+
+@lru_cache(maxsize=2_000)
+def _digest(key: bytes, text: str) -> bytes:
+    """Kept for a while: the same facts are asked about, told, and known then."""
+    return hashlib.blake2b(text.encode(), digest_size=_SHORT, key=key).digest()
 
 
 def canonical(value: Any) -> str:

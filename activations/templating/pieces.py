@@ -47,7 +47,7 @@ def pieces_of(nodes: Iterable[Node], environment: Environment) -> list[Piece]:
 
 def joined(pieces: Sequence[Piece], context: RenderContext) -> str:
     """A message of pieces; raises LiquidError."""
-    return "".join([piece if piece.__class__ is str else piece(context) for piece in pieces])  # type: ignore[operator]
+    return "".join([piece if isinstance(piece, str) else piece(context) for piece in pieces])
 
 
 def _piece(node: Node, environment: Environment) -> Piece:
