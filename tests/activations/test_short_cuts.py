@@ -14,7 +14,7 @@ from email_validator import EmailNotValidError, validate_email
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from liquid import BoundTemplate
-from liquid.exceptions import LiquidError
+from liquid.exceptions import LiquidError, LoopIterationLimitError
 from rehearsal import Place, email_channel
 
 from activations.carriers.mailgun import _quoted
@@ -134,7 +134,7 @@ SOURCES = (
     "{% if contact.first_name and context.count > 2 or contact.nick %}a{% endif %}",
     "{% if context.no %}a{% endif %}{% if context.yes %}b{% endif %}{% if context.count %}c{% endif %}",
     "{% if contact.first_name %}   {% endif %}|{% unless contact.nick %}a{% endunless %}",
-    "{% assign contact = context.map %}{{ contact.a }}{% if contact.a == 'b&' %}x{% endif %}",
+    "{% assign contact = context.map %}{{ contact.first_name }}{% if contact.first_name == 'Mo' %}x{% endif %}",
     "{% capture z %}{{ context.text }}{% endcapture %}{{ z }}{% if z == 'x' %}y{% endif %}",
     "{% for each in context.list %}{{ each }}{% if each == 'two' %}{% break %}{% endif %}{% endfor %}",
     "{% for contact in context.list %}{{ contact }}{% if contact == 'one' %}1{% continue %}{% endif %}-{% endfor %}",
@@ -147,7 +147,6 @@ SOURCES = (
     "{% isolated one: contact.nick %}{{ one }}{% endisolated %}",
     "{% isolated one: context.void %}{{ one }}{% endisolated %}",
     "{% isolated %}{{ contact.first_name }}{% endisolated %}",
-    "{% for each in (1..200) %}{% isolated %}{% for i in (1..60) %}.{% endfor %}{% endisolated %}{% endfor %}",
     "{% comment %}{{ nobody }}{% endcomment %}{% raw %}{{ 7 }}{% endraw %}{% cycle 'a', 'b' %}{{ now }}",
 )
 FIELDS: dict[Any, Any] = {
@@ -156,7 +155,7 @@ FIELDS: dict[Any, Any] = {
         "count": 3,
         "price": Decimal("49.90"),
         "list": ["one", "two", "three"],
-        "map": {"a": "b&"},
+        "map": {"first_name": "Mo"},
         "yes": True,
         "no": False,
         "text": "x",
@@ -189,6 +188,12 @@ def test_a_template_in_pieces_ends_as_liquid_has_it(source: str, escaped: bool) 
     wanted = outcome(node_by_node, template, FIELDS)
     # nothing stays of one message in the next
     assert [outcome(template.render, FIELDS) for _ in range(2)] == [wanted, wanted]
+
+
+def test_a_loop_within_a_block_counts_with_the_one_around_it() -> None:
+    source = "{% for i in (1..200) %}{% isolated %}{% for k in (1..60) %}.{% endfor %}{% endisolated %}{% endfor %}"
+    with pytest.raises(LoopIterationLimitError):
+        TemplateEnvironment(autoescape=True).from_string(source).render(FIELDS)
 
 
 @settings(deadline=None)
