@@ -52,8 +52,7 @@ def publish(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _remove_unfinished(folder)
-        database = _write_database(connection, folder, names)
-        generation = _write_parquet(connection, folder, names)
+        database, generation = _write_copies(connection, folder, names)
         database.replace(folder / FILE)
         _point_to(folder, generation)
         _sync(folder)
@@ -74,19 +73,21 @@ def _built(connection: duckdb.DuckDBPyConnection, marts: Sequence[str]) -> list[
     return [name for name in marts if name in built]
 
 
-def _write_database(connection: duckdb.DuckDBPyConnection, folder: Path, marts: Sequence[str]) -> Path:
+def _write_copies(connection: duckdb.DuckDBPyConnection, folder: Path, marts: Sequence[str]) -> tuple[Path, Path]:
+    """Both copies, of which Parquet is made from the other: most marts are views, and each is worked out once."""
     unfinished = folder / f"{FILE}{_UNFINISHED}"
     connection.execute(f"attach {_quoted(unfinished)} as published (storage_version '{STORAGE_VERSION}')")
     try:
         connection.execute(f"create schema published.{_SCHEMA}")
         for mart in marts:
             connection.execute(f"create table published.{_SCHEMA}.{mart} as select * from {_SCHEMA}.{mart}")
+        generation = _write_parquet(connection, folder, marts)
         # nothing may be left to a log beside the file, which the rename would lose
         connection.execute("checkpoint published")
     finally:
         connection.execute("detach published")
     _sync(unfinished)
-    return unfinished
+    return unfinished, generation
 
 
 def _write_parquet(connection: duckdb.DuckDBPyConnection, folder: Path, marts: Sequence[str]) -> Path:
@@ -95,7 +96,7 @@ def _write_parquet(connection: duckdb.DuckDBPyConnection, folder: Path, marts: S
     unfinished.mkdir()
     for mart in marts:
         path = unfinished / f"{mart}.parquet"
-        connection.execute(f"copy {_SCHEMA}.{mart} to {_quoted(path)} (format parquet, compression zstd)")
+        connection.execute(f"copy published.{_SCHEMA}.{mart} to {_quoted(path)} (format parquet, compression zstd)")
         _sync(path)
     return unfinished.rename(folder / f"{_GENERATION}{number}")
 

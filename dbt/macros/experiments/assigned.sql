@@ -12,13 +12,7 @@
             arrivals.holdout_share,
             {{ 'arrivals.step_assignment' if at_steps else 'arrivals.assignment' }} as assignment
         from {{ ref('arrivals') }} as arrivals
-        left join (
-            select
-                contact_id,
-                {{ last_by('into_contact_id', 'merged_at') }} as into_contact_id
-            from {{ ref('contact_merges') }}
-            group by contact_id
-        ) as surviving on arrivals.contact_id = surviving.contact_id
+        left join {{ surviving_contacts() }} as surviving on arrivals.contact_id = surviving.contact_id
         where {{ 'arrivals.step_assignment is not null' if at_steps else "arrivals.step = 'entered'" }}
     )
 {%- endmacro %}

@@ -23,12 +23,8 @@ entered as (
     group by enrollment_id
 ),
 
-surviving_contacts as (
-    select
-        contact_id,
-        {{ last_by('into_contact_id', 'merged_at') }} as into_contact_id
-    from {{ ref('contact_merges') }}
-    group by contact_id
+surviving as (
+    select * from {{ surviving_contacts() }} as merged_away
 ),
 
 -- people who turned out to be one, and had been assigned otherwise
@@ -37,7 +33,7 @@ mixed as (
         last_arrivals.workflow,
         coalesce(surviving.into_contact_id, last_arrivals.contact_id) as contact_id
     from last_arrivals
-    left join surviving_contacts as surviving on last_arrivals.contact_id = surviving.contact_id
+    left join surviving on last_arrivals.contact_id = surviving.contact_id
     group by last_arrivals.workflow, coalesce(surviving.into_contact_id, last_arrivals.contact_id)
     having min(last_arrivals.assignment) < max(last_arrivals.assignment)
 ),
@@ -73,7 +69,7 @@ select
 from last_arrivals
 inner join entered on last_arrivals.enrollment_id = entered.enrollment_id
 left join first_exits on last_arrivals.enrollment_id = first_exits.enrollment_id
-left join surviving_contacts as surviving on last_arrivals.contact_id = surviving.contact_id
+left join surviving on last_arrivals.contact_id = surviving.contact_id
 left join mixed
     on
         last_arrivals.workflow = mixed.workflow

@@ -14,11 +14,7 @@ goals as (
 ),
 
 surviving as (
-    select
-        contact_id,
-        {{ last_by('into_contact_id', 'merged_at') }} as into_contact_id
-    from {{ ref('contact_merges') }}
-    group by contact_id
+    select * from {{ surviving_contacts() }} as merged_away
 ),
 
 placed as (

@@ -7,11 +7,7 @@ with begun as (
 ),
 
 surviving as (
-    select
-        contact_id,
-        {{ last_by('into_contact_id', 'merged_at') }} as into_contact_id
-    from {{ ref('contact_merges') }}
-    group by contact_id
+    select * from {{ surviving_contacts() }} as merged_away
 ),
 
 -- everybody by every id that they had, because the draw went by the id of then
