@@ -10,9 +10,9 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from activations.channels.face import UnsendableError, json_object
-from activations.outbox import Action
-from activations.seals import sealed, unsealed
-from activations.shop import Shop
+from activations.delivery.outbox import Action
+from activations.keys.seals import sealed, unsealed
+from activations.settings.shop import Shop
 
 _UNSUBSCRIBE, _PREFERENCES, _OPEN, _CLICK = "unsubscribe", "preferences", "open", "click"
 _FORM, _CONFIRM = "ask", "confirm"

@@ -12,12 +12,12 @@ from activations.collector.provider_secrets import provider_secrets
 from activations.collector.serving import end_with_parent
 from activations.collector.store import CollectedLog, Store
 from activations.collector.write_keys import write_keys
-from activations.delivery import TEMPLATES
-from activations.profile import silent_profile
+from activations.delivery.delivery import TEMPLATES
+from activations.settings.profile import silent_profile
 from dagster_project.deliver import utc_now
 from dagster_project.home import Home
 from dagster_project.registry import registered_workflows
-from dagster_project.transform import DBT
+from dagster_project.ticks.transform import DBT
 
 
 def app() -> Starlette:

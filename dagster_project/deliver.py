@@ -4,10 +4,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from activations.account import DeliveryAccount, Progress
-from activations.delivery import deliver
-from activations.dry_run import DryRun, dry_run
-from activations.profile import Profile
+from activations.delivery.account import DeliveryAccount, Progress
+from activations.delivery.delivery import deliver
+from activations.delivery.dry_run import DryRun, dry_run
+from activations.settings.profile import Profile
 from dagster_project.home import Home
 from dagster_project.landing.load import load
 

@@ -11,21 +11,21 @@ import duckdb
 
 from activations.errors import HourbellError
 from activations.holds.approvals import approve
-from activations.profile import open_profile
+from activations.settings.profile import open_profile
 from dagster_project.deliver import deliver_outbox
+from dagster_project.history.replay import replay
 from dagster_project.home import Home
 from dagster_project.landing.ingest import land_all
-from dagster_project.lock import tick_lock
 from dagster_project.publish import publish
 from dagster_project.registry import registered_workflows
-from dagster_project.replay import replay
 from dagster_project.reports import Built, build
 from dagster_project.shop import AnsweringShop
-from dagster_project.statements import Statement
-from dagster_project.tick_costs import Spent, note_cost
+from dagster_project.ticks.lock import tick_lock
+from dagster_project.ticks.statements import Statement
+from dagster_project.ticks.tick_costs import Spent, note_cost
+from dagster_project.ticks.windows import Window, split
 from dagster_project.warehouse import open_warehouse
 from dagster_project.warehouse_setup import prepare_warehouse
-from dagster_project.windows import Window, split
 from data.simulator import Shop
 
 START = datetime(2026, 3, 2)

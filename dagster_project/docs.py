@@ -12,7 +12,7 @@ import duckdb
 from activations.errors import HourbellError
 from dagster_project.home import Home
 from dagster_project.landing.data_docs import Landed, Page, write_data_docs
-from dagster_project.transform import manifest, write_docs_of_models
+from dagster_project.ticks.transform import manifest, write_docs_of_models
 from dagster_project.warehouse import open_warehouse
 from dagster_project.warehouse_setup import prepare_warehouse
 

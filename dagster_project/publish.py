@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 from activations.errors import HourbellError
-from dagster_project.transform import manifest
+from dagster_project.ticks.transform import manifest
 
 FILE = "hourbell.duckdb"
 PARQUET = "parquet"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from activations.channels.face import Setting
 from activations.crms.pull import Pulled, named_crms, pull
-from activations.delivery import PATIENCE, TEMPLATES
-from activations.patience import Patience
-from activations.profile import Profile
+from activations.delivery.delivery import PATIENCE, TEMPLATES
+from activations.delivery.patience import Patience
+from activations.settings.profile import Profile
 from activations.spool import land_spool
 from dagster_project.deliver import utc_now
 from dagster_project.home import Home

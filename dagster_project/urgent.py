@@ -10,9 +10,9 @@ from typing import Any
 from activations.collector.latest import latest_events
 from dagster_project.home import Home
 from dagster_project.registry import urgent_workflows
-from dagster_project.tick_run import due_window
-from dagster_project.transform import manifest
-from dagster_project.windows import Window
+from dagster_project.ticks.tick_run import due_window
+from dagster_project.ticks.transform import manifest
+from dagster_project.ticks.windows import Window
 
 SECOND = timedelta(seconds=1)
 _QUOTED = re.compile(r"'([^'\n]+)'|\"([^\"\n]+)\"")

@@ -3,10 +3,10 @@
 from activations.errors import HourbellError
 from dagster_project.gate_out.held import create_holds
 from dagster_project.home import Home
-from dagster_project.interrupted import create_open_ticks
 from dagster_project.landing.ingest import create_raw_tables
-from dagster_project.tick_costs import create_tick_costs
-from dagster_project.transform import manifest, run_dbt
+from dagster_project.ticks.interrupted import create_open_ticks
+from dagster_project.ticks.tick_costs import create_tick_costs
+from dagster_project.ticks.transform import manifest, run_dbt
 from dagster_project.warehouse import open_warehouse
 
 

@@ -20,8 +20,8 @@ from activations.collector.collector import Collector
 from activations.collector.sealing import seal_collected
 from activations.collector.store import CollectedLog, Store
 from activations.collector.write_keys import WriteKeys
-from activations.delivery import TEMPLATES
-from activations.profile import silent_profile
+from activations.delivery.delivery import TEMPLATES
+from activations.settings.profile import silent_profile
 
 KEY, OTHER_KEY = "write-key-of-the-shop", "write-key-of-the-till"
 KEYS = WriteKeys({"shop": KEY, "till": OTHER_KEY}, frozenset({"website"}))

@@ -9,9 +9,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from dagster_project import transform
 from dagster_project.home import Home
-from dagster_project.windows import Window
+from dagster_project.ticks import transform
+from dagster_project.ticks.windows import Window
 
 
 def compiled(

@@ -17,11 +17,11 @@ from surface import Surface
 
 from activations.holds.approvals import approve
 from activations.sandbox.server import Sandbox
-from dagster_project.compiled import compile_tick
 from dagster_project.home import Home
 from dagster_project.registry import registered_workflows
 from dagster_project.shop import land_shop
-from dagster_project.statements import Statement
+from dagster_project.ticks.compiled import compile_tick
+from dagster_project.ticks.statements import Statement
 from dagster_project.warehouse_setup import prepare_warehouse
 from data.simulator import Shop
 

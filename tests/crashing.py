@@ -11,13 +11,13 @@ from typing import Any
 
 from rehearsal import PROCESSES, Place
 
-import activations.delivery
-import activations.outcomes
-from activations.channel_delivery import ChannelDelivery
+import activations.delivery.delivery
+import activations.delivery.outcomes
+from activations.delivery.channel_delivery import ChannelDelivery
 from activations.errors import HourbellError
-from activations.journal import Claim, Claims, Journal, Settlement, open_journal
-from activations.journal_reading import known
-from activations.receipts import Receipt, ReceiptLog
+from activations.journal.journal import Claim, Claims, Journal, Settlement, open_journal
+from activations.journal.reading import known
+from activations.journal.receipts import Receipt, ReceiptLog
 from activations.sandbox.server import Sandbox
 from activations.spool import spool_file
 
@@ -70,7 +70,7 @@ def _deliver(
     if point is not None:
         _die_at(point)
     if send_then_mark:
-        activations.delivery.open_journal = _open_send_then_mark
+        activations.delivery.delivery.open_journal = _open_send_then_mark
     if file_limit is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))
         try:
@@ -115,7 +115,7 @@ def _die_at(point: str) -> None:
         return path
 
     if point == WRITE_BACK:
-        activations.outcomes.spool_file = spool_and_die
+        activations.delivery.outcomes.spool_file = spool_and_die
 
     def append_and_count(receipts: ReceiptLog, *lines: Receipt) -> None:
         append(receipts, *lines)

@@ -9,11 +9,11 @@ from typing import Literal
 
 from rehearsal import NOW, Place, webhook_action, write_outbox
 
-from activations.account import DeliveryAccount
 from activations.channels import webhook
 from activations.channels.face import Channel, Setting
-from activations.journal import open_journal
-from activations.patience import Patience, spread
+from activations.delivery.account import DeliveryAccount
+from activations.delivery.patience import Patience, spread
+from activations.journal.journal import open_journal
 from activations.sandbox.http import HttpSandbox, Reply
 from activations.sandbox.webhooks import webhooks
 from activations.transport.http import HttpAnswer, HttpPool

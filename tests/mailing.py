@@ -11,17 +11,17 @@ from urllib.parse import parse_qs
 
 from rehearsal import NOW, Place, action, write_outbox
 
-from activations.account import DeliveryAccount
 from activations.carriers.api import ApiCarrier
 from activations.carriers.registry import CARRIERS
 from activations.channels import email
 from activations.channels.face import Message, Setting
-from activations.delivery import TEMPLATES
-from activations.outbox import Action
-from activations.profile import Profile, SmtpServer, live_profile
+from activations.delivery.account import DeliveryAccount
+from activations.delivery.delivery import TEMPLATES
+from activations.delivery.outbox import Action
 from activations.sandbox.http import HttpSandbox
 from activations.sandbox.reply import Reply
 from activations.sandbox.webhooks import webhooks
+from activations.settings.profile import Profile, SmtpServer, live_profile
 
 HOSTS = {
     "mailgun": "api.eu.mailgun.net",

@@ -13,7 +13,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from activations.account import DeliveryAccount
 from activations.channels import (
     audience,
     contact_profile,
@@ -30,21 +29,22 @@ from activations.channels import (
     whatsapp,
 )
 from activations.channels.face import Channel, Setting
-from activations.delivery import TEMPLATES, default_receipts, deliver
-from activations.journal_place import sqlite_url
-from activations.outbox import SCHEMA
-from activations.patience import Patience
-from activations.profile import SMTP, Profile, SmtpServer
-from activations.receipts import receipts_folder
+from activations.delivery.account import DeliveryAccount
+from activations.delivery.delivery import TEMPLATES, default_receipts, deliver
+from activations.delivery.outbox import SCHEMA
+from activations.delivery.patience import Patience
+from activations.journal.place import sqlite_url
+from activations.journal.receipts import receipts_folder
 from activations.sandbox.server import Sandbox
 from activations.sandbox.store import messages
+from activations.settings.profile import SMTP, Profile, SmtpServer
 
 NOW = datetime(2026, 3, 2, 10)
 IMPATIENT = Patience(attempts=3, first_pause=0.01)
 
 # children that are born from a clean process, with what they need imported already
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["activations.delivery"])
+PROCESSES.set_forkserver_preload(["activations.delivery.delivery"])
 
 
 def action(number: int, **changes: Any) -> dict[str, Any]:

@@ -10,14 +10,14 @@ import polars as pl
 from rehearsal import NOW, Place, action
 from serving import Client, served
 
-from activations.account import DeliveryAccount
 from activations.channels.registry import CHANNELS
 from activations.collector.app import create_app
 from activations.collector.collector import Collector
 from activations.collector.sealing import seal_collected
 from activations.collector.store import CollectedLog, Store
 from activations.collector.write_keys import write_keys
-from activations.delivery import TEMPLATES
+from activations.delivery.account import DeliveryAccount
+from activations.delivery.delivery import TEMPLATES
 from activations.surfaces.tokens import Viewer, contact_token
 
 

@@ -10,13 +10,13 @@ from typing import Any
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from activations.access_tokens import AccessTokens, AuthorisedPool, Grant
 from activations.ad_platforms.settings import FILE, AudienceSetting
 from activations.channels.batches import Batches, Call, Entry, Said, json_body
 from activations.channels.face import Answer, Setting
 from activations.channels.receivers import Receivers
+from activations.delivery.patience import Pace
 from activations.errors import HourbellError
-from activations.patience import Pace
+from activations.keys.access_tokens import AccessTokens, AuthorisedPool, Grant
 from activations.sandbox.reply import TOKEN
 from activations.transport.http import HttpPool
 

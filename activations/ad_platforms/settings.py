@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from activations.errors import HourbellError
-from activations.settings_file import read_settings
+from activations.settings.settings_file import read_settings
 
 FILE = "audiences.yml"
 _NEEDED = {"meta": {"audience"}, "google": {"audience", "account"}}

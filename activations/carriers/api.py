@@ -12,7 +12,7 @@ from activations.channels.face import Answer, Idempotency, Message, Setting, Uns
 from activations.channels.in_flight import in_flight
 from activations.channels.receivers import Meaning, Receivers
 from activations.errors import HourbellError
-from activations.profile import plain_host
+from activations.settings.profile import plain_host
 from activations.transport.http import HttpAnswer, HttpPool
 
 _ANSWER_BYTES = 1 << 20

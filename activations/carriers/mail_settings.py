@@ -6,7 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from activations.errors import HourbellError
-from activations.settings_file import read_settings
+from activations.settings.settings_file import read_settings
 
 FILE = "mail.yml"
 

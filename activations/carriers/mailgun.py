@@ -11,7 +11,7 @@ from activations.carriers.mail_settings import FILE, read_mail_settings
 from activations.channels.face import Setting
 from activations.errors import HourbellError
 from activations.form_encoding import quoted
-from activations.shop import EXAMPLES
+from activations.settings.shop import EXAMPLES
 from activations.transport.http import HttpAnswer
 
 PROVIDER = "mailgun"

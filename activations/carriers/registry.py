@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from activations.carriers import mailgun, postmark, sendgrid, ses, smtp
 from activations.carriers.face import Carrier
 from activations.channels.face import Setting
-from activations.profile import SMTP
+from activations.settings.profile import SMTP
 
 CARRIERS: Mapping[str, Callable[[Setting, str], Carrier]] = {
     SMTP: smtp.open_carrier,

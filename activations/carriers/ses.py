@@ -11,13 +11,13 @@ from typing import Any
 import orjson
 
 from activations import mime
-from activations.aws_signing import Credentials, signed_headers
 from activations.carriers.api import Api, ApiCarrier, in_doubt, json_headers, open_api, read_json
 from activations.carriers.face import Mail
 from activations.carriers.mail_settings import read_mail_settings
 from activations.channels.face import Answer, Message, Setting, Status, UnsendableError
 from activations.channels.receivers import REASON_LENGTH, Meaning
-from activations.shop import read_shop
+from activations.keys.aws_signing import Credentials, signed_headers
+from activations.settings.shop import read_shop
 from activations.transport.http import HttpAnswer
 
 PROVIDER = "ses"

@@ -7,9 +7,9 @@ from datetime import timedelta
 from activations import mime
 from activations.carriers.face import Mail
 from activations.channels.face import Answer, Idempotency, Message, Setting
-from activations.dkim import signed
-from activations.profile import Profile
+from activations.keys.dkim import signed
 from activations.sandbox.store import find
+from activations.settings.profile import Profile
 from activations.transport.smtp import SmtpPool
 
 

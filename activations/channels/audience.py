@@ -11,10 +11,10 @@ import orjson
 from activations.ad_platforms.face import AdPlatform, Hashes
 from activations.ad_platforms.registry import PLATFORMS
 from activations.ad_platforms.settings import FILE, AudienceSetting, read_audiences
+from activations.addresses.hashing import hashed_email, hashed_phone
 from activations.channels.batches import Entry
 from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_object
-from activations.hashing import hashed_email, hashed_phone
-from activations.outbox import Action
+from activations.delivery.outbox import Action
 
 _OPERATIONS = {"join_audience": "add", "leave_audience": "remove"}
 _BETWEEN = "."

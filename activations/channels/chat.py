@@ -11,12 +11,12 @@ import orjson
 from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_object
 from activations.channels.in_flight import in_flight
 from activations.channels.receivers import Receivers
-from activations.endpoints import fault_of_url
+from activations.delivery.outbox import Action
 from activations.errors import HourbellError
-from activations.notices import rendered_notice
-from activations.outbox import Action
-from activations.people import FILE, Person, read_on, read_people
-from activations.rendering import Templates
+from activations.settings.endpoints import fault_of_url
+from activations.settings.people import FILE, Person, read_on, read_people
+from activations.templating.notices import rendered_notice
+from activations.templating.rendering import Templates
 from activations.transport.http import HttpAnswer, HttpPool
 
 SLACK, TEAMS = "slack", "teams"

@@ -11,8 +11,8 @@ from datetime import timedelta
 from typing import Any
 
 from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_object
+from activations.delivery.outbox import Action
 from activations.landed_events import SOURCE, identifiers_of, spool_events
-from activations.outbox import Action
 
 _PROPERTY_KINDS = ("set_property", "unset_property", "add_tag", "remove_tag", "join_list", "leave_list")
 _EVENT_NAMES = {"start_workflow": "Workflow Started", "stop_workflow": "Workflow Stopped"}

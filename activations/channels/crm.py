@@ -14,8 +14,8 @@ from activations.crms.face import OWNER, Crm, Properties
 from activations.crms.memory import Fact, Memory
 from activations.crms.registry import CRMS
 from activations.crms.settings import FILE, CrmSetting, read_crms
-from activations.outbox import Action
-from activations.people import mail_addresses, read_people
+from activations.delivery.outbox import Action
+from activations.settings.people import mail_addresses, read_people
 
 _MEMBER = {"join_crm_list": True, "leave_crm_list": False}
 _LIST = "list:"

@@ -12,8 +12,8 @@ from activations.channels.crm import contact_at, open_crms, owner_address
 from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_object
 from activations.crms.face import Crm, Task
 from activations.crms.settings import CrmSetting
-from activations.outbox import Action, sent_at
-from activations.people import mail_addresses, read_people
+from activations.delivery.outbox import Action, sent_at
+from activations.settings.people import mail_addresses, read_people
 
 
 def open_channel(setting: Setting) -> "CrmTaskChannel":

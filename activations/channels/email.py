@@ -10,18 +10,18 @@ from typing import Any
 from email_validator import EmailNotValidError, validate_email
 from markupsafe import escape
 
+from activations.addresses.email_addresses import checked_address
 from activations.carriers.face import UNSUBSCRIBE, Carrier, Mail
 from activations.carriers.registry import CARRIERS
 from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_object
-from activations.email_addresses import checked_address
+from activations.delivery.outbox import Action, sent_at
 from activations.errors import HourbellError
 from activations.links import message_links
-from activations.notices import rendered_notice
-from activations.outbox import Action, sent_at
-from activations.people import EMAIL, Person, read_on, read_people
-from activations.profile import MAIL_CARRIER, Profile
-from activations.rendering import Rendered, Templates
-from activations.tracking import tracking_of
+from activations.settings.people import EMAIL, Person, read_on, read_people
+from activations.settings.profile import MAIL_CARRIER, Profile
+from activations.templating.notices import rendered_notice
+from activations.templating.rendering import Rendered, Templates
+from activations.templating.tracking import tracking_of
 
 
 def open_channel(setting: Setting) -> "EmailChannel":

@@ -11,8 +11,8 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 import orjson
 
-from activations.outbox import Action
-from activations.profile import Profile
+from activations.delivery.outbox import Action
+from activations.settings.profile import Profile
 
 Idempotency = Literal["keyed", "askable", "blind"]
 """What can be done about a call whose answer never came.

@@ -13,9 +13,8 @@ import orjson
 import sqlalchemy as sa
 
 from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_object
+from activations.delivery.outbox import Action, sent_at
 from activations.errors import HourbellError
-from activations.outbox import Action, sent_at
-from activations.rendering import Templates
 from activations.surfaces.drop_files import drop_file
 from activations.surfaces.drop_ledger import KEPT_FOR, DropLedger
 from activations.surfaces.drop_places import NotDroppedError, UnclearDropError, open_place
@@ -24,6 +23,7 @@ from activations.surfaces.place import open_surfaces, surfaces_folder
 from activations.surfaces.postal import needs_postal_rules, postal_address
 from activations.surfaces.showing import rendered_fields
 from activations.templating.files import ROW
+from activations.templating.rendering import Templates
 
 LETTERS, ROWS = "direct_mail", "file_drop"
 _DROP = "drop"

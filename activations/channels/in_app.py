@@ -9,9 +9,8 @@ import orjson
 import sqlalchemy as sa
 
 from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError
+from activations.delivery.outbox import Action, sent_at
 from activations.errors import HourbellError
-from activations.outbox import Action, sent_at
-from activations.rendering import Templates
 from activations.surfaces.inbox import KEPT_FOR, put
 from activations.surfaces.place import open_surfaces
 from activations.surfaces.showing import (
@@ -25,6 +24,7 @@ from activations.surfaces.showing import (
     user_id,
 )
 from activations.templating.files import IN_APP
+from activations.templating.rendering import Templates
 
 _FIELDS = frozenset({"title", "body", "link", SHOWN_FOR})
 _LONGEST = {"title": 200, "body": 4_000}

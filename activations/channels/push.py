@@ -9,23 +9,23 @@ from typing import Any
 
 import orjson
 
+from activations.addresses.lost_addresses import Lost, spool_lost
 from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_object
 from activations.channels.in_flight import in_flight
 from activations.channels.receivers import REASON_LENGTH, Meaning, Receivers, stated_text
+from activations.delivery.outbox import Action, sent_at
 from activations.errors import HourbellError
-from activations.landed_events import identifiers_of
-from activations.lost_addresses import Lost, spool_lost
-from activations.outbox import Action, sent_at
-from activations.push_content import Notification, render_notification
-from activations.rendering import Templates
-from activations.service_account import (
+from activations.keys.service_account import (
     AccessToken,
     AccessUnknownError,
     read_service_account,
     sandbox_account,
 )
-from activations.settings_file import read_settings
+from activations.landed_events import identifiers_of
+from activations.settings.settings_file import read_settings
 from activations.templating.files import PUSH
+from activations.templating.push_content import Notification, render_notification
+from activations.templating.rendering import Templates
 from activations.transport.http import HttpAnswer, HttpPool
 
 PROVIDER = "fcm"

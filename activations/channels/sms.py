@@ -7,16 +7,16 @@ from datetime import timedelta
 from decimal import Decimal
 from urllib.parse import parse_qs
 
+from activations.addresses.phone_numbers import checked_phone
 from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_object
+from activations.delivery.outbox import Action, sent_at
 from activations.errors import HourbellError
 from activations.links import message_links
-from activations.outbox import Action, sent_at
-from activations.phone_numbers import checked_phone
-from activations.profile import Profile
-from activations.rendering import Templates
+from activations.settings.profile import Profile
+from activations.settings.text_sender import FILE, read_text_sender
+from activations.templating.rendering import Templates
 from activations.text_carriers.face import Text, TextCarrier
 from activations.text_carriers.registry import TEXT_CARRIERS
-from activations.text_sender import FILE, read_text_sender
 
 
 def open_channel(setting: Setting) -> "SmsChannel":

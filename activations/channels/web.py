@@ -12,9 +12,8 @@ from typing import Any
 import orjson
 
 from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_object
+from activations.delivery.outbox import Action, sent_at
 from activations.errors import HourbellError
-from activations.outbox import Action, sent_at
-from activations.rendering import Templates
 from activations.surfaces.decisions import Decision, decide, names_of, sweep
 from activations.surfaces.place import surfaces_folder
 from activations.surfaces.showing import (
@@ -29,6 +28,7 @@ from activations.surfaces.showing import (
 )
 from activations.surfaces.website import FILE, Website, read_website
 from activations.templating.files import WEB
+from activations.templating.rendering import Templates
 
 _SLOT = "slot"
 _GROUP = "content."

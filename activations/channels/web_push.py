@@ -16,19 +16,19 @@ from typing import Any, NamedTuple
 import orjson
 from yarl import URL
 
+from activations.addresses.lost_addresses import Lost, spool_lost
 from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_object
 from activations.channels.in_flight import in_flight
 from activations.channels.receivers import Meaning, Receivers
+from activations.delivery.outbox import Action, sent_at
 from activations.errors import HourbellError
+from activations.keys.vapid import LARGEST, BrowserKeys, KeysRefusedError, Vapid, read_vapid_key, sandbox_key
 from activations.landed_events import identifiers_of
-from activations.lost_addresses import Lost, spool_lost
-from activations.outbox import Action, sent_at
-from activations.profile import covers
-from activations.push_content import render_notification
-from activations.rendering import Templates
-from activations.settings_file import read_settings
+from activations.settings.profile import covers
+from activations.settings.settings_file import read_settings
+from activations.templating.push_content import render_notification
+from activations.templating.rendering import Templates
 from activations.transport.http import HttpAnswer, HttpPool
-from activations.vapid import LARGEST, BrowserKeys, KeysRefusedError, Vapid, read_vapid_key, sandbox_key
 
 FILE = "web_push.yml"
 _EXAMPLE = "mailto:hello@shop.example"

@@ -11,10 +11,10 @@ from activations.channels.face import Answer, Idempotency, Message, Setting, Uns
 from activations.channels.in_flight import in_flight
 from activations.channels.receivers import Receivers
 from activations.channels.webhook_batch import ANSWERS_BYTES, answers_of_each, batched
-from activations.endpoints import Endpoint, read_endpoints
-from activations.outbox import Action, sent_at
-from activations.profile import Profile
-from activations.signing import signed_headers, signing_key
+from activations.delivery.outbox import Action, sent_at
+from activations.keys.signing import signed_headers, signing_key
+from activations.settings.endpoints import Endpoint, read_endpoints
+from activations.settings.profile import Profile
 from activations.transport.http import HttpPool
 
 # all that the client would otherwise look for and add to each call

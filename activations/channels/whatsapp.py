@@ -10,18 +10,18 @@ from typing import Any
 
 import orjson
 
+from activations.addresses.phone_numbers import checked_phone
 from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_object
 from activations.channels.in_flight import in_flight
 from activations.channels.receivers import REASON_LENGTH, Meaning, Receivers, stated_text, without_numbers
+from activations.delivery.outbox import Action
 from activations.errors import HourbellError
 from activations.links import message_links
-from activations.outbox import Action
-from activations.phone_numbers import checked_phone
-from activations.rendering import Templates
-from activations.settings_file import read_settings
+from activations.settings.settings_file import read_settings
 from activations.templating.files import WHATSAPP
+from activations.templating.rendering import Templates
+from activations.templating.whatsapp_template import as_template, shown_template
 from activations.transport.http import HttpAnswer, HttpPool
-from activations.whatsapp_template import as_template, shown_template
 
 FILE = "whatsapp.yml"
 PROVIDER = "whatsapp"

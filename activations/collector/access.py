@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from activations.collector.collector import Collector
-from activations.shop import read_shop
+from activations.settings.shop import read_shop
 from activations.surfaces.tokens import Viewer, viewer_of
 from activations.surfaces.website import read_website
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from activations.collector.choices import Choice
 from activations.collector.store import Store
 from activations.collector.write_keys import WriteKeys
-from activations.profile import Profile
+from activations.settings.profile import Profile
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ from activations.collector.inbound import keep
 from activations.collector.pages.page import Pages
 from activations.collector.posted import form_of, plainly
 from activations.collector.requests import in_form
+from activations.keys.seals import sealed, unsealed
 from activations.links import CONFIRM_PATH, FORM_PATH, PARAMETER, Asked, Confirmed, asking, confirm_link, confirming
-from activations.seals import sealed, unsealed
 
 SOURCE = "form"
 TRAP = "website"

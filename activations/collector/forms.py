@@ -10,7 +10,7 @@ import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
 from activations.errors import HourbellError
-from activations.settings_file import read_settings
+from activations.settings.settings_file import read_settings
 
 FILE = "forms.yml"
 TYPES = ("text", "email", "phone", "date", "choice")

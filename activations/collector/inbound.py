@@ -19,7 +19,7 @@ from activations.collector.posted import plainly
 from activations.collector.providers.face import NotSetUpError, Posted, Provider, RefusedError, Report
 from activations.collector.providers.registry import PROVIDERS
 from activations.collector.requests import MEBIBYTE, in_form, read_body
-from activations.shop import read_shop
+from activations.settings.shop import read_shop
 
 PATH = "/webhooks/"
 LIMIT = 5 * MEBIBYTE

@@ -14,8 +14,8 @@ import orjson
 
 from activations.channels.face import json_object
 from activations.collector.store import SUFFIX
+from activations.delivery.outbox import Action
 from activations.durable import read_checked_line, write_whole
-from activations.outbox import Action
 
 NOTES = "statements.json"
 FOLDER = "collected"

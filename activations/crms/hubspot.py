@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
-from activations.access_tokens import AuthorisedPool
 from activations.channels.batches import (
     Batches,
     Call,
@@ -24,7 +23,8 @@ from activations.channels.face import Answer, Setting
 from activations.channels.receivers import Receivers
 from activations.crms.face import OWNER, Cursor, Record, Task
 from activations.crms.settings import FILE, CrmSetting
-from activations.patience import Pace
+from activations.delivery.patience import Pace
+from activations.keys.access_tokens import AuthorisedPool
 from activations.transport.http import HttpAnswer, HttpPool
 
 _API = "https://api.hubapi.com"

@@ -19,9 +19,9 @@ from activations.crms.face import OWNER, Crm, Cursor, Record
 from activations.crms.memory import Fact, Memory, canonical
 from activations.crms.registry import CRMS
 from activations.crms.settings import FILE, CrmSetting, read_crms
+from activations.delivery.patience import Patience
 from activations.errors import HourbellError
-from activations.patience import Patience
-from activations.people import mail_addresses, read_people
+from activations.settings.people import mail_addresses, read_people
 from activations.spool import spool_file
 
 _IDENTIFIERS = ("email", "phone", "user_id")

@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
-from activations.access_tokens import AccessTokens, AuthorisedPool
 from activations.channels.batches import (
     Batches,
     Call,
@@ -22,6 +21,7 @@ from activations.channels.face import Answer, Setting
 from activations.channels.receivers import Receivers
 from activations.crms.face import OWNER, Cursor, Record, Task
 from activations.crms.settings import FILE, CrmSetting
+from activations.keys.access_tokens import AccessTokens, AuthorisedPool
 from activations.transport.http import HttpAnswer, HttpPool
 
 VERSION = "v64.0"

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from activations.endpoints import fault_of_url
 from activations.errors import HourbellError
-from activations.settings_file import read_settings
+from activations.settings.endpoints import fault_of_url
+from activations.settings.settings_file import read_settings
 
 FILE = "crm.yml"
 PLATFORMS = ("hubspot", "salesforce")

@@ -12,10 +12,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from activations.delivery.outbox import OutboxFile, outbox_file
 from activations.durable import write_whole
 from activations.errors import HourbellError
 from activations.holds.content import Content, digest_of_rows, digest_of_templates
-from activations.outbox import OutboxFile, outbox_file
 
 HELD = "held"
 _ABOUT, _DECISION, _SETTLED = "hold.json", "decision.json", "settled"

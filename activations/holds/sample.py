@@ -10,9 +10,9 @@ from pathlib import Path
 from activations.channels import in_app, push, sms, web, web_push, whatsapp
 from activations.channels.face import Setting, UnsendableError
 from activations.channels.registry import CHANNELS
+from activations.delivery.outbox import Action, read_actions
 from activations.holds.hold import Hold
-from activations.outbox import Action, read_actions
-from activations.profile import Profile, SmtpServer
+from activations.settings.profile import Profile, SmtpServer
 
 _LONGEST = 600
 _SHOWN: Mapping[str, Callable[[bytes], tuple[str, str]]] = {

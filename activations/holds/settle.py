@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from activations.account import Tally
+from activations.delivery.account import Tally
+from activations.delivery.outbox import Action, OutboxFile, count_actions, read_actions
 from activations.errors import HourbellError
 from activations.holds.hold import Hold
-from activations.journal import Journal
-from activations.journal_rows import Settled, Settlement
-from activations.outbox import Action, OutboxFile, count_actions, read_actions
+from activations.journal.journal import Journal
+from activations.journal.rows import Settled, Settlement
 
 GATE = "gate out"
 _BATCH = 5_000

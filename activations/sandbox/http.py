@@ -17,6 +17,7 @@ from typing import Self
 from aiohttp import web
 
 from activations.errors import HourbellError
+from activations.keys.signing import ID, is_signed, signing_key
 from activations.sandbox import (
     chat,
     fcm,
@@ -36,7 +37,6 @@ from activations.sandbox import (
 from activations.sandbox.records import Asked, Player, Records
 from activations.sandbox.reply import ProviderAnswer, Reply
 from activations.sandbox.webhooks import Call, WebhookStore
-from activations.signing import ID, is_signed, signing_key
 
 HOST = "127.0.0.1"
 SANDBOX_SECRET = "whsec_" + base64.b64encode(b"secrets of the sandbox").decode()

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from activations.aws_signing import Credentials, is_signed
+from activations.keys.aws_signing import Credentials, is_signed
 from activations.sandbox.reply import TOKEN, ProviderAnswer, Reply
 
 _PATH = "/ses/v2/email/outbound-bulk-emails"

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from activations.aws_signing import Credentials, signed_headers
 from activations.channels.receivers import LATER, retry_after
 from activations.durable import write_whole
 from activations.errors import HourbellError
-from activations.profile import Profile
+from activations.keys.aws_signing import Credentials, signed_headers
+from activations.settings.profile import Profile
 from activations.surfaces.drop_settings import Drop
 from activations.transport.http import AnswerLostError, HttpPool
 

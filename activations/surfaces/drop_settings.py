@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from activations.endpoints import fault_of_url
 from activations.errors import HourbellError
-from activations.settings_file import read_settings
+from activations.settings.endpoints import fault_of_url
+from activations.settings.settings_file import read_settings
 
 FILE = "drops.yml"
 FORMATS = ("csv", "parquet")

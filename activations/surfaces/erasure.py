@@ -8,7 +8,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from activations.errors import HourbellError
-from activations.profile import LIVE, SANDBOX, Profile
+from activations.settings.profile import LIVE, SANDBOX, Profile
 from activations.surfaces import inbox
 from activations.surfaces.decisions import forget, names_of
 from activations.surfaces.drop_files import MANIFEST, SIGNATURE

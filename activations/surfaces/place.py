@@ -6,8 +6,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from activations.errors import HourbellError
-from activations.journal_place import open_sqlite, sqlite_url
-from activations.profile import Profile
+from activations.journal.place import open_sqlite, sqlite_url
+from activations.settings.profile import Profile
 from activations.surfaces.tables import METADATA
 
 _FILE = "surfaces.sqlite"

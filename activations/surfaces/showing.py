@@ -8,10 +8,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from activations.channels.face import UnsendableError, json_object
+from activations.delivery.outbox import Action, sent_at
 from activations.links import message_links
-from activations.outbox import Action, sent_at
 from activations.periods import period
-from activations.rendering import Templates
+from activations.templating.rendering import Templates
 
 SHOWN_FOR = "shown_for"
 _IDENTIFIERS = ("user_id", "email", "phone", "anonymous_id")

@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from activations.errors import HourbellError
-from activations.settings_file import read_settings
+from activations.settings.settings_file import read_settings
 
 FILE = "website.yml"
 _MEND = "holds no slots. Give it `slots`: each a name, and under it what it shows to everybody else."

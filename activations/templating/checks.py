@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from activations.channels.face import UnsendableError
-from activations.rendering import Templates
+from activations.templating.rendering import Templates
 
 CONTACT_FIELDS = frozenset({"user_id", "email", "phone", "first_name", "last_name", "country", "locale", "timezone"})
 MESSAGE_FIELDS = frozenset({"topic", "variant", "unsubscribe_url", "preferences_url"})

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from activations.tracking import AS_WRITTEN, Tracking
+from activations.templating.tracking import AS_WRITTEN, Tracking
 
 MANNER: Any = object()
 """The key under which a render keeps its manner; a template can only say names."""

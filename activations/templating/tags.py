@@ -17,7 +17,7 @@ from liquid.token import TOKEN_EOF, TOKEN_EXPRESSION, TOKEN_TAG, Token
 from markupsafe import escape
 
 from activations.templating.manner import MANNER
-from activations.tracking import followable
+from activations.templating.tracking import followable
 
 LINK, ISOLATED = "linked", "isolated"
 PICTURE, PLAIN = "picture", "plain"

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 
 from activations.channels.face import Setting
+from activations.settings.text_sender import TWILIO, VONAGE, TextSender
 from activations.text_carriers import twilio, vonage
 from activations.text_carriers.face import TextCarrier
-from activations.text_sender import TWILIO, VONAGE, TextSender
 
 TEXT_CARRIERS: Mapping[str, Callable[[Setting, TextSender], TextCarrier]] = {
     TWILIO: twilio.open_carrier,

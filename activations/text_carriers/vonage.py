@@ -11,8 +11,8 @@ import orjson
 from activations.channels.face import Answer, Idempotency, Message, Setting
 from activations.channels.in_flight import in_flight
 from activations.channels.receivers import Meaning, Receivers, stated_text
+from activations.settings.text_sender import FILE, VONAGE, TextSender
 from activations.text_carriers.face import Text
-from activations.text_sender import FILE, VONAGE, TextSender
 from activations.transport.http import HttpAnswer, HttpPool
 
 _API = "https://api.nexmo.com"

@@ -10,7 +10,7 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 
 from activations.errors import HourbellError
-from activations.profile import Profile
+from activations.settings.profile import Profile
 
 SocketAddress = tuple[int, tuple[str, int]]
 """The address family, then the address and the port."""

@@ -14,7 +14,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from activations.errors import HourbellError
-from activations.profile import Profile
+from activations.settings.profile import Profile
 from activations.transport.guard import (
     HostRefusedError,
     HostUnavailableError,

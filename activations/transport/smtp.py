@@ -9,9 +9,9 @@ from typing import cast
 import aiosmtplib
 
 from activations.channels.face import Answer, Message
+from activations.delivery.patience import spread
 from activations.errors import HourbellError
-from activations.patience import spread
-from activations.profile import Profile
+from activations.settings.profile import Profile
 from activations.transport.dialogue import Dialogue, Handover
 from activations.transport.guard import HostUnavailableError, open_socket
 

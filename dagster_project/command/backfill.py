@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from dagster_project.backfill import Backfill, let_in, plan_backfill
 from dagster_project.command.show import console, progress, table
+from dagster_project.history.backfill import Backfill, let_in, plan_backfill
 from dagster_project.home import Home
-from dagster_project.windows import parse_size, parse_time
+from dagster_project.ticks.windows import parse_size, parse_time
 
 
 def backfill_workflow(

@@ -12,9 +12,9 @@ from dagster_project.command.show import console, progress, table
 from dagster_project.demo import Demo, demo_home, run_demo, truth_folder
 from dagster_project.home import Home
 from dagster_project.publish import FILE, PARQUET
+from dagster_project.ticks.windows import parse_size
 from dagster_project.true_lift import true_lift
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import parse_size
 
 DECIDED = """
     select

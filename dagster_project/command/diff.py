@@ -6,10 +6,10 @@ from typing import Annotated, Any
 import typer
 
 from dagster_project.command.show import console, progress, table
-from dagster_project.diff import diff
-from dagster_project.difference import Difference, Entered
+from dagster_project.history.diff import diff
+from dagster_project.history.difference import Difference, Entered
 from dagster_project.home import Home
-from dagster_project.windows import parse_size
+from dagster_project.ticks.windows import parse_size
 
 _STEPS = ("step", "only before", "only now", "the same", "changed", "how")
 _STOPS = ("step", "gate", "before", "now")

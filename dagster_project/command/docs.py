@@ -7,7 +7,7 @@ import typer
 
 from dagster_project.command.show import console
 from dagster_project.home import Home
-from dagster_project.lock import tick_lock
+from dagster_project.ticks.lock import tick_lock
 
 
 def docs(

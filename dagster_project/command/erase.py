@@ -9,7 +9,7 @@ from dagster_project.command.show import console
 from dagster_project.deliver import utc_now
 from dagster_project.erasure.erase import erase, find_people
 from dagster_project.home import Home
-from dagster_project.lock import tick_lock
+from dagster_project.ticks.lock import tick_lock
 from dagster_project.warehouse_setup import prepare_warehouse
 
 

@@ -7,9 +7,9 @@ import typer
 from dagster_project.command.show import console, table
 from dagster_project.explain import explain, find_contact
 from dagster_project.home import Home
+from dagster_project.ticks.windows import last_completed
 from dagster_project.warehouse import open_warehouse
 from dagster_project.warehouse_setup import prepare_warehouse
-from dagster_project.windows import last_completed
 
 
 def explain_contact(

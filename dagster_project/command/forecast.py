@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 from dagster_project.command.show import console, progress, table
-from dagster_project.forecast import Forecast, forecast
+from dagster_project.history.forecast import Forecast, forecast
 from dagster_project.home import Home
-from dagster_project.windows import parse_size
+from dagster_project.ticks.windows import parse_size
 
 
 def forecast_workflow(

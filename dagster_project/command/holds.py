@@ -6,19 +6,19 @@ from typing import Annotated
 
 import typer
 
-from activations.account import Tally
-from activations.delivery import TEMPLATES, default_receipts
+from activations.delivery.account import Tally
+from activations.delivery.delivery import TEMPLATES, default_receipts
 from activations.errors import HourbellError
 from activations.holds.approvals import approve_content
 from activations.holds.hold import Hold, choose, standing_holds
 from activations.holds.sample import samples
 from activations.holds.settle import settle_holds
-from activations.journal import open_journal
-from activations.receipts import receipts_folder
+from activations.journal.journal import open_journal
+from activations.journal.receipts import receipts_folder
 from dagster_project.command.show import console
 from dagster_project.deliver import utc_now
 from dagster_project.home import Home
-from dagster_project.windows import parse_time
+from dagster_project.ticks.windows import parse_time
 
 _Workflow = Annotated[str | None, typer.Argument(help="Only what is held of this workflow.")]
 _Tick = Annotated[str | None, typer.Option(help="Only what is held of the tick that ended then (UTC).")]

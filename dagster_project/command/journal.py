@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
-from activations.delivery import default_receipts
+from activations.delivery.delivery import default_receipts
 from activations.errors import HourbellError
-from activations.journal import open_journal
-from activations.journal_care import rebuild, verify
-from activations.receipts import Damage, receipts_folder
+from activations.journal.care import rebuild, verify
+from activations.journal.journal import open_journal
+from activations.journal.receipts import Damage, receipts_folder
 from dagster_project.command.show import console, table
 from dagster_project.deliver import utc_now
 from dagster_project.home import Home

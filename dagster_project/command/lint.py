@@ -3,12 +3,12 @@
 import typer
 from rich.markup import escape
 
-from activations.delivery import TEMPLATES
+from activations.delivery.delivery import TEMPLATES
 from dagster_project.command.show import console
 from dagster_project.home import REPOSITORY, Home
 from dagster_project.lint import lint
 from dagster_project.lint.stranded import stranded
-from dagster_project.transform import DBT
+from dagster_project.ticks.transform import DBT
 from dagster_project.warehouse import open_warehouse
 
 

@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
-from activations.delivery import TEMPLATES
+from activations.delivery.delivery import TEMPLATES
 from dagster_project.command.show import console
 from dagster_project.home import REPOSITORY
 from dagster_project.scaffold import begin_workflow
-from dagster_project.transform import DBT
+from dagster_project.ticks.transform import DBT
 
 
 def new_workflow(

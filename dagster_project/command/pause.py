@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from activations.channels.registry import CHANNELS
-from activations.delivery import default_receipts
+from activations.delivery.delivery import default_receipts
 from activations.errors import HourbellError
-from activations.journal import Journal, open_journal
-from activations.pauses import Scope
-from activations.receipts import receipts_folder
+from activations.journal.journal import Journal, open_journal
+from activations.journal.pauses import Scope
+from activations.journal.receipts import receipts_folder
 from dagster_project.command.show import console, table
 from dagster_project.deliver import utc_now
 from dagster_project.home import Home

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from activations.delivery import TEMPLATES
+from activations.delivery.delivery import TEMPLATES
 from activations.errors import HourbellError
-from activations.rendering import Templates
+from activations.templating.rendering import Templates
 from dagster_project.command.show import console
 from dagster_project.deliver import utc_now
 from dagster_project.render import render_templates

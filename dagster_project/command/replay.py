@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from dagster_project.again import Again, decide_again
 from dagster_project.command.show import console, progress, table
+from dagster_project.history.again import Again, decide_again
 from dagster_project.home import Home
-from dagster_project.windows import parse_size
+from dagster_project.ticks.windows import parse_size
 
 
 def replay_history(

@@ -11,9 +11,9 @@ from dagster_project.command.show import console, table
 from dagster_project.gate_out.reputation import reputations
 from dagster_project.home import Home
 from dagster_project.registry import reputation_limits
+from dagster_project.ticks.windows import last_completed
 from dagster_project.warehouse import open_warehouse
 from dagster_project.warehouse_setup import prepare_warehouse
-from dagster_project.windows import last_completed
 
 
 def status() -> None:

@@ -11,11 +11,11 @@ from dagster_project.command.holds import tell_holds
 from dagster_project.command.show import console, progress, table
 from dagster_project.deliver import utc_now
 from dagster_project.home import Home
-from dagster_project.lock import tick_lock
-from dagster_project.tick import Tick, resume, run_tick
-from dagster_project.tick_run import due_window
+from dagster_project.ticks.lock import tick_lock
+from dagster_project.ticks.tick import Tick, resume, run_tick
+from dagster_project.ticks.tick_run import due_window
+from dagster_project.ticks.windows import Window, last_completed, parse_size, parse_time, split
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import Window, last_completed, parse_size, parse_time, split
 
 
 def tick(

@@ -6,8 +6,8 @@ import dagster as dg
 
 from dagster_project.defs.models import MANIFEST, asset_key
 from dagster_project.home import Home
-from dagster_project.lock import tick_lock
-from dagster_project.transform import run_dbt
+from dagster_project.ticks.lock import tick_lock
+from dagster_project.ticks.transform import run_dbt
 
 TESTS = {
     unique_id: node

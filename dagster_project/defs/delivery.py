@@ -4,19 +4,19 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from activations.account import PARTS, DeliveryAccount
 from activations.channels.registry import CHANNELS
-from activations.delivery import TEMPLATES, DeliveryStoppedError
+from activations.delivery.account import PARTS, DeliveryAccount
+from activations.delivery.delivery import TEMPLATES, DeliveryStoppedError
 from activations.holds.hold import standing_holds
-from activations.profile import open_profile
+from activations.settings.profile import open_profile
 from dagster_project.deliver import deliver_outbox
 from dagster_project.freshness import HOURLY
 from dagster_project.home import Home
-from dagster_project.interrupted import finish
-from dagster_project.lock import tick_lock
 from dagster_project.outbox import outbox_folder
-from dagster_project.tick import send_off
-from dagster_project.tick_run import window_of
+from dagster_project.ticks.interrupted import finish
+from dagster_project.ticks.lock import tick_lock
+from dagster_project.ticks.tick import send_off
+from dagster_project.ticks.tick_run import window_of
 from dagster_project.warehouse import open_warehouse
 
 CHECK = "gate_out"

@@ -5,7 +5,7 @@ import dagster as dg
 from dagster_project.defs.delivery import OWNERS
 from dagster_project.freshness import DAILY
 from dagster_project.home import Home
-from dagster_project.lock import tick_lock
+from dagster_project.ticks.lock import tick_lock
 
 
 @dg.asset(

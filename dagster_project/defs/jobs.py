@@ -12,7 +12,7 @@ from dagster_project.defs.models import models
 from dagster_project.defs.publishing import published
 from dagster_project.defs.reporting import reports
 from dagster_project.home import Home
-from dagster_project.tick_run import due_window, window_tags
+from dagster_project.ticks.tick_run import due_window, window_tags
 
 tick = dg.define_asset_job(
     "tick",

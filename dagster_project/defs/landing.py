@@ -8,9 +8,9 @@ from dagster_project.freshness import HOURLY
 from dagster_project.home import Home
 from dagster_project.landing.ingest import Ingested
 from dagster_project.landing.quality import QualityStop
-from dagster_project.lock import tick_lock
-from dagster_project.tick import land
-from dagster_project.tick_run import window_of
+from dagster_project.ticks.lock import tick_lock
+from dagster_project.ticks.tick import land
+from dagster_project.ticks.tick_run import window_of
 from dagster_project.warehouse_setup import prepare_warehouse
 from data.contract import tables
 

@@ -7,10 +7,10 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslatorSettings, DbtProject, dbt_assets
 
 from dagster_project.home import Home
-from dagster_project.lock import tick_lock
-from dagster_project.tick import decide
-from dagster_project.tick_run import window_of
-from dagster_project.transform import DBT, ModelRun, manifest_json
+from dagster_project.ticks.lock import tick_lock
+from dagster_project.ticks.tick import decide
+from dagster_project.ticks.tick_run import window_of
+from dagster_project.ticks.transform import DBT, ModelRun, manifest_json
 from dagster_project.translator import Translator
 from dagster_project.warehouse import row_counts
 from dagster_project.warehouse_setup import prepare_warehouse

@@ -6,10 +6,10 @@ from dagster_project.defs.delivery import OWNERS
 from dagster_project.freshness import HOURLY
 from dagster_project.gate_out.held import learn_decisions
 from dagster_project.home import Home
-from dagster_project.lock import tick_lock
 from dagster_project.publish import FILE, publish, published_marts
-from dagster_project.tick_costs import costing
-from dagster_project.tick_run import window_of
+from dagster_project.ticks.lock import tick_lock
+from dagster_project.ticks.tick_costs import costing
+from dagster_project.ticks.tick_run import window_of
 from dagster_project.warehouse import open_warehouse
 
 

@@ -8,7 +8,7 @@ from activations.errors import HourbellError
 from dagster_project.defs.jobs import running_tick, tick
 from dagster_project.deliver import utc_now
 from dagster_project.home import Home
-from dagster_project.tick_run import window_tags
+from dagster_project.ticks.tick_run import window_tags
 from dagster_project.urgent import Watch, look, urgent_events, urgent_window
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import polars as pl
 
 from activations.collector.objections import forget_statements
-from activations.delivery import TEMPLATES, default_receipts
-from activations.erasure import erase_in_journal, erase_in_outbox, erase_in_sandbox
+from activations.delivery.delivery import TEMPLATES, default_receipts
+from activations.erasure.erasure import erase_in_journal, erase_in_outbox, erase_in_sandbox
+from activations.erasure.suppression import open_suppression
 from activations.errors import HourbellError
-from activations.profile import silent_profile
+from activations.settings.profile import silent_profile
 from activations.spool import land_spool, spool_file
-from activations.suppression import open_suppression
 from activations.surfaces.erasure import erase_in_surfaces
 from dagster_project.erasure.files import erase_in_landing, erase_in_logs, holding
 from dagster_project.erasure.person import Person, find_person, read_plan, remove_plan, write_plan

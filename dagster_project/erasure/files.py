@@ -6,8 +6,8 @@ from pathlib import Path
 
 import duckdb
 
-from activations.anonymising import Anonymiser
 from activations.durable import write_whole
+from activations.erasure.anonymising import Anonymiser
 from activations.errors import HourbellError
 from dagster_project.erasure.rows import anonymise_file, anonymising, concerns
 from dagster_project.home import Home

@@ -9,8 +9,8 @@ from pathlib import Path
 import duckdb
 
 from activations.durable import write_whole
+from activations.erasure.suppression import NOBODY, NUMBER, Suppression, contact_id_of
 from activations.errors import HourbellError
-from activations.suppression import NOBODY, NUMBER, Suppression, contact_id_of
 from dagster_project.erasure.rows import IDENTIFIERS
 from dagster_project.landing.addresses import normal_email, normal_phone
 from dagster_project.landing.sources import quoted

@@ -7,8 +7,8 @@ from pathlib import Path
 import duckdb
 from duckdb.func import FunctionNullHandling
 
-from activations.anonymising import Anonymiser
-from activations.suppression import NUMBER, Suppression
+from activations.erasure.anonymising import Anonymiser
+from activations.erasure.suppression import NUMBER, Suppression
 from dagster_project.landing.addresses import normal_email, normal_phone
 from dagster_project.landing.sources import quoted, quoted_text
 from data.contract import FAULTS, Table

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 
-from activations.anonymising import Anonymiser
+from activations.erasure.anonymising import Anonymiser
 from activations.errors import HourbellError
 from dagster_project.erasure.person import CONTACT_COLUMNS, DERIVED_COLUMNS, Person
 from dagster_project.erasure.rows import CHANGED, PERSON, PERSONAL, anonymising, anonymous_rows, concerns

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import duckdb
 
-from activations.delivery import TEMPLATES
+from activations.delivery.delivery import TEMPLATES
 from activations.holds.hold import About, Hold, hold_at
 from dagster_project.home import Home
 from dagster_project.outbox import outbox_folder
-from dagster_project.windows import Window
+from dagster_project.ticks.windows import Window
 
 # of these nothing becomes anything else
 _OVER = ("settled", "dropped")

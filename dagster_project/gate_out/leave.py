@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from activations.delivery import TEMPLATES
+from activations.delivery.delivery import TEMPLATES
 from activations.errors import HourbellError
 from activations.holds.approvals import Approval, approval_of
 from activations.holds.content import digest_of_templates
@@ -33,7 +33,7 @@ from dagster_project.home import Home
 from dagster_project.landing.sources import quoted_text
 from dagster_project.outbox import outbox_folder, write_outbox
 from dagster_project.registry import Covers, hold_rule, reputation_limits
-from dagster_project.windows import Window
+from dagster_project.ticks.windows import Window
 
 _EVIDENCE = "evidence"
 

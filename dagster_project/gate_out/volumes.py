@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import duckdb
 
 from activations.holds.volume import PastTick
-from dagster_project.windows import DECISIONS, Window
+from dagster_project.ticks.windows import DECISIONS, Window
 
 _BASE = (
     "select count(distinct contact_id) from (select contact_id from eligibility.eligibility_changes "

@@ -5,7 +5,7 @@ from functools import lru_cache
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
-from activations.email_addresses import checked_address
+from activations.addresses.email_addresses import checked_address
 
 
 def normal_email(given: str | None) -> str | None:

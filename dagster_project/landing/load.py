@@ -13,8 +13,8 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
+from activations.erasure.suppression import find_suppression
 from activations.errors import HourbellError
-from activations.suppression import find_suppression
 from dagster_project.erasure.rows import anonymise_file, anonymiser_of, anonymising, concerns
 from dagster_project.landing.reading import landed_select, match_columns, rejected_select
 from dagster_project.landing.sources import Source, find_sources, open_source, quoted_text

@@ -12,10 +12,10 @@ from activations.ad_platforms.settings import FILE as AUDIENCES
 from activations.ad_platforms.settings import read_audiences
 from activations.crms.settings import FILE as CRMS
 from activations.crms.settings import read_crms
-from activations.endpoints import FILE as ENDPOINTS
-from activations.endpoints import read_endpoints
-from activations.people import EMAIL, read_people
-from activations.people import FILE as PEOPLE
+from activations.settings.endpoints import FILE as ENDPOINTS
+from activations.settings.endpoints import read_endpoints
+from activations.settings.people import EMAIL, read_people
+from activations.settings.people import FILE as PEOPLE
 from activations.templating.files import template_names
 from dagster_project.lint.finding import Finding
 from dagster_project.lint.messages import broken_templates

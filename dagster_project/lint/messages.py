@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from activations.channels.face import UnsendableError
-from activations.rendering import Templates
 from activations.templating.files import template_files, unread_files
+from activations.templating.rendering import Templates
 from dagster_project.lint.finding import Finding
 from dagster_project.lint.reading import Project
 

@@ -13,13 +13,13 @@ import duckdb
 import sqlglot
 from sqlglot import exp
 
-from activations.delivery import TEMPLATES
+from activations.delivery.delivery import TEMPLATES
+from activations.delivery.outbox import Action
 from activations.errors import HourbellError
 from activations.holds.sample import Sample, sample_of
-from activations.outbox import Action
-from activations.shop import read_shop
-from dagster_project.compiled import compile_tick
+from activations.settings.shop import read_shop
 from dagster_project.explain import eligibility_of, find_contact
+from dagster_project.history.trial import copied
 from dagster_project.home import Home
 from dagster_project.preview.branches import changed_row, literals_of, other_ways, read_branching, variants
 from dagster_project.preview.invented import (
@@ -31,11 +31,11 @@ from dagster_project.preview.invented import (
     invent_profile,
 )
 from dagster_project.registry import longest_path, registered_workflows
-from dagster_project.statements import Statement
-from dagster_project.transform import manifest
-from dagster_project.trial import copied
+from dagster_project.ticks.compiled import compile_tick
+from dagster_project.ticks.statements import Statement
+from dagster_project.ticks.transform import manifest
+from dagster_project.ticks.windows import Window, last_completed
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import Window, last_completed
 
 OWN = 1
 # longer than any wait that looks at the day of the week takes beyond the longest path

@@ -10,7 +10,7 @@ from typing import Any
 
 from activations.channels.face import UnsendableError
 from activations.errors import HourbellError
-from activations.rendering import Rendered, Templates
+from activations.templating.rendering import Rendered, Templates
 from dagster_project.render.browser import Shot, find_browser, take
 from dagster_project.render.page import page_of
 from dagster_project.render.samples import sample_contact, sample_context, sample_message

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from activations.shop import Shop
+from activations.settings.shop import Shop
 from dagster_project.preview.invented import PERSON, example_of
 
 # what lists of things in a context are called

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from activations.delivery import TEMPLATES
+from activations.delivery.delivery import TEMPLATES
 from activations.holds.hold import standing_holds
 from dagster_project.home import Home
 

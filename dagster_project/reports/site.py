@@ -12,7 +12,7 @@ import duckdb
 import jinja2
 from markupsafe import Markup
 
-from activations.delivery import TEMPLATES as MESSAGES
+from activations.delivery.delivery import TEMPLATES as MESSAGES
 from activations.errors import HourbellError
 from dagster_project.home import Home
 from dagster_project.lint.reading import Workflow, read_project
@@ -25,7 +25,7 @@ from dagster_project.reports.operations import operations
 from dagster_project.reports.pages import Page, read_pages
 from dagster_project.reports.prose import prose
 from dagster_project.reports.queries import open_published
-from dagster_project.transform import DBT
+from dagster_project.ticks.transform import DBT
 
 PAGES = DBT / "reports"
 SITE = "site"

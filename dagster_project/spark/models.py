@@ -11,8 +11,8 @@ from pyspark.sql import SparkSession
 
 from activations.errors import HourbellError
 from dagster_project.spark.session import models_as_written
-from dagster_project.transform import DBT
-from dagster_project.windows import Window
+from dagster_project.ticks.transform import DBT
+from dagster_project.ticks.windows import Window
 
 _QUIET = ("--log-level", "none", "--log-level-file", "none", "--no-use-colors")
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from rehearsal import NOW, Place, action, write_outbox
 
-from activations.account import DeliveryAccount
 from activations.channels import audience, crm, crm_task
-from activations.delivery import TEMPLATES
+from activations.delivery.account import DeliveryAccount
+from activations.delivery.delivery import TEMPLATES
 from activations.sandbox.http import HttpSandbox
 from activations.sandbox.records import Records
 from activations.sandbox.reply import Reply

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from activations.anonymising import KEPT_KEYS, Anonymiser
-from activations.suppression import NUMBER, Suppression
+from activations.erasure.anonymising import KEPT_KEYS, Anonymiser
+from activations.erasure.suppression import NUMBER, Suppression
 from dagster_project.landing.addresses import normal_email, normal_phone
 
 DBT = Path(__file__).resolve().parents[2] / "dbt"

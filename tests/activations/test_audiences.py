@@ -19,16 +19,16 @@ from rehearsal import NOW, Place
 from sqlalchemy import create_engine, text
 
 from activations.ad_platforms import google, meta
+from activations.addresses.hashing import hashed_email, hashed_phone
 from activations.channels import audience
 from activations.channels.batches import Entry
 from activations.channels.face import Message, Setting
 from activations.errors import HourbellError
-from activations.hashing import hashed_email, hashed_phone
-from activations.profile import live_profile
 from activations.sandbox import google_ads
 from activations.sandbox import meta as meta_sandbox
 from activations.sandbox.reply import Reply
 from activations.sandbox.webhooks import webhooks
+from activations.settings.profile import live_profile
 
 HASHES = Path(__file__).resolve().parents[3] / "shared" / "data" / "ad_audience_hashing.json"
 LIVE = {

@@ -18,10 +18,10 @@ import pytest
 import sqlalchemy as sa
 from rehearsal import NOW, Place, action, channels, webhook_action, write_outbox
 
-from activations.account import DeliveryAccount
 from activations.channels import email
-from activations.journal import open_journal
-from activations.journal_care import rebuild, verify
+from activations.delivery.account import DeliveryAccount
+from activations.journal.care import rebuild, verify
+from activations.journal.journal import open_journal
 from activations.sandbox.http import HttpSandbox
 from activations.sandbox.reply import Reply
 from activations.sandbox.server import Sandbox
@@ -169,7 +169,7 @@ def test_the_mutant_that_writes_no_receipts_is_caught(any_place: Place, monkeypa
     """Without the receipt an answer that was had is in doubt."""
     rehearsal = Rehearsal(any_place, "blind")
     rehearsal.kill("receipted")
-    monkeypatch.setattr("activations.journal.catch_up", lambda *_, **__: 0)
+    monkeypatch.setattr("activations.journal.journal.catch_up", lambda *_, **__: 0)
     assert rehearsal.deliver().unknown == crashing.BATCH
 
 

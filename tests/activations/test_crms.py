@@ -15,9 +15,9 @@ from sqlalchemy import create_engine, text
 from activations.channels import crm
 from activations.channels.face import Setting
 from activations.errors import HourbellError
-from activations.profile import live_profile
 from activations.sandbox import hubspot, salesforce
 from activations.sandbox.reply import Reply
+from activations.settings.profile import live_profile
 
 UPSERT = "POST /crm/v3/objects/contacts/batch/upsert"
 LIVE = {

@@ -14,9 +14,9 @@ import yaml
 from rehearsal import NOW, Place, action, write_outbox
 
 from activations.channels import email
-from activations.delivery import DeliveryStoppedError
-from activations.journal import open_journal
-from activations.journal_place import sqlite_url
+from activations.delivery.delivery import DeliveryStoppedError
+from activations.journal.journal import open_journal
+from activations.journal.place import sqlite_url
 from activations.sandbox.server import Sandbox
 from activations.sandbox.store import messages
 from dagster_project.landing.load import load

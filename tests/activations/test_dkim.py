@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from rehearsal import NOW, Place, action, write_outbox
 
 from activations import mime
-from activations.delivery import deliver
-from activations.dkim import DkimKey, dkim_key, signed
+from activations.delivery.delivery import deliver
 from activations.errors import HourbellError
-from activations.journal_place import sqlite_url
-from activations.profile import open_profile
+from activations.journal.place import sqlite_url
+from activations.keys.dkim import DkimKey, dkim_key, signed
 from activations.sandbox.server import Sandbox
 from activations.sandbox.store import messages
+from activations.settings.profile import open_profile
 
 
 @cache

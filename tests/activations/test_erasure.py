@@ -3,14 +3,14 @@
 import sqlalchemy as sa
 from rehearsal import NOW, Place, action, write_outbox
 
-from activations.anonymising import Anonymiser
-from activations.delivery import TEMPLATES
-from activations.erasure import REASON, erase_in_journal, erase_in_outbox
-from activations.journal import open_journal
-from activations.journal_care import verify
-from activations.outbox import outbox_files, read_actions
+from activations.delivery.delivery import TEMPLATES
+from activations.delivery.outbox import outbox_files, read_actions
+from activations.erasure.anonymising import Anonymiser
+from activations.erasure.erasure import REASON, erase_in_journal, erase_in_outbox
+from activations.erasure.suppression import NUMBER, Suppression
+from activations.journal.care import verify
+from activations.journal.journal import open_journal
 from activations.sandbox.server import Sandbox
-from activations.suppression import NUMBER, Suppression
 
 OLD = action(1)["action_id"]
 

@@ -7,9 +7,9 @@ import crashing
 import pytest
 from rehearsal import NOW, Place, action, write_outbox
 
-from activations.journal import open_journal
-from activations.journal_place import sqlite_url
-from activations.outbox import outbox_files, read_actions
+from activations.delivery.outbox import outbox_files, read_actions
+from activations.journal.journal import open_journal
+from activations.journal.place import sqlite_url
 from activations.sandbox.server import Sandbox
 
 ACTIONS = 60

@@ -11,14 +11,14 @@ import pyarrow.parquet as pq
 import pytest
 from rehearsal import NOW, Place, action, write_outbox
 
-from activations.account import DeliveryAccount
-from activations.delivery import TEMPLATES
+from activations.delivery.account import DeliveryAccount
+from activations.delivery.delivery import TEMPLATES
+from activations.delivery.outbox import SCHEMA
 from activations.errors import HourbellError
 from activations.holds.approvals import approval_of, approve, approve_content
 from activations.holds.content import Content, digest_of_templates
 from activations.holds.hold import About, Hold, choose, forget_holds, holds_of, standing_holds, write_hold
-from activations.journal import open_journal
-from activations.outbox import SCHEMA
+from activations.journal.journal import open_journal
 from activations.sandbox.server import Sandbox
 
 HOUR = timedelta(hours=1)

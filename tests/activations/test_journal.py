@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from rehearsal import NOW, action, write_outbox
 
+from activations.delivery.outbox import Action, outbox_files, read_actions
 from activations.errors import HourbellError
-from activations.journal import Journal, Settlement, open_journal
-from activations.journal_place import sqlite_url
-from activations.outbox import Action, outbox_files, read_actions
-from activations.presence import FilePresence
+from activations.journal.journal import Journal, Settlement, open_journal
+from activations.journal.place import sqlite_url
+from activations.journal.presence import FilePresence
 
 
 @pytest.fixture

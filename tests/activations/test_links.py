@@ -5,7 +5,9 @@ import pytest
 from rehearsal import action, sms_action
 
 from activations.channels.face import UnsendableError
-from activations.delivery import TEMPLATES
+from activations.delivery.delivery import TEMPLATES
+from activations.delivery.outbox import Action
+from activations.keys.seals import sealed, unsealed
 from activations.links import (
     CLICK_PATH,
     OPEN_PATH,
@@ -18,9 +20,7 @@ from activations.links import (
     opening,
     unsubscribing,
 )
-from activations.outbox import Action
-from activations.seals import sealed, unsealed
-from activations.shop import read_shop
+from activations.settings.shop import read_shop
 
 KEY = b"a key of the tests"
 SHOP = read_shop(TEMPLATES)

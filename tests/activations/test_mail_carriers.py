@@ -14,8 +14,8 @@ from rehearsal import NOW, Place, action, email_channel, write_outbox
 from sqlalchemy import create_engine, text
 
 from activations.channels.face import UnsendableError
+from activations.delivery.outbox import Action
 from activations.errors import HourbellError
-from activations.outbox import Action
 from activations.sandbox.http import PROVIDERS, HttpSandbox
 from activations.sandbox.reply import Reply
 from activations.sandbox.webhooks import webhooks

@@ -11,9 +11,9 @@ import pytest
 from rehearsal import NOW, Place, action, channels, write_outbox
 
 from activations.channels import email
-from activations.journal import open_journal
-from activations.journal_care import rebuild
-from activations.journal_place import sqlite_url
+from activations.journal.care import rebuild
+from activations.journal.journal import open_journal
+from activations.journal.place import sqlite_url
 from activations.sandbox.server import Sandbox
 
 Hourbell = Callable[..., tuple[int, str]]
@@ -105,8 +105,8 @@ def test_in_the_middle_of_a_batch(place: Place, push_size: int) -> None:
 
 
 def test_the_mutant_that_looks_at_the_switch_once_is_caught(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("activations.journal.pause_of", lambda *_: None)
-    monkeypatch.setattr("activations.channel_delivery.pause_of", lambda *_: None)
+    monkeypatch.setattr("activations.journal.journal.pause_of", lambda *_: None)
+    monkeypatch.setattr("activations.delivery.channel_delivery.pause_of", lambda *_: None)
     with pytest.raises(AssertionError):
         test_in_the_middle_of_a_batch(place, 10)
 

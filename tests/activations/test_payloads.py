@@ -16,9 +16,9 @@ from test_rendering import LINKS, render, write
 from activations import mime
 from activations.channels.email import EmailChannel
 from activations.channels.face import UnsendableError
-from activations.delivery import TEMPLATES
-from activations.outbox import Action
-from activations.rendering import Templates
+from activations.delivery.delivery import TEMPLATES
+from activations.delivery.outbox import Action
+from activations.templating.rendering import Templates
 
 # a sum of theirs that is worked out shows by its result, and a file by what is in it
 WORKED_OUT = re.compile(r"\b(?:49|7777777|30024)\b|root:|uid=|PATH=|Traceback|<class|object at 0x")

@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from database import Line
 from rehearsal import NOW, action, write_outbox
 
+from activations.delivery.outbox import Action, outbox_files, read_actions
 from activations.errors import HourbellError
-from activations.journal import Journal, Settlement, open_journal
-from activations.journal_care import verify
-from activations.outbox import Action, outbox_files, read_actions
+from activations.journal.care import verify
+from activations.journal.journal import Journal, Settlement, open_journal
 
 
 @pytest.fixture

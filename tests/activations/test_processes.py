@@ -16,13 +16,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from rehearsal import NOW, PROCESSES, Place, action, channels, opened, webhook_action, write_outbox
 
-from activations import processes as processes_module
 from activations.channels import email
-from activations.delivery import DeliveryStoppedError
-from activations.dkim import DkimKey, signed
-from activations.journal import open_journal
-from activations.journal_care import verify
-from activations.journal_place import sqlite_url
+from activations.delivery import processes as processes_module
+from activations.delivery.delivery import DeliveryStoppedError
+from activations.journal.care import verify
+from activations.journal.journal import open_journal
+from activations.journal.place import sqlite_url
+from activations.keys.dkim import DkimKey, signed
 from activations.sandbox.http import HttpSandbox
 from activations.sandbox.reply import Reply
 from activations.sandbox.server import Sandbox
@@ -51,7 +51,7 @@ def at_message(number: int, act: Callable[[], object]) -> Callable[[str], bool]:
 
 
 def kill_one() -> None:
-    nursery = next(child for child in children(os.getpid()) if b"activations.share" in command_of(child))
+    nursery = next(child for child in children(os.getpid()) if b"activations.delivery.share" in command_of(child))
     os.kill(children(nursery)[0], signal.SIGKILL)
 
 
@@ -103,8 +103,8 @@ def test_the_account_adds_up_over_processes(any_place: Place, processes: int) ->
 
 
 def test_outcomes_are_written_while_others_deliver(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("activations.outcomes.ROWS_A_FILE", 40)
-    monkeypatch.setattr("activations.delivery.ROWS_A_FILE", 40)
+    monkeypatch.setattr("activations.delivery.outcomes.ROWS_A_FILE", 40)
+    monkeypatch.setattr("activations.delivery.delivery.ROWS_A_FILE", 40)
     monkeypatch.setattr(processes_module, "_MEANWHILE", 20)
     write_outbox(place.outbox, [action(number) for number in range(200)])
     waiting: list[int] = []

@@ -22,18 +22,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rehearsal import NOW, Place, push_action, write_outbox
 
-from activations.account import DeliveryAccount
 from activations.channels import push
 from activations.channels.face import Setting, UnsendableError
-from activations.delivery import TEMPLATES
+from activations.delivery.account import DeliveryAccount
+from activations.delivery.delivery import TEMPLATES
+from activations.delivery.outbox import Action
 from activations.errors import HourbellError
 from activations.holds.sample import sample_of
-from activations.outbox import Action
-from activations.profile import Profile, SmtpServer
+from activations.keys.service_account import AccessToken, read_service_account
 from activations.sandbox import fcm
 from activations.sandbox.http import HttpSandbox
 from activations.sandbox.reply import Reply
-from activations.service_account import AccessToken, read_service_account
+from activations.settings.profile import Profile, SmtpServer
 from activations.transport.http import HttpPool
 
 LIVE = Profile("live", SmtpServer("", 0), link_key=b"0123456789abcdef")

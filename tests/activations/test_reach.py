@@ -12,11 +12,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rehearsal import NOW, Place, action, write_outbox
 
-from activations.delivery import DeliveryStoppedError, deliver
+from activations.delivery.delivery import DeliveryStoppedError, deliver
 from activations.errors import HourbellError
-from activations.journal_place import sqlite_url
-from activations.profile import Profile, SmtpServer, live_profile, open_profile, smtp_server
+from activations.journal.place import sqlite_url
 from activations.sandbox.server import Sandbox
+from activations.settings.profile import Profile, SmtpServer, live_profile, open_profile, smtp_server
 from activations.transport.guard import (
     HostRefusedError,
     HostUnavailableError,

@@ -15,12 +15,12 @@ import pytest
 import sqlalchemy as sa
 from rehearsal import NOW, Place, action, write_outbox
 
+from activations.delivery.outbox import Action, outbox_files, read_actions
 from activations.errors import HourbellError
-from activations.journal import Journal, Settlement, open_journal
-from activations.journal_care import rebuild, verify
-from activations.journal_place import sqlite_url
-from activations.outbox import Action, outbox_files, read_actions
-from activations.receipts import DamagedReceiptError, ReceiptLog, read_receipts, segments
+from activations.journal.care import rebuild, verify
+from activations.journal.journal import Journal, Settlement, open_journal
+from activations.journal.place import sqlite_url
+from activations.journal.receipts import DamagedReceiptError, ReceiptLog, read_receipts, segments
 from activations.sandbox.server import Sandbox
 
 NOWHERE = Path("nowhere")
@@ -298,7 +298,7 @@ def test_a_receipt_that_cannot_be_written_lets_nothing_go(place: Place, actions:
 def test_a_new_file_is_begun_when_one_is_full(
     place: Place, actions: list[Action], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("activations.receipts._SEGMENT_BYTES", 300)
+    monkeypatch.setattr("activations.journal.receipts._SEGMENT_BYTES", 300)
     url = sqlite_url(place.journal)
     with open_journal(url) as journal:
         claim(journal, actions)

@@ -13,14 +13,14 @@ from rehearsal import NOW, Place, action, email_channel, write_outbox
 
 from activations import mime
 from activations.channels.face import UnsendableError
-from activations.delivery import TEMPLATES
+from activations.delivery.delivery import TEMPLATES
+from activations.delivery.outbox import Action
 from activations.errors import HourbellError
 from activations.links import message_links
-from activations.outbox import Action
-from activations.rendering import Rendered, Templates
 from activations.sandbox.server import Sandbox
 from activations.sandbox.store import Received, messages
 from activations.templating.checks import check_templates
+from activations.templating.rendering import Rendered, Templates
 
 # what the steps of the workflows carry
 CARRIED = {

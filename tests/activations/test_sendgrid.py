@@ -14,19 +14,19 @@ from hypothesis import strategies as st
 from rehearsal import NOW, Place, action, write_outbox
 from sqlalchemy import create_engine, text
 
-from activations.account import DeliveryAccount
 from activations.carriers import sendgrid as sendgrid_carrier
 from activations.carriers.api import ApiCarrier
 from activations.channels import email
 from activations.channels.face import Setting
-from activations.delivery import TEMPLATES
+from activations.delivery.account import DeliveryAccount
+from activations.delivery.delivery import TEMPLATES
+from activations.delivery.outbox import Action
 from activations.errors import HourbellError
-from activations.outbox import Action
-from activations.profile import Profile, SmtpServer, live_profile, open_profile
 from activations.sandbox import sendgrid
 from activations.sandbox.http import HttpSandbox
 from activations.sandbox.reply import Reply
 from activations.sandbox.webhooks import webhooks
+from activations.settings.profile import Profile, SmtpServer, live_profile, open_profile
 
 LIVE = {
     "HOURBELL_PROFILE": "live",

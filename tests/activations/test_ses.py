@@ -21,10 +21,10 @@ from hypothesis import strategies as st
 from mailing import MAIL_YML, deliver, live, mailed, rendered, templates_with
 from rehearsal import NOW, Place
 
-from activations.aws_signing import Credentials, is_signed, signed_headers
 from activations.carriers import ses
 from activations.carriers.api import ApiCarrier
 from activations.channels.face import Message
+from activations.keys.aws_signing import Credentials, is_signed, signed_headers
 from activations.sandbox import ses as played
 from activations.sandbox.http import HttpSandbox
 from activations.sandbox.reply import TOKEN, Reply

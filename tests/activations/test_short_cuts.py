@@ -18,16 +18,16 @@ from liquid.exceptions import LiquidError, LoopIterationLimitError
 from rehearsal import Place, email_channel
 
 from activations.carriers.mailgun import _quoted
-from activations.channel_delivery import _without
 from activations.channels.face import UnsendableError
 from activations.crms.memory import Fact, Memory
-from activations.delivery import TEMPLATES
+from activations.delivery.channel_delivery import _without
+from activations.delivery.delivery import TEMPLATES
 from activations.form_encoding import form_body
 from activations.mime import email_bytes
-from activations.rendering import Templates
 from activations.templating.environment import TemplateEnvironment
 from activations.templating.manner import MANNER, Manner
-from activations.tracking import AS_WRITTEN
+from activations.templating.rendering import Templates
+from activations.templating.tracking import AS_WRITTEN
 
 DOMAINS = (
     "shop.example",

@@ -12,7 +12,7 @@ from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from activations.errors import HourbellError
-from activations.signing import is_signed, signed_headers, signing_key
+from activations.keys.signing import is_signed, signed_headers, signing_key
 
 VECTORS = Path(__file__).resolve().parents[3] / "shared" / "data" / "standard_webhooks.json"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

@@ -17,17 +17,17 @@ from rehearsal import NOW, Place, sms_action, write_outbox
 from sqlalchemy import create_engine, text
 from text_posts import SECRETS, twilio_post
 
-from activations.account import DeliveryAccount
 from activations.channels import sms
 from activations.channels.face import Setting, UnsendableError
 from activations.collector.providers.registry import PROVIDERS
-from activations.delivery import TEMPLATES
+from activations.delivery.account import DeliveryAccount
+from activations.delivery.delivery import TEMPLATES
+from activations.delivery.outbox import SCHEMA, Action
 from activations.errors import HourbellError
-from activations.outbox import SCHEMA, Action
-from activations.profile import Profile, SmtpServer
 from activations.sandbox.http import HttpSandbox
 from activations.sandbox.reply import Reply
 from activations.sandbox.webhooks import webhooks
+from activations.settings.profile import Profile, SmtpServer
 from activations.text_carriers.twilio import TwilioCarrier
 
 ACCOUNT = "AC" + "0" * 32

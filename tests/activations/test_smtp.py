@@ -13,10 +13,10 @@ from rehearsal import Place, action, write_outbox
 from rich.console import Console
 
 from activations.channels.face import Answer, Message
-from activations.profile import Profile, SmtpServer
 from activations.sandbox.server import Sandbox
 from activations.sandbox.show import overview, write_page
 from activations.sandbox.store import count_by, find, messages
+from activations.settings.profile import Profile, SmtpServer
 from activations.transport.smtp import SmtpPool
 
 

@@ -13,7 +13,7 @@ from typing import Literal
 import pytest
 
 from activations.channels.face import Answer, Message
-from activations.profile import Profile, SmtpServer
+from activations.settings.profile import Profile, SmtpServer
 from activations.transport.dialogue import Dialogue, Handover
 from activations.transport.smtp import SmtpPool
 

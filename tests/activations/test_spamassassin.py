@@ -16,9 +16,9 @@ from test_rendering import CARRIED, CONTEXT
 
 from activations.channels import email
 from activations.channels.face import Setting
-from activations.delivery import TEMPLATES
-from activations.outbox import Action
-from activations.rendering import Templates
+from activations.delivery.delivery import TEMPLATES
+from activations.delivery.outbox import Action
+from activations.templating.rendering import Templates
 
 LIMIT = 2.0
 TRANSACTIONAL = frozenset({"post_purchase_thanks"})

@@ -18,14 +18,14 @@ from rehearsal import Place, action, email_channel
 from test_rendering import CARRIED, CONTEXT, LINKS, render
 
 from activations.channels.face import UnsendableError
-from activations.delivery import TEMPLATES
+from activations.delivery.delivery import TEMPLATES
+from activations.delivery.outbox import Action
 from activations.errors import HourbellError
 from activations.links import clicking, opening
-from activations.outbox import Action
-from activations.rendering import Rendered, Templates
-from activations.shop import read_shop
+from activations.settings.shop import read_shop
 from activations.templating.checks import check_templates
 from activations.templating.masking import Mask
+from activations.templating.rendering import Rendered, Templates
 
 COLUMN = "<mj-section><mj-column>{}</mj-column></mj-section>"
 PRODUCT = {

@@ -15,16 +15,16 @@ from requests.adapters import HTTPAdapter
 from vonage import Auth, HttpClientOptions, Vonage
 from vonage_messages import Sms, SmsOptions
 
-from activations.account import DeliveryAccount
 from activations.channels import sms
 from activations.channels.face import Setting, UnsendableError
-from activations.delivery import TEMPLATES
-from activations.outbox import Action
-from activations.profile import Profile, SmtpServer
+from activations.delivery.account import DeliveryAccount
+from activations.delivery.delivery import TEMPLATES
+from activations.delivery.outbox import Action
 from activations.sandbox import vonage
 from activations.sandbox.http import HttpSandbox
 from activations.sandbox.reply import Reply
 from activations.sandbox.webhooks import webhooks
+from activations.settings.profile import Profile, SmtpServer
 from activations.text_carriers.vonage import VonageCarrier
 
 LIVE = Profile("live", SmtpServer("", 0), link_key=b"0123456789abcdef", tokens={"VONAGE": "hush"})

@@ -30,20 +30,20 @@ from pywebpush import webpush
 from rehearsal import NOW, Place, push_action, write_outbox
 from rich.console import Console
 
-from activations.account import DeliveryAccount
 from activations.channels import web_push
 from activations.channels.face import Answer, Setting, UnsendableError
-from activations.delivery import TEMPLATES
+from activations.delivery.account import DeliveryAccount
+from activations.delivery.delivery import TEMPLATES
+from activations.delivery.outbox import Action
 from activations.errors import HourbellError
 from activations.holds.sample import sample_of
-from activations.outbox import Action
-from activations.profile import Profile, SmtpServer
+from activations.keys.vapid import LARGEST, BrowserKeys, Vapid
 from activations.sandbox.http import HttpSandbox
 from activations.sandbox.reply import Reply
 from activations.sandbox.show import overview
 from activations.sandbox.web_push import answer
 from activations.sandbox.webhooks import ReceivedWebhook, webhooks
-from activations.vapid import LARGEST, BrowserKeys, Vapid
+from activations.settings.profile import Profile, SmtpServer
 
 LIVE = Profile("live", SmtpServer("", 0), link_key=b"0123456789abcdef")
 BROWSER = generate_private_key(SECP256R1())

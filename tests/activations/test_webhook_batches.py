@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 from rehearsal import NOW, Place, opened, webhook_action, write_outbox
 
-from activations.account import DeliveryAccount
 from activations.channels import webhook, webhook_batch
 from activations.channels.face import Answer, Message
 from activations.channels.webhook_batch import answers_of_each, batched
-from activations.endpoints import Endpoint, read_endpoints
+from activations.delivery.account import DeliveryAccount
 from activations.errors import HourbellError
 from activations.sandbox.http import HttpSandbox
 from activations.sandbox.reply import Reply
 from activations.sandbox.webhooks import webhooks
+from activations.settings.endpoints import Endpoint, read_endpoints
 
 BATCH = 10
 Script = Callable[[str], Reply | None]

@@ -22,21 +22,21 @@ from hypothesis import strategies as st
 from rehearsal import IMPATIENT, NOW, Place, channels, webhook_action, write_outbox
 from rich.console import Console
 
-from activations.account import DeliveryAccount
 from activations.channels import webhook
 from activations.channels.face import Setting
 from activations.channels.receivers import retry_after
-from activations.delivery import TEMPLATES
-from activations.endpoints import read_endpoints
+from activations.delivery.account import DeliveryAccount
+from activations.delivery.delivery import TEMPLATES
+from activations.delivery.patience import Patience
 from activations.errors import HourbellError
-from activations.journal import open_journal
-from activations.journal_place import sqlite_url
-from activations.patience import Patience
-from activations.profile import Profile, SmtpServer, live_profile, open_profile
+from activations.journal.journal import open_journal
+from activations.journal.place import sqlite_url
 from activations.sandbox.http import HttpSandbox
 from activations.sandbox.reply import Reply
 from activations.sandbox.show import overview
 from activations.sandbox.webhooks import webhooks
+from activations.settings.endpoints import read_endpoints
+from activations.settings.profile import Profile, SmtpServer, live_profile, open_profile
 from activations.transport.guard import HostRefusedError, SocketAddress, allowed_addresses, is_public
 from activations.transport.http import AnswerLostError, CertificateRefusedError, HttpPool
 
@@ -222,7 +222,7 @@ def test_what_the_receiver_has_forgotten_is_not_sent_again(place: Place) -> None
     write_outbox(place.outbox, [webhook_action(number, expires_at=None) for number in range(10)], channel="webhook")
     with serve(place) as sandbox:
         with open_journal(sqlite_url(place.journal)) as dead:
-            from activations.outbox import outbox_files, read_actions
+            from activations.delivery.outbox import outbox_files, read_actions
 
             (file,) = outbox_files(place.outbox)
             (actions,) = read_actions(file, 100)
@@ -241,7 +241,7 @@ def test_taking_over_does_not_make_a_key_younger(place: Place) -> None:
         (sandbox_url,) = (sandbox.url,)
     # the endpoint is down: the claim stays in doubt in each delivery
     with open_journal(sqlite_url(place.journal)) as dead:
-        from activations.outbox import outbox_files, read_actions
+        from activations.delivery.outbox import outbox_files, read_actions
 
         (file,) = outbox_files(place.outbox)
         (actions,) = read_actions(file, 100)

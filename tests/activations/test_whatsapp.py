@@ -14,17 +14,17 @@ from pywa.types.templates import BodyText, TemplateLanguage, URLButton
 from rehearsal import NOW, Place, whatsapp_action, write_outbox
 from sqlalchemy import create_engine, text
 
-from activations.account import DeliveryAccount
 from activations.channels import whatsapp
 from activations.channels.face import Setting, UnsendableError
-from activations.delivery import TEMPLATES
+from activations.delivery.account import DeliveryAccount
+from activations.delivery.delivery import TEMPLATES
+from activations.delivery.outbox import Action
 from activations.errors import HourbellError
 from activations.holds.sample import sample_of
-from activations.outbox import Action
-from activations.profile import Profile, SmtpServer
 from activations.sandbox.http import HttpSandbox
 from activations.sandbox.reply import Reply
 from activations.sandbox.webhooks import webhooks
+from activations.settings.profile import Profile, SmtpServer
 
 LIVE = Profile("live", SmtpServer("", 0), link_key=b"0123456789abcdef", tokens={"WHATSAPP": "hush"})
 

@@ -25,9 +25,9 @@ from sinks import HOST, cpu_of, sink
 
 from activations.channels.face import Channel, Setting
 from activations.channels.registry import CHANNELS
-from activations.delivery import deliver
-from activations.journal_place import sqlite_url
-from activations.profile import SMTP, Profile, SmtpServer
+from activations.delivery.delivery import deliver
+from activations.journal.place import sqlite_url
+from activations.settings.profile import SMTP, Profile, SmtpServer
 from dagster_project.command.show import progress, table
 
 SINGLE, BATCHED = 5_000, 50_000

@@ -27,12 +27,12 @@ from sinks import HOST, sink
 
 from activations.channels import email, webhook
 from activations.channels.face import Setting
-from activations.delivery import TEMPLATES, deliver
-from activations.dkim import DkimKey, signed
-from activations.journal_place import sqlite_url
-from activations.outbox import SCHEMA, outbox_files, read_actions
-from activations.profile import Profile, SmtpServer
-from activations.signing import signed_headers, signing_key
+from activations.delivery.delivery import TEMPLATES, deliver
+from activations.delivery.outbox import SCHEMA, outbox_files, read_actions
+from activations.journal.place import sqlite_url
+from activations.keys.dkim import DkimKey, signed
+from activations.keys.signing import signed_headers, signing_key
+from activations.settings.profile import Profile, SmtpServer
 from dagster_project.command.show import progress, table
 
 NOW = datetime(2026, 3, 2, 10)

@@ -24,11 +24,11 @@ from sinks import HOST, sink
 from activations.channels import email, webhook
 from activations.channels.face import Channel, Message, Setting
 from activations.channels.webhook_batch import batched
-from activations.delivery import TEMPLATES, deliver
-from activations.journal_place import sqlite_url
-from activations.outbox import outbox_files, read_actions
-from activations.profile import Profile, SmtpServer
-from activations.signing import signed_headers
+from activations.delivery.delivery import TEMPLATES, deliver
+from activations.delivery.outbox import outbox_files, read_actions
+from activations.journal.place import sqlite_url
+from activations.keys.signing import signed_headers
+from activations.settings.profile import Profile, SmtpServer
 from activations.transport.http import CONNECTIONS
 from dagster_project.command.show import console, table
 

@@ -13,18 +13,18 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
-from activations.delivery import TEMPLATES
+from activations.delivery.delivery import TEMPLATES
 from activations.holds.approvals import approve
 from activations.holds.hold import standing_holds
 from dagster_project.command.show import console, progress, table
 from dagster_project.gate_out.leave import leave
+from dagster_project.history.replay import replay
 from dagster_project.home import Home
 from dagster_project.registry import registered_workflows
-from dagster_project.replay import replay
 from dagster_project.shop import land_shop
-from dagster_project.tick import land
+from dagster_project.ticks.tick import land
+from dagster_project.ticks.windows import Window, parse_size, split
 from dagster_project.warehouse_setup import prepare_warehouse
-from dagster_project.windows import Window, parse_size, split
 from data.simulator import Shop
 
 START = datetime(2026, 1, 5)

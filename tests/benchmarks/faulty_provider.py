@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from activations.account import PARTS
+from activations.delivery.account import PARTS
 from dagster_project.command.show import console, table
 
 # what is shared with the tests stands beside them

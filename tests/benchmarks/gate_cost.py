@@ -16,11 +16,11 @@ from typing import Any
 import duckdb
 
 from dagster_project.command.show import console, table
-from dagster_project.compiled import compile_tick
 from dagster_project.home import Home
-from dagster_project.statements import Statement
+from dagster_project.ticks.compiled import compile_tick
+from dagster_project.ticks.statements import Statement
+from dagster_project.ticks.windows import Window
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import Window
 
 HOUR = Window(datetime(2026, 3, 2, 10), datetime(2026, 3, 2, 11))
 MONTH = timedelta(days=30)

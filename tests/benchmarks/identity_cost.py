@@ -13,12 +13,12 @@ import duckdb
 from rich.console import Console
 from rich.table import Table
 
-from dagster_project.compiled import compile_tick
+from dagster_project.history.replay import replay_tick
 from dagster_project.home import Home
-from dagster_project.replay import replay_tick
-from dagster_project.statements import Statement
+from dagster_project.ticks.compiled import compile_tick
+from dagster_project.ticks.statements import Statement
+from dagster_project.ticks.windows import Window
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import Window
 
 MODELS = (
     *(f"stg_{table}" for table in ("contacts", "events", "orders", "consents")),

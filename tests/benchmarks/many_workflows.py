@@ -26,16 +26,16 @@ import yaml
 
 from activations.holds.approvals import approve
 from dagster_project.command.show import console, progress, table
-from dagster_project.compiled import compile_tick
+from dagster_project.history.replay import replay_tick
 from dagster_project.home import REPOSITORY, Home
 from dagster_project.registry import registered_workflows
-from dagster_project.replay import replay_tick
 from dagster_project.scaffold import begin_workflow
-from dagster_project.statements import Memory, Statement
-from dagster_project.tick import publish_marts, send_off
+from dagster_project.ticks.compiled import compile_tick
+from dagster_project.ticks.statements import Memory, Statement
+from dagster_project.ticks.tick import publish_marts, send_off
+from dagster_project.ticks.windows import CONTACTS, HOUR, MARTS, Window, split
 from dagster_project.warehouse import open_warehouse
 from dagster_project.warehouse_setup import prepare_warehouse
-from dagster_project.windows import CONTACTS, HOUR, MARTS, Window, split
 
 NOW = datetime(2026, 3, 2, 9)
 DAY = timedelta(days=1)

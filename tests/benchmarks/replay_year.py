@@ -15,14 +15,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from dagster_project.command.show import console, progress, table
-from dagster_project.compiled import compile_tick
+from dagster_project.history.replay import replay
 from dagster_project.home import Home
 from dagster_project.landing.ingest import land_all
 from dagster_project.landing.load import load
 from dagster_project.registry import registered_workflows
-from dagster_project.replay import replay
+from dagster_project.ticks.compiled import compile_tick
+from dagster_project.ticks.windows import HOUR, Window, split
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import HOUR, Window, split
 from data.importers.online_retail import import_online_retail
 
 YEAR = Window(datetime(2010, 12, 1), datetime(2011, 12, 10))

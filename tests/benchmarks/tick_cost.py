@@ -19,15 +19,15 @@ from dbt.cli.main import dbtRunner
 
 from activations.holds.approvals import approve
 from dagster_project.command.show import console, table
-from dagster_project.compiled import compile_tick
+from dagster_project.history.replay import replay_tick
 from dagster_project.home import Home
 from dagster_project.registry import registered_workflows
-from dagster_project.replay import replay_tick
-from dagster_project.statements import Statement
-from dagster_project.tick import decide, publish_marts, send_off
+from dagster_project.ticks.compiled import compile_tick
+from dagster_project.ticks.statements import Statement
+from dagster_project.ticks.tick import decide, publish_marts, send_off
+from dagster_project.ticks.windows import Window
 from dagster_project.warehouse import open_warehouse
 from dagster_project.warehouse_setup import prepare_warehouse
-from dagster_project.windows import Window
 
 HOUR = Window(datetime(2026, 3, 1, 9), datetime(2026, 3, 1, 10))
 EVENTS_A_DAY = 33_000

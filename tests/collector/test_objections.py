@@ -15,11 +15,11 @@ from activations.channels.face import Answer, Message, Setting
 from activations.collector.objections import Objections
 from activations.collector.sealing import seal_collected
 from activations.collector.store import CollectedLog, Store
-from activations.delivery import deliver
-from activations.journal import open_journal
-from activations.outbox import Action
-from activations.profile import Profile, SmtpServer
-from activations.receipts import receipts_folder
+from activations.delivery.delivery import deliver
+from activations.delivery.outbox import Action
+from activations.journal.journal import open_journal
+from activations.journal.receipts import receipts_folder
+from activations.settings.profile import Profile, SmtpServer
 
 PEOPLE = 1_000
 BEFORE, SINCE = NOW - timedelta(hours=1), NOW + timedelta(minutes=3)

@@ -10,11 +10,11 @@ from collecting import NOW, Collecting, collecting
 from rehearsal import action, sms_action
 
 from activations.collector.choices import Choice, choices
-from activations.delivery import TEMPLATES
+from activations.delivery.delivery import TEMPLATES
+from activations.delivery.outbox import Action
 from activations.links import message_links
-from activations.outbox import Action
-from activations.profile import Profile, SmtpServer
-from activations.shop import read_shop
+from activations.settings.profile import Profile, SmtpServer
+from activations.settings.shop import read_shop
 
 SHOP = read_shop(TEMPLATES)
 KEY = Profile("sandbox", SmtpServer("127.0.0.1", 0)).link_key

@@ -8,12 +8,12 @@ from collecting import NOW, Collecting, collecting
 from rehearsal import action, sms_action
 
 from activations.collector.store import CollectedLog
-from activations.delivery import TEMPLATES
+from activations.delivery.delivery import TEMPLATES
+from activations.delivery.outbox import Action
 from activations.errors import HourbellError
 from activations.links import click_link, open_link
-from activations.outbox import Action
-from activations.profile import Profile, SmtpServer
-from activations.shop import read_shop
+from activations.settings.profile import Profile, SmtpServer
+from activations.settings.shop import read_shop
 
 SHOP = read_shop(TEMPLATES)
 KEY = Profile("sandbox", SmtpServer("127.0.0.1", 0)).link_key

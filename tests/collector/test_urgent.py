@@ -27,11 +27,11 @@ from dagster_project.defs.jobs import hourly
 from dagster_project.defs.sensors import urgent
 from dagster_project.home import Home
 from dagster_project.landing.collected import land_collected
-from dagster_project.tick import land, run_tick
-from dagster_project.tick_run import END_TAG, START_TAG, due_window
+from dagster_project.ticks.tick import land, run_tick
+from dagster_project.ticks.tick_run import END_TAG, START_TAG, due_window
+from dagster_project.ticks.windows import HOUR, Window, last_completed, parse_time
 from dagster_project.urgent import SECOND, Watch, look, urgent_events, urgent_window
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import HOUR, Window, last_completed, parse_time
 
 segment = pytest.importorskip("segment.analytics", reason="needs segment-analytics-python")
 

@@ -5,14 +5,14 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from dagster_project import tick as ticks
-from dagster_project import transform
+from dagster_project.history.replay import replay
 from dagster_project.home import Home
-from dagster_project.replay import replay
-from dagster_project.statements import Statement
-from dagster_project.tick import run_tick
+from dagster_project.ticks import tick as ticks
+from dagster_project.ticks import transform
+from dagster_project.ticks.statements import Statement
+from dagster_project.ticks.tick import run_tick
+from dagster_project.ticks.windows import Window, split
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import Window, split
 
 DAY = timedelta(days=1)
 SPAN = Window(datetime(2026, 3, 2), datetime(2026, 3, 5))

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from dagster_project.home import Home
-from dagster_project.lock import tick_lock
-from dagster_project.tick import land
+from dagster_project.ticks.lock import tick_lock
+from dagster_project.ticks.tick import land
+from dagster_project.ticks.windows import Window, next_window, parse_size, record_completed, split
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import Window, next_window, parse_size, record_completed, split
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_a_directory_without_rights_is_named(hourbell, monkeypatch: pytest.Monke
 TICK_IN_LITTLE_ROOM = """
 import resource, signal, sys
 from dagster_project.command import app
-from dagster_project.transform import manifest
+from dagster_project.ticks.transform import manifest
 manifest()
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dagster_project import compiled, transform
-from dagster_project.compiled import BrokenModelError, Prepared
+from dagster_project.ticks import compiled, transform
+from dagster_project.ticks.compiled import BrokenModelError, Prepared
 
 
 @pytest.fixture

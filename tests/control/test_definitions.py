@@ -10,12 +10,12 @@ import pytest
 from activations.errors import HourbellError
 from dagster_project.defs import landing, models, reporting
 from dagster_project.home import Home
-from dagster_project.interrupted import begin
-from dagster_project.lock import tick_lock
 from dagster_project.publish import published_marts
-from dagster_project.tick_run import window_tags
+from dagster_project.ticks.interrupted import begin
+from dagster_project.ticks.lock import tick_lock
+from dagster_project.ticks.tick_run import window_tags
+from dagster_project.ticks.windows import Window
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import Window
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ import pytest
 from activations.errors import HourbellError
 from dagster_project.docs import DATA_DOCS, DBT_DOCS, INDEX, without_other_hosts, write_docs
 from dagster_project.home import Home
-from dagster_project.tick import land
-from dagster_project.windows import Window, parse_time
+from dagster_project.ticks.tick import land
+from dagster_project.ticks.windows import Window, parse_time
 from data.contract import tables
 
 # what a browser fetches by itself; links are for people to follow

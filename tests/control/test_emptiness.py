@@ -6,8 +6,8 @@ from itertools import product
 import duckdb
 import pytest
 
-from dagster_project.compiled import prepared
-from dagster_project.emptiness import NEVER_EMPTY, Reader, Rows, Ways
+from dagster_project.ticks.compiled import prepared
+from dagster_project.ticks.emptiness import NEVER_EMPTY, Reader, Rows, Ways
 
 START, END = "cast(getvariable('tick_start') as timestamp)", "cast(getvariable('tick_end') as timestamp)"
 IN_TICK, A_IN_TICK, B_IN_TICK = (f"{of}moment >= {START} and {of}moment < {END}" for of in ("", "a.", "b."))

@@ -7,11 +7,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from activations.delivery import TEMPLATES
+from activations.delivery.delivery import TEMPLATES
 from activations.errors import HourbellError
 from dagster_project.lint import Finding, lint
 from dagster_project.lint.stranded import stranded
-from dagster_project.transform import DBT
+from dagster_project.ticks.transform import DBT
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ import pytest
 import yaml
 from dbt.cli.main import dbtRunner
 
-from activations.delivery import TEMPLATES
+from activations.delivery.delivery import TEMPLATES
 from activations.errors import HourbellError
 from dagster_project.lint import lint
 from dagster_project.scaffold import begin_workflow
-from dagster_project.transform import DBT
+from dagster_project.ticks.transform import DBT
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from activations.delivery import TEMPLATES
+from activations.delivery.delivery import TEMPLATES
 from dagster_project.render import browser
 from dagster_project.render.browser import find_browser
 

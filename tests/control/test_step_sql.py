@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from activations.delivery import TEMPLATES
+from activations.delivery.delivery import TEMPLATES
 from dagster_project.lint import lint
-from dagster_project.transform import DBT
+from dagster_project.ticks.transform import DBT
 
 STEP = "models/workflows/abandoned_cart/abandoned_cart__reassurance.sql"
 

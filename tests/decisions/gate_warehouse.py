@@ -11,7 +11,7 @@ from gate_world import STEPS, TOPICS, Decision, Window, World
 
 from activations.errors import HourbellError
 from dagster_project.home import Home
-from dagster_project.transform import run_dbt
+from dagster_project.ticks.transform import run_dbt
 
 MODELS = ("candidates", "candidate_eligibility", "candidate_channels", "cap_usage", "cap_walk", "decisions")
 ACTION = (

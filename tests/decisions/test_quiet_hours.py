@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from dagster_project.home import Home
-from dagster_project.transform import run_dbt
+from dagster_project.ticks.transform import run_dbt
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 INSTANTS = SHARED / "quiet_hours.csv"

@@ -7,12 +7,12 @@ import pytest
 from engine_world import SHOP_SPAN, Engine, run_ticks
 from workflow_history import DAYS, START, Life, take_in
 
+from dagster_project.history.replay import replay
 from dagster_project.home import Home
-from dagster_project.replay import replay
-from dagster_project.statements import Statement
-from dagster_project.tick import land
+from dagster_project.ticks.statements import Statement
+from dagster_project.ticks.tick import land
+from dagster_project.ticks.windows import HOUR, Window, history_before, split
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import HOUR, Window, history_before, split
 
 
 @pytest.fixture(scope="session")

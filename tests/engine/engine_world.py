@@ -9,12 +9,12 @@ from typing import Any
 
 import duckdb
 
+from dagster_project.history.replay import replay_tick
 from dagster_project.home import Home
-from dagster_project.replay import replay_tick
-from dagster_project.statements import Memory, Statement
-from dagster_project.transform import manifest
+from dagster_project.ticks.statements import Memory, Statement
+from dagster_project.ticks.transform import manifest
+from dagster_project.ticks.windows import Window
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import Window
 
 Contents = dict[str, Any]
 

@@ -12,14 +12,14 @@ from compiled_macros import compiled, set_window, small_warehouse
 from engine_world import Engine
 from rehearsal import NOW, Place, action, write_outbox
 
-from activations.account import DeliveryAccount
+from activations.delivery.account import DeliveryAccount
 from activations.sandbox import hubspot
 from activations.sandbox.http import HttpSandbox
 from activations.sandbox.records import Records
 from activations.sandbox.server import Sandbox
 from activations.sandbox.store import Received, messages
 from activations.sandbox.webhooks import webhooks
-from dagster_project.windows import HOUR, Window
+from dagster_project.ticks.windows import HOUR, Window
 
 STEP = "abandoned_cart__reminder"
 CALLS = {

@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 from engine_world import SHOP_SPAN, Engine, contents, differences
 
-from dagster_project import again
-from dagster_project.again import Again, decide_again
+from dagster_project.history import again
+from dagster_project.history.again import Again, decide_again
 from dagster_project.home import Home
-from dagster_project.statements import Statement
+from dagster_project.ticks.statements import Statement
 
 SPAN = SHOP_SPAN.end - SHOP_SPAN.start
 

@@ -9,12 +9,12 @@ import pytest
 from engine_world import SHOP_SPAN, Engine, changed, contents, differences, steps
 
 from activations.errors import HourbellError
-from dagster_project import backfill as module
-from dagster_project.backfill import Backfill, let_in, plan_backfill
+from dagster_project.history import backfill as module
+from dagster_project.history.backfill import Backfill, let_in, plan_backfill
+from dagster_project.history.replay import replay
 from dagster_project.home import Home
-from dagster_project.replay import replay
+from dagster_project.ticks.windows import HOUR, Window, split
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import HOUR, Window, split
 
 WENT_LIVE = SHOP_SPAN.start + 28 * HOUR
 AHEAD = 3 * HOUR

@@ -10,13 +10,13 @@ from engine_world import SHOP_SPAN, Engine, contents, differences
 
 from activations.errors import HourbellError
 from dagster_project.command.diff import markdown_of
-from dagster_project.diff import diff
-from dagster_project.difference import Difference, Entered, Version, compare
+from dagster_project.history.diff import diff
+from dagster_project.history.difference import Difference, Entered, Version, compare
+from dagster_project.history.past_version import Project
 from dagster_project.home import REPOSITORY, Home
-from dagster_project.past_version import Project
-from dagster_project.transform import DBT
+from dagster_project.ticks.transform import DBT
+from dagster_project.ticks.windows import HOUR
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import HOUR
 
 SPAN = SHOP_SPAN.end - SHOP_SPAN.start
 TEMPLATES = REPOSITORY / "activations" / "templates"

@@ -24,7 +24,7 @@ from entries_reference import (
     random_history,
 )
 
-from dagster_project.windows import HOUR, Window
+from dagster_project.ticks.windows import HOUR, Window
 
 HOLDOUT = 0.3
 RULES = {

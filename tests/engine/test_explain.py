@@ -9,9 +9,9 @@ from engine_world import SHOP_SPAN, Engine
 
 from activations.errors import HourbellError
 from dagster_project.explain import explain, find_contact
-from dagster_project.replay import replay
+from dagster_project.history.replay import replay
+from dagster_project.ticks.windows import HOUR, split
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import HOUR, split
 
 
 @pytest.fixture(scope="module")

@@ -11,11 +11,11 @@ import pytest
 from engine_world import SHOP_SPAN, Engine, contents, differences
 
 from activations.errors import HourbellError
-from dagster_project.forecast import Forecast, forecast
+from dagster_project.history.forecast import Forecast, forecast
+from dagster_project.history.replay import replay
 from dagster_project.home import Home
-from dagster_project.replay import replay
+from dagster_project.ticks.windows import HOUR, split
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import HOUR, split
 
 SPAN = SHOP_SPAN.end - SHOP_SPAN.start
 

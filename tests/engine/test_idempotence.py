@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 from engine_world import SHOP_SPAN, Engine, contents, differences, tables_of_one_tick
 
-from dagster_project import tick as ticks
-from dagster_project.emptiness import NEVER_EMPTY
+from dagster_project.history.replay import replay, replay_tick
 from dagster_project.home import Home
 from dagster_project.outbox import write_outbox
-from dagster_project.quick_tick import run_compiled
-from dagster_project.replay import replay, replay_tick
-from dagster_project.tick import run_tick
-from dagster_project.transform import manifest, run_dbt, run_models
+from dagster_project.ticks import tick as ticks
+from dagster_project.ticks.emptiness import NEVER_EMPTY
+from dagster_project.ticks.quick_tick import run_compiled
+from dagster_project.ticks.tick import run_tick
+from dagster_project.ticks.transform import manifest, run_dbt, run_models
+from dagster_project.ticks.windows import CONTACTS, HOUR, Window, history_before, split
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import CONTACTS, HOUR, Window, history_before, split
 
 TICKS = list(split(SHOP_SPAN, 14 * HOUR))
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from dagster_project import transform
 from dagster_project.home import Home
-from dagster_project.transform import ModelRun, run_models
+from dagster_project.ticks import transform
+from dagster_project.ticks.transform import ModelRun, run_models
+from dagster_project.ticks.windows import HOUR, Window
 from dagster_project.warehouse import open_warehouse
 from dagster_project.warehouse_setup import prepare_warehouse
-from dagster_project.windows import HOUR, Window
 
 NINE = datetime(2026, 3, 2, 9)
 FIRST, SECOND = Window(NINE, NINE + HOUR), Window(NINE + HOUR, NINE + 2 * HOUR)

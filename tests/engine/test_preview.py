@@ -16,8 +16,8 @@ from dagster_project.home import Home
 from dagster_project.preview import Preview, Stop, preview
 from dagster_project.preview.branches import other_ways, read_branching, variants
 from dagster_project.preview.page import page_of
+from dagster_project.ticks.windows import HOUR
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import HOUR
 
 
 def ways(found: Preview, step: str) -> dict[str | None, Stop]:

@@ -6,13 +6,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from dagster_project.compiled import compile_tick
+from dagster_project.history.replay import replay
 from dagster_project.home import Home
 from dagster_project.landing.ingest import land_all
 from dagster_project.landing.load import load
-from dagster_project.replay import replay
+from dagster_project.ticks.compiled import compile_tick
+from dagster_project.ticks.windows import Window, split
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import Window, split
 from data.importers.online_retail import NOT_PRODUCTS, import_online_retail
 
 RAW = Path(__file__).resolve().parents[3] / "shared" / "data" / "online_retail.parquet"

@@ -10,7 +10,7 @@ from compiled_macros import compiled, set_window, small_warehouse
 from engine_world import Engine
 from test_entries import put
 
-from dagster_project.windows import HOUR, Window, split
+from dagster_project.ticks.windows import HOUR, Window, split
 
 START, DAYS = datetime(2026, 3, 2), 20
 SPAN = Window(START, START + timedelta(days=DAYS))

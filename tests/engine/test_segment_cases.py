@@ -11,8 +11,8 @@ import pytest
 from compiled_macros import compiled, set_window, small_warehouse
 from engine_world import Engine
 
-from dagster_project import transform
-from dagster_project.windows import Window
+from dagster_project.ticks import transform
+from dagster_project.ticks.windows import Window
 
 FILE = Path(__file__).resolve().parents[3] / "shared" / "data" / "segment_cases.json"
 CASES: list[dict[str, Any]] = json.loads(FILE.read_text()) if FILE.exists() else []

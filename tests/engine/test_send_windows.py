@@ -12,7 +12,7 @@ from compiled_macros import compiled, small_warehouse
 from engine_world import Engine
 from test_waiting import arrive, arrived, prepare
 
-from dagster_project.windows import Window
+from dagster_project.ticks.windows import Window
 
 CASES = Path(__file__).resolve().parents[3] / "shared" / "data" / "send_window_cases.json"
 # where the account of the cases is; who has no valid zone is taken to live there

@@ -14,10 +14,10 @@ import pyarrow as pa
 import pytest
 from engine_world import SHOP_SPAN, WORKFLOWS, Engine
 
-from dagster_project.replay import replay_tick
-from dagster_project.statements import Memory
+from dagster_project.history.replay import replay_tick
+from dagster_project.ticks.statements import Memory
+from dagster_project.ticks.windows import CONTACTS, HOUR, MARTS, history_before, split
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import CONTACTS, HOUR, MARTS, history_before, split
 
 pytestmark = [
     pytest.mark.spark,

@@ -3,7 +3,7 @@
 from engine_world import Engine
 
 from dagster_project.registry import registered_workflows
-from dagster_project.transform import manifest, run_dbt
+from dagster_project.ticks.transform import manifest, run_dbt
 
 
 def test_the_unit_tests_hold_and_every_step_has_one(shop: Engine) -> None:

@@ -23,7 +23,7 @@ from triggers_reference import (
     silences,
 )
 
-from dagster_project.windows import HOUR, Window
+from dagster_project.ticks.windows import HOUR, Window
 
 SEQUENCE = (
     "with "

@@ -14,7 +14,7 @@ from test_entries import put
 from test_local_time import next_time
 from test_triggers import ticks
 
-from dagster_project.windows import Window
+from dagster_project.ticks.windows import Window
 
 # the clocks change in Europe on the 29th, in New York on the 8th
 FIRST, LAST = datetime(2026, 3, 1), datetime(2026, 4, 1)

@@ -9,12 +9,12 @@ import pytest
 from engine_world import SHOP_SPAN, WORKFLOWS, Engine, changed, run_ticks, steps
 from workflow_history import DAYS, START
 
+from dagster_project.history.replay import replay
 from dagster_project.home import Home
 from dagster_project.registry import registered_workflows
-from dagster_project.replay import replay
-from dagster_project.statements import Statement
+from dagster_project.ticks.statements import Statement
+from dagster_project.ticks.windows import HOUR, Window, split
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import HOUR, Window, split
 
 DAY = timedelta(days=1)
 LIFE = Window(START, START + timedelta(days=DAYS))

@@ -24,14 +24,14 @@ from traces import (
     traces,
 )
 
-from activations.delivery import default_receipts
+from activations.delivery.delivery import default_receipts
+from activations.erasure.suppression import find_suppression
 from activations.errors import HourbellError
-from activations.journal_care import verify
-from activations.suppression import find_suppression
+from activations.journal.care import verify
 from dagster_project.erasure import erase as erasing
 from dagster_project.erasure.erase import erase, find_people
 from dagster_project.home import Home
-from dagster_project.lock import tick_lock
+from dagster_project.ticks.lock import tick_lock
 from dagster_project.warehouse import open_warehouse
 from dagster_project.warehouse_setup import prepare_warehouse
 

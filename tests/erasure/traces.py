@@ -12,16 +12,16 @@ from pathlib import Path
 import duckdb
 
 from activations.collector.store import CollectedLog, Store
-from activations.delivery import default_receipts
-from activations.journal import open_journal
-from activations.profile import open_profile
+from activations.delivery.delivery import default_receipts
+from activations.journal.journal import open_journal
 from activations.sandbox.store import messages
+from activations.settings.profile import open_profile
 from dagster_project.deliver import deliver_outbox
 from dagster_project.home import Home
 from dagster_project.landing.load import load
-from dagster_project.lock import tick_lock
-from dagster_project.tick import run_tick
-from dagster_project.windows import Window
+from dagster_project.ticks.lock import tick_lock
+from dagster_project.ticks.tick import run_tick
+from dagster_project.ticks.windows import Window
 
 START = datetime(2026, 3, 2)
 ERASED_AT = datetime(2026, 3, 5, 0, 30)

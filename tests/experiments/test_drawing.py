@@ -8,7 +8,7 @@ import pytest
 from compiled_macros import compiled, set_window, small_warehouse
 
 from dagster_project.home import Home
-from dagster_project.windows import Window
+from dagster_project.ticks.windows import Window
 
 START = datetime(2026, 3, 2)
 EXPERIMENTS = {

@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 import pytest
 from shop_history import DAY, NEXT, ShopHistory
 
+from dagster_project.history.replay import replay
 from dagster_project.home import Home
-from dagster_project.replay import replay
 from dagster_project.shop import land_shop
-from dagster_project.statements import Statement
-from dagster_project.tick import land
-from dagster_project.windows import Window, split
+from dagster_project.ticks.statements import Statement
+from dagster_project.ticks.tick import land
+from dagster_project.ticks.windows import Window, split
 from data.simulator import Shop
 
 SHOP = Shop(seed=7, contacts=800, start=datetime(2026, 3, 2), days=12)

@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from activations.account import DeliveryAccount
-from activations.delivery import TEMPLATES
+from activations.delivery.account import DeliveryAccount
+from activations.delivery.delivery import TEMPLATES
+from activations.delivery.outbox import outbox_files, read_actions
 from activations.holds.approvals import approve
 from activations.holds.hold import Hold, standing_holds
-from activations.outbox import outbox_files, read_actions
-from activations.profile import open_profile
 from activations.sandbox.store import messages
+from activations.settings.profile import open_profile
 from dagster_project.deliver import deliver_outbox
 from dagster_project.gate_out.leave import leave
+from dagster_project.history.replay import replay_tick
 from dagster_project.home import Home
 from dagster_project.registry import registered_workflows
-from dagster_project.replay import replay_tick
-from dagster_project.statements import Statement
+from dagster_project.ticks.statements import Statement
+from dagster_project.ticks.windows import Window
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import Window
 
 DAY = timedelta(days=1)
 NEXT = Window(datetime(2026, 3, 12, 12), datetime(2026, 3, 12, 18))

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from shop_history import NEXT, ShopHistory
 
-from activations.delivery import default_receipts
+from activations.delivery.delivery import default_receipts
 from activations.errors import HourbellError
-from activations.journal import open_journal
-from activations.receipts import receipts_folder
+from activations.journal.journal import open_journal
+from activations.journal.receipts import receipts_folder
 from dagster_project.gate_out import leave as gate
 from dagster_project.outbox import outbox_folder
 from dagster_project.registry import registered_workflows
@@ -213,7 +213,7 @@ from dagster_project.gate_out import leave as gate
 from dagster_project.gate_out.leave import leave
 from dagster_project.home import Home
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import Window, parse_time
+from dagster_project.ticks.windows import Window, parse_time
 
 def die(*arguments, **named):
     os.kill(os.getpid(), 9)

@@ -14,12 +14,12 @@ from rehearsal import action
 from shop_history import NEXT, ShopHistory
 from text_posts import SECRETS, twilio_post
 
-from activations.delivery import TEMPLATES
+from activations.delivery.delivery import TEMPLATES
+from activations.delivery.outbox import Action
 from activations.links import click_link, message_links, open_link
-from activations.outbox import Action
-from activations.profile import Profile, SmtpServer
-from activations.shop import read_shop
-from dagster_project.tick import land
+from activations.settings.profile import Profile, SmtpServer
+from activations.settings.shop import read_shop
+from dagster_project.ticks.tick import land
 from dagster_project.warehouse import open_warehouse
 
 KEY = Profile("sandbox", SmtpServer("127.0.0.1", 0)).link_key

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 import yaml
 
-from activations.delivery import TEMPLATES
+from activations.delivery.delivery import TEMPLATES
 from activations.errors import HourbellError
 from dagster_project.gate_out import examine as gate
 from dagster_project.gate_out.examine import EXPECTATIONS, Fault, examine

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from resolver import IDENTITY, Resolver
 
-from dagster_project.compiled import compile_tick
 from dagster_project.home import Home
+from dagster_project.ticks.compiled import compile_tick
 
 
 @pytest.fixture(scope="session")

@@ -8,11 +8,11 @@ import duckdb
 from identity_history import DAYS, START, land
 from identity_reference import Resolution, Row
 
+from dagster_project.history.replay import replay_tick
 from dagster_project.home import Home
-from dagster_project.replay import replay_tick
-from dagster_project.statements import Statement
+from dagster_project.ticks.statements import Statement
+from dagster_project.ticks.windows import Window, split
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import Window, split
 
 IDENTITY = (
     *(f"stg_{table}" for table in ("contacts", "events", "orders", "consents")),

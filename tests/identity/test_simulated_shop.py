@@ -12,8 +12,8 @@ from identity_reference import grouped, pairs_within
 from resolver import Resolver
 
 from dagster_project.landing.addresses import normal_email, normal_phone
+from dagster_project.ticks.windows import Window
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import Window
 from data.contract import tables
 from data.simulator import Shop, simulate
 

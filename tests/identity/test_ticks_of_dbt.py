@@ -8,10 +8,10 @@ from identity_reference import reference
 from resolver import IDENTITY, PERIOD, resolution
 
 from dagster_project.home import Home
-from dagster_project.transform import run_dbt, run_models
+from dagster_project.ticks.transform import run_dbt, run_models
+from dagster_project.ticks.windows import split
 from dagster_project.warehouse import open_warehouse
 from dagster_project.warehouse_setup import prepare_warehouse
-from dagster_project.windows import split
 
 
 def test_dbt_writes_what_the_reference_says(tmp_path_factory: pytest.TempPathFactory) -> None:

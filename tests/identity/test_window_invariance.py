@@ -9,8 +9,8 @@ from identity_history import land, random_history
 from identity_reference import reference
 from resolver import PERIOD, Resolver, resolution
 
+from dagster_project.ticks.windows import split
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import split
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -6,12 +6,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from activations.delivery import TEMPLATES
+from activations.delivery.delivery import TEMPLATES
 from activations.errors import HourbellError
-from activations.profile import Profile, SmtpServer
 from activations.sandbox import hubspot
 from activations.sandbox.http import HttpSandbox
 from activations.sandbox.records import Records
+from activations.settings.profile import Profile, SmtpServer
 from dagster_project.home import Home
 from dagster_project.pull import pull_crms
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from readers import Heard
 
 from dagster_project.home import Home
-from dagster_project.statements import Statement
+from dagster_project.ticks.statements import Statement
 from data.simulator import Shop
 from data.simulator.answers import TRUE_EFFECTS
 

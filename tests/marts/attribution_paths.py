@@ -10,7 +10,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from dagster_project.windows import Window
+from dagster_project.ticks.windows import Window
 
 MIDNIGHT = datetime(2026, 3, 20)
 # what is learnt at a midnight counts in the day that begins

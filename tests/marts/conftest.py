@@ -12,8 +12,8 @@ from dagster_project.demo import run_ticks
 from dagster_project.home import Home
 from dagster_project.publish import publish
 from dagster_project.shop import AnsweringShop
-from dagster_project.statements import Statement
-from dagster_project.windows import Window, split
+from dagster_project.ticks.statements import Statement
+from dagster_project.ticks.windows import Window, split
 
 
 @pytest.fixture(scope="session")

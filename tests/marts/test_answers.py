@@ -119,8 +119,8 @@ def test_messages_to_strangers_are_answered_by_nobody() -> None:
 
 
 def test_every_template_has_a_true_effect() -> None:
-    from activations.delivery import TEMPLATES
-    from activations.rendering import Templates
+    from activations.delivery.delivery import TEMPLATES
+    from activations.templating.rendering import Templates
 
     assert set(Templates(TEMPLATES).names) == set(TRUE_EFFECTS)
 

@@ -25,8 +25,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dagster_project.home import Home
-from dagster_project.transform import manifest, run_dbt
-from dagster_project.windows import Window
+from dagster_project.ticks.transform import manifest, run_dbt
+from dagster_project.ticks.windows import Window
 
 HISTORIES = st.lists(
     st.builds(

@@ -14,7 +14,7 @@ from attribution_paths import TICK, Journey, credit_by_state, fill, give_credit,
 from compiled_macros import set_window, small_warehouse
 
 from dagster_project.home import Home
-from dagster_project.transform import run_dbt
+from dagster_project.ticks.transform import run_dbt
 
 channel_attribution = pytest.importorskip(
     "ChannelAttribution", reason="needs the extra attribution", exc_type=ImportError

@@ -14,14 +14,14 @@ import yaml
 from answered_shop import SHOP, TICKS, AnsweredRun
 from readers import reading, tell
 
+from dagster_project.history.replay import replay_tick
 from dagster_project.home import Home
 from dagster_project.publish import publish
-from dagster_project.replay import replay_tick
-from dagster_project.statements import Statement
-from dagster_project.transform import DBT, run_dbt
+from dagster_project.ticks.statements import Statement
+from dagster_project.ticks.transform import DBT, run_dbt
+from dagster_project.ticks.windows import Window, split
 from dagster_project.true_lift import true_lift
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import Window, split
 
 MARTS = DBT / "models" / "marts"
 REGISTERED = yaml.safe_load((DBT / "dbt_project.yml").read_text())["vars"]["attribution_models"]

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from dagster_project.home import Home
-from dagster_project.transform import run_dbt
+from dagster_project.ticks.transform import run_dbt
 from dagster_project.warehouse import open_warehouse
 from data.simulator import Shop
 from data.simulator.answers import Answers, Message

@@ -8,7 +8,7 @@ import pytest
 from dbt.contracts.graph.nodes import ModelNode
 
 from dagster_project.publish import published_marts
-from dagster_project.transform import manifest
+from dagster_project.ticks.transform import manifest
 
 PAGES = {
     "overview",

@@ -13,9 +13,9 @@ from activations.errors import HourbellError
 from dagster_project import publish as publishing
 from dagster_project.home import Home
 from dagster_project.publish import FILE, PARQUET, STORAGE_VERSION, publish, published_marts
-from dagster_project.tick import bring_to_its_end, run_tick
+from dagster_project.ticks.tick import bring_to_its_end, run_tick
+from dagster_project.ticks.windows import Window
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import Window
 
 SECONDS = 60
 

@@ -16,7 +16,7 @@ from metricflow.sql.render.duckdb_renderer import DuckDbSqlPlanRenderer
 from metricflow_semantics.model.dbt_manifest_parser import parse_manifest_from_dbt_generated_manifest
 from metricflow_semantics.model.semantic_manifest_lookup import SemanticManifestLookup
 
-from dagster_project.transform import manifest
+from dagster_project.ticks.transform import manifest
 
 FIRST_DAY = date(2026, 3, 30)
 VALUES: dict[str, list[str]] = {

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from profiles import MODELS, Profiles
 
-from dagster_project.compiled import compile_tick
 from dagster_project.home import Home
-from dagster_project.statements import Statement
+from dagster_project.ticks.compiled import compile_tick
+from dagster_project.ticks.statements import Statement
 
 
 @pytest.fixture(scope="session")

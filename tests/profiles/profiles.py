@@ -8,11 +8,11 @@ import duckdb
 import pyarrow as pa
 from profile_history import History
 
+from dagster_project.history.replay import replay_tick
 from dagster_project.home import Home
-from dagster_project.replay import replay_tick
-from dagster_project.statements import Statement
+from dagster_project.ticks.statements import Statement
+from dagster_project.ticks.windows import Window
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import Window
 
 INPUTS = {
     "contacts": ["contact_merges", "events", "orders", "contact_details", "consent_statements"],

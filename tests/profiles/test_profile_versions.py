@@ -12,8 +12,8 @@ from profile_history import DAYS, START, History, generate
 from profile_reference import SEGMENTS, Profile, agrees, profile, segments, stated
 from profiles import MODELS, Profiles
 
-from dagster_project.transform import run_models
-from dagster_project.windows import Window, split
+from dagster_project.ticks.transform import run_models
+from dagster_project.ticks.windows import Window, split
 
 BEFORE = START - timedelta(days=60)
 END = START + timedelta(days=DAYS + 20)

@@ -10,7 +10,7 @@ import pytest
 from profile_history import History
 from profiles import Profiles
 
-from dagster_project.windows import Window
+from dagster_project.ticks.windows import Window
 
 FILE = Path(__file__).resolve().parents[3] / "shared" / "data" / "segment_cases.json"
 CASES: list[dict[str, Any]] = json.loads(FILE.read_text()) if FILE.exists() else []

@@ -10,9 +10,9 @@ import crashing
 import pytest
 from rehearsal import NOW, Place, action, webhook_action, write_outbox
 
-from activations import channel_delivery
-from activations.account import DeliveryAccount
-from activations.journal import open_journal
+from activations.delivery import channel_delivery
+from activations.delivery.account import DeliveryAccount
+from activations.journal.journal import open_journal
 from activations.sandbox.http import HttpSandbox
 from activations.sandbox.server import Sandbox
 from activations.sandbox.store import messages
@@ -106,7 +106,7 @@ def test_what_gives_way_is_settled_before_anybody_sends(place: Place, monkeypatc
     """Whoever is stopped later cannot leave an overdue message to a delivery that finds it alone."""
     rows = backlog()
     write(place, rows)
-    monkeypatch.setattr("activations.processes._let_deliver", _interrupted)
+    monkeypatch.setattr("activations.delivery.processes._let_deliver", _interrupted)
     with pytest.raises(InterruptedError):
         deliver(place, processes=2)
     assert not sent(place)
@@ -136,7 +136,7 @@ def test_ticks_that_follow_each_other_in_time_all_go(place: Place) -> None:
 @pytest.mark.parametrize("mutant", ["nothing gives way", "nothing is late"])
 def test_a_mutant_is_caught(place: Place, monkeypatch: pytest.MonkeyPatch, mutant: str) -> None:
     if mutant == "nothing gives way":
-        monkeypatch.setattr("activations.backlog.OVERDUE", timedelta(days=9))
+        monkeypatch.setattr("activations.delivery.backlog.OVERDUE", timedelta(days=9))
     else:
         monkeypatch.setattr(channel_delivery, "_is_late", lambda *_: False)
     rows = backlog()

@@ -13,16 +13,16 @@ import pytest
 import sqlalchemy as sa
 from rehearsal import NOW, Place, action, channels, webhook_action, write_outbox
 
-from activations import dry_run as dry_running
 from activations.channels.face import Answer, Message
-from activations.dry_run import DryRun, Sending, dry_run
-from activations.journal import Journal, open_journal
-from activations.journal_tables import JOURNAL
-from activations.profile import silent_profile
+from activations.delivery import dry_run as dry_running
+from activations.delivery.dry_run import DryRun, Sending, dry_run
+from activations.journal.journal import Journal, open_journal
+from activations.journal.tables import JOURNAL
 from activations.sandbox.http import HttpSandbox
 from activations.sandbox.server import Sandbox
 from activations.sandbox.store import messages
 from activations.sandbox.webhooks import webhooks
+from activations.settings.profile import silent_profile
 
 HOUR = timedelta(hours=1)
 

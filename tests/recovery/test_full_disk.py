@@ -11,8 +11,8 @@ from disk import Disk
 from rehearsal import Place, action, write_outbox
 
 from activations.errors import HourbellError
-from activations.journal import Journal
-from activations.journal_care import verify
+from activations.journal.care import verify
+from activations.journal.journal import Journal
 from activations.sandbox.server import Sandbox
 
 ACTIONS = 400

@@ -3,9 +3,9 @@
 import pytest
 from rehearsal import IMPATIENT, NOW, Place, action, write_outbox
 
-from activations.account import DeliveryAccount
 from activations.channels.registry import CHANNELS
-from activations.journal import Journal, open_journal
+from activations.delivery.account import DeliveryAccount
+from activations.journal.journal import Journal, open_journal
 from activations.sandbox.server import Sandbox
 
 ACTIONS, FEW = 100_000, 1_500

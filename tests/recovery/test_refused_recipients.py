@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 import pytest
 from rehearsal import Place, action, write_outbox
 
-from activations.account import DeliveryAccount
 from activations.channels import email
 from activations.channels.face import Answer, Channel, Message, Setting
-from activations.journal import open_journal
+from activations.delivery.account import DeliveryAccount
+from activations.journal.journal import open_journal
 from activations.sandbox.server import Sandbox
 
 RUNS = 5

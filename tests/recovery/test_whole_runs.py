@@ -15,11 +15,11 @@ from ticking import POINTS, Ticking
 
 from dagster_project.gate_out.leave import leave
 from dagster_project.home import Home
-from dagster_project.interrupted import OpenTick, interrupted
-from dagster_project.tick_run import due_window
-from dagster_project.transform import run_dbt
+from dagster_project.ticks.interrupted import OpenTick, interrupted
+from dagster_project.ticks.tick_run import due_window
+from dagster_project.ticks.transform import run_dbt
+from dagster_project.ticks.windows import Window
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import Window
 
 Copied = Callable[[Home], Home]
 SECOND = Window(FIRST_END, NOW.replace(minute=0))

@@ -61,7 +61,7 @@ def ticking() -> Iterator[Ticking]:
 
 def _serve() -> None:
     import dagster_project.command  # noqa: F401
-    from dagster_project.transform import manifest
+    from dagster_project.ticks.transform import manifest
 
     manifest()
     answers = os.fdopen(os.dup(1), "w")
@@ -129,10 +129,10 @@ def _die_at(point: str) -> None:
     import dagster_project.deliver
     import dagster_project.gate_out.leave
     import dagster_project.publish
-    import dagster_project.tick
-    from activations.channel_delivery import ChannelDelivery
-    from activations.journal import Journal
-    from dagster_project.statements import RunningTick, Statement
+    import dagster_project.ticks.tick
+    from activations.delivery.channel_delivery import ChannelDelivery
+    from activations.journal.journal import Journal
+    from dagster_project.ticks.statements import RunningTick, Statement
 
     def when(module: Any, name: str, after: bool) -> None:
         """Die before or after a function has done its work."""
@@ -151,7 +151,7 @@ def _die_at(point: str) -> None:
 
     match point:
         case "landed":
-            when(dagster_project.tick, "land", after=True)
+            when(dagster_project.ticks.tick, "land", after=True)
         case "statements":
             statement_run = RunningTick.run
 
@@ -163,11 +163,11 @@ def _die_at(point: str) -> None:
             RunningTick.run = die_among_the_statements  # type: ignore[method-assign]
         case "models":
             # by dbt itself, which keeps what has run by then
-            dagster_project.tick.run_compiled = lambda *_: None
+            dagster_project.ticks.tick.run_compiled = lambda *_: None
             run_tick = dagster_project.command.tick.run_tick
             dagster_project.command.tick.run_tick = functools.partial(run_tick, callbacks=[die_among_the_models])
         case "decided":
-            when(dagster_project.tick, "leave", after=False)
+            when(dagster_project.ticks.tick, "leave", after=False)
         case "staged":
             when(dagster_project.gate_out.leave, "_hold", after=True)
         case "published":
@@ -182,10 +182,10 @@ def _die_at(point: str) -> None:
 
 def _open_tick_is_forgotten() -> None:
     import dagster_project.command.tick
-    import dagster_project.tick_run
+    import dagster_project.ticks.tick_run
 
     dagster_project.command.tick.resume = lambda _: None
-    dagster_project.tick_run.interrupted = lambda _: None
+    dagster_project.ticks.tick_run.interrupted = lambda _: None
 
 
 def _lock_outlives_its_holder() -> None:

@@ -9,12 +9,12 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from activations.delivery import TEMPLATES
+from activations.delivery.delivery import TEMPLATES
 from dagster_project.lint.reading import read_project
 from dagster_project.publish import FILE, published_marts
 from dagster_project.registry import steps_by_workflow
 from dagster_project.reports.journey import draw
-from dagster_project.transform import DBT, manifest
+from dagster_project.ticks.transform import DBT, manifest
 
 FIRST = date(2026, 3, 1)
 DAYS = 20

@@ -10,7 +10,7 @@ import dagster as dg
 import duckdb
 import pytest
 
-from activations.delivery import TEMPLATES
+from activations.delivery.delivery import TEMPLATES
 from activations.errors import HourbellError
 from dagster_project.defs import reporting
 from dagster_project.home import Home
@@ -23,7 +23,7 @@ from dagster_project.reports.measures import read_measure
 from dagster_project.reports.pages import read_page
 from dagster_project.reports.prose import prose
 from dagster_project.reports.queries import ask, open_published
-from dagster_project.transform import DBT
+from dagster_project.ticks.transform import DBT
 
 PAGE = """
 title: Numbers

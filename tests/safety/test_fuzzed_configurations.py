@@ -23,10 +23,10 @@ from rehearsal import NOW, action
 from activations.carriers.registry import CARRIERS
 from activations.channels.face import Message, Setting, UnsendableError
 from activations.channels.registry import CHANNELS
-from activations.delivery import TEMPLATES
+from activations.delivery.delivery import TEMPLATES
+from activations.delivery.outbox import Action
 from activations.errors import HourbellError
-from activations.outbox import Action
-from activations.profile import LIVE, Profile, SmtpServer, open_profile, silent_profile
+from activations.settings.profile import LIVE, Profile, SmtpServer, open_profile, silent_profile
 from activations.templating.files import LAYOUT
 from activations.transport import guard, http, smtp
 

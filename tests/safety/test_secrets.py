@@ -26,17 +26,17 @@ from rich.console import Console
 from rich.traceback import Traceback
 
 from activations.carriers.api import ApiCarrier
-from activations.delivery import TEMPLATES, DeliveryStoppedError, deliver
+from activations.delivery.delivery import TEMPLATES, DeliveryStoppedError, deliver
+from activations.erasure.suppression import open_suppression
 from activations.errors import HourbellError
-from activations.profile import Profile, live_profile
-from activations.suppression import open_suppression
+from activations.settings.profile import Profile, live_profile
 from activations.text_carriers import twilio
 from activations.transport import guard, http
 from dagster_project.defs import delivery
 from dagster_project.home import Home
-from dagster_project.tick_run import window_tags
-from dagster_project.transform import DBT
-from dagster_project.windows import Window
+from dagster_project.ticks.tick_run import window_tags
+from dagster_project.ticks.transform import DBT
+from dagster_project.ticks.windows import Window
 
 
 def canary(name: str) -> str:

@@ -15,19 +15,19 @@ import pytest
 import yaml
 from story import DAY_1, FOLDER, Scenario, moment, read_all, told
 
-from activations.delivery import TEMPLATES
-from dagster_project import transform
-from dagster_project.compiled import asking_session, compile_models
+from activations.delivery.delivery import TEMPLATES
+from dagster_project.history.replay import replay, replay_tick
 from dagster_project.home import Home
 from dagster_project.landing.load import load
 from dagster_project.lint import lint
 from dagster_project.outbox import write_outbox
 from dagster_project.registry import PROJECT_FILE
-from dagster_project.replay import replay, replay_tick
-from dagster_project.statements import Statement
-from dagster_project.tick import land
+from dagster_project.ticks import transform
+from dagster_project.ticks.compiled import asking_session, compile_models
+from dagster_project.ticks.statements import Statement
+from dagster_project.ticks.tick import land
+from dagster_project.ticks.windows import Window
 from dagster_project.warehouse import open_warehouse
-from dagster_project.windows import Window
 
 KNOWLEDGE = ("path:models/staging", "path:models/contacts", "path:models/segments", "path:models/eligibility")
 WORKFLOWS = "path:models/workflows"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from activations.delivery import TEMPLATES
+from activations.delivery.delivery import TEMPLATES
 
 
 @pytest.fixture

@@ -12,18 +12,18 @@ from rehearsal import NOW, Place, action, write_outbox
 from slack_sdk.webhook import WebhookClient
 from surface import Surface
 
-from activations.account import DeliveryAccount
 from activations.channels import chat
 from activations.channels.face import Setting, UnsendableError
 from activations.channels.registry import CHANNELS
-from activations.delivery import TEMPLATES
+from activations.delivery.account import DeliveryAccount
+from activations.delivery.delivery import TEMPLATES
+from activations.delivery.outbox import SCHEMA, Action
 from activations.errors import HourbellError
-from activations.outbox import SCHEMA, Action
-from activations.people import read_people
-from activations.profile import Profile, SmtpServer
 from activations.sandbox.http import HttpSandbox
 from activations.sandbox.reply import Reply
 from activations.sandbox.webhooks import ReceivedWebhook, webhooks
+from activations.settings.people import read_people
+from activations.settings.profile import Profile, SmtpServer
 
 PEOPLE = """
 floor: {slack: sales_floor, teams: sales_floor, email: floor@shop.example}

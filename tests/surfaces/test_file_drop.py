@@ -28,14 +28,14 @@ from moto.server import ThreadedMotoServer
 from rehearsal import NOW, Place, action, write_outbox
 from surface import Surface
 
-from activations.aws_signing import Credentials, signed_headers
 from activations.channels import file_drop
 from activations.channels.face import Setting, UnsendableError
-from activations.delivery import DeliveryStoppedError
-from activations.drop_key import drop_key
+from activations.delivery.delivery import DeliveryStoppedError
+from activations.delivery.outbox import SCHEMA, Action
 from activations.errors import HourbellError
-from activations.outbox import SCHEMA, Action
-from activations.profile import Profile, SmtpServer, live_profile
+from activations.keys.aws_signing import Credentials, signed_headers
+from activations.keys.drop_key import drop_key
+from activations.settings.profile import Profile, SmtpServer, live_profile
 from activations.surfaces import drop_ledger
 from activations.surfaces.drop_files import MANIFEST, SIGNATURE, drop_file
 from activations.surfaces.drop_places import BucketPlace, FolderPlace, NotDroppedError, UnclearDropError, open_place

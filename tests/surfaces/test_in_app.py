@@ -14,15 +14,15 @@ from surface import Surface, in_app_action
 
 from activations.channels import in_app
 from activations.channels.face import Setting, UnsendableError
-from activations.delivery import TEMPLATES
+from activations.delivery.delivery import TEMPLATES
+from activations.delivery.outbox import SCHEMA, Action
 from activations.holds.sample import sample_of
-from activations.outbox import SCHEMA, Action
-from activations.rendering import Templates
 from activations.surfaces.drop_settings import read_drops
 from activations.surfaces.tokens import AUDIENCE, Viewer, token_key, viewer_of
 from activations.surfaces.website import read_website
 from activations.templating.checks import check_templates
 from activations.templating.files import IN_APP, ROW, WEB
+from activations.templating.rendering import Templates
 from data.contract import FOLDER
 
 MESSAGES = "/v1/in-app/messages"

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from rehearsal import NOW, Place, action, write_outbox
 from surface import in_app_action
 
-from activations.journal_care import verify
+from activations.journal.care import verify
 from activations.surfaces.drop_files import SIGNATURE
 
 ACTIONS = 60

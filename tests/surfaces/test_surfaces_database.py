@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from rehearsal import NOW
 
 from activations.errors import HourbellError
-from activations.profile import Profile, SmtpServer
+from activations.settings.profile import Profile, SmtpServer
 from activations.surfaces.drop_files import DropFile
 from activations.surfaces.drop_ledger import DropLedger
 from activations.surfaces.drop_places import FolderPlace

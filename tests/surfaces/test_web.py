@@ -13,8 +13,8 @@ from surface import Surface
 
 from activations.channels import web
 from activations.channels.face import Setting, UnsendableError
+from activations.delivery.outbox import SCHEMA, Action
 from activations.errors import HourbellError
-from activations.outbox import SCHEMA, Action
 from activations.surfaces.decisions import Decision, decide, forget, read, sweep
 from activations.surfaces.tokens import Viewer
 from activations.surfaces.website import read_website

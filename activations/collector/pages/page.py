@@ -10,7 +10,7 @@ from liquid.undefined import FalsyStrictUndefined
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from activations.errors import HourbellError
-from activations.shop import read_shop
+from activations.settings.shop import read_shop
 
 FOLDER = Path(__file__).resolve().parent
 OWN = "_pages"

@@ -13,17 +13,17 @@ from pathlib import Path
 
 import polars as pl
 
-from activations.delivery import TEMPLATES
+from activations.delivery.delivery import TEMPLATES
 from activations.holds.approvals import approve
 from activations.holds.hold import standing_holds
-from activations.profile import Profile, SmtpServer
+from activations.settings.profile import Profile, SmtpServer
 from dagster_project.deliver import deliver_outbox
 from dagster_project.home import Home
 from dagster_project.landing.load import load
 from dagster_project.registry import registered_workflows
-from dagster_project.tick import run_tick
+from dagster_project.ticks.tick import run_tick
+from dagster_project.ticks.windows import HOUR, Window
 from dagster_project.warehouse_setup import prepare_warehouse
-from dagster_project.windows import HOUR, Window
 
 FIRST = Window(datetime(2026, 3, 2, 9), datetime(2026, 3, 2, 10))
 SECOND = Window(FIRST.end, FIRST.end + HOUR)

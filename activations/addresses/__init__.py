@@ -1,0 +1,1 @@
+"""Where people are reached, and in which form each provider wants to have it."""

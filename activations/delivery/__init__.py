@@ -1,0 +1,1 @@
+"""The way out: from files of the outbox to files of outcomes."""

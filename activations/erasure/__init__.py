@@ -1,0 +1,1 @@
+"""Forgetting people in what delivery keeps."""

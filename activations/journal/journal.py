@@ -1,0 +1,469 @@
+"""The journal: one row an action, written before and after each call, so that nothing is sent twice or forgotten.
+
+A row begins as `claimed` and ends as accepted, rejected, failed, expired or unknown. Its key is the action, so that
+a second claim is impossible, whoever makes it. A claim whose deliverer has died is in doubt: whether the call was
+made is then a question for the provider.
+
+Beside it are the receipts, written before the journal turns: what they say and the journal does not is made good when
+it is opened, or when a claim of a dead deliverer is met.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from activations.delivery.outbox import Action, OutboxFile
+from activations.errors import HourbellError
+from activations.journal import reading as reading
+from activations.journal.pauses import Pause, Scope, pause_of
+from activations.journal.place import READS, engine_of
+from activations.journal.presence import Presence
+from activations.journal.receipts import Damage, Receipt, ReceiptLog, receipts_folder
+from activations.journal.recovery import catch_up, insert_into, note_position, set_pause
+from activations.journal.rows import Claim, Claims, JournalRow, Settled, Settlement
+from activations.journal.tables import (
+    CLAIM_COLUMNS,
+    CLAIMED,
+    FINISHED,
+    JOURNAL,
+    METADATA,
+    PAUSES,
+    READ,
+    SETTLED_COLUMNS,
+)
+from activations.journal.writing import Row, insert_new, settle_claims
+
+_CREATING = 0x486F7572
+_CATCHING_UP = 0x486F7573
+_ASKED_AT_ONCE = 5_000
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def open_journal(
+    url: str, receipts: Path | None = None, *, recover: bool = True, kind: type["Journal"] | None = None
+) -> Iterator["Journal"]:
+    """Open the journal at a SQLAlchemy URL, SQLite (which must be a file) or PostgreSQL, creating its tables.
+
+    Its receipts are beside a file, and in the folder that is given for a server. What they say and the journal does not
+    is made good first, unless `recover` is false. `kind` is another class of journal. Raises HourbellError where that
+    cannot be done, and later where the journal cannot be written.
+    """
+    with ExitStack() as held:
+        try:
+            address = sa.make_url(url)
+            engine, presence = engine_of(address, held)
+        except (sa.exc.ArgumentError, ImportError) as error:
+            raise HourbellError(
+                f"The journal's URL cannot be used: {error}. Mend it, as in sqlite:///journal.sqlite"
+            ) from error
+        held.callback(engine.dispose)
+        held.callback(presence.leave)
+        if receipts is None and address.get_backend_name() != "sqlite":
+            raise HourbellError("A journal on a server needs a folder of this machine for its receipts. Name one.")
+        log_of_ours = ReceiptLog(receipts or receipts_folder(url, Path()), presence.deliverer)
+        held.callback(log_of_ours.close)
+        journal = (kind or Journal)(engine, presence, log_of_ours)
+        journal.create()
+        if recover:
+            journal.catch_up()
+        yield journal
+
+
+class Journal:
+    """An open journal, as one deliverer sees it."""
+
+    def __init__(self, engine: sa.Engine, presence: Presence, receipts: ReceiptLog) -> None:
+        self._engine = engine
+        self._presence = presence
+        self._receipts = receipts
+        self._is_behind = False
+
+    @property
+    def deliverer(self) -> str:
+        return self._presence.deliverer
+
+    @contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """Write all of it, or nothing; raises HourbellError where it cannot be written."""
+        with self._explained(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """Read without waiting for others who write; raises HourbellError where that cannot be done."""
+        with self._explained(), self._engine.connect().execution_options(**READS) as connection:
+            yield connection
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sa.exc.DBAPIError as error:
+            where = self._engine.url.render_as_string(hide_password=True)
+            raise HourbellError(
+                f"The journal {where} cannot be read or written: {error.orig}. Make room or give rights, then deliver "
+                "again: what was under way is found out, and nothing is sent twice."
+            ) from error
+
+    def create(self) -> None:
+        """Create the tables where they are not there."""
+        with self.transaction() as connection:
+            if connection.dialect.name == "postgresql":
+                # two that create at once would meet
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CREATING)))
+            METADATA.create_all(connection)
+
+    def catch_up(self, *, damaged: list[Damage] | None = None) -> int:
+        """Take over what dead deliverers noted and the journal does not know; returns the number of receipts."""
+        with self.transaction() as connection:
+            return self._catch_up(connection, damaged=damaged)
+
+    def forget_positions(self) -> None:
+        """Have all receipts read again by the next `catch_up`; what they say is said twice without harm."""
+        with self.transaction() as connection:
+            connection.execute(sa.delete(READ))
+
+    def is_alive(self, deliverer: str) -> bool:
+        """Whether a deliverer may still settle what it claimed."""
+        with self._explained():
+            return self._presence.is_alive(deliverer)
+
+    def _catch_up(
+        self, connection: sa.Connection, only: Collection[str] | None = None, damaged: list[Damage] | None = None
+    ) -> int:
+        if connection.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CATCHING_UP)))
+
+        def is_dead(deliverer: str) -> bool:
+            return not self._presence.is_alive(deliverer)
+
+        return catch_up(connection, self._receipts.folder, is_dead, only=only, damaged=damaged)
+
+    def _write(self, work: Callable[[sa.Connection], T], is_there: Callable[[sa.Connection], bool]) -> T:
+        """Do work in a transaction. Where its commit reports an error, what is there is read back."""
+        with self._explained(), self._engine.connect() as connection:
+            transaction = connection.begin()
+            try:
+                done = work(connection)
+            except BaseException:
+                transaction.rollback()
+                raise
+            try:
+                transaction.commit()
+            except sa.exc.DBAPIError as error:
+                connection.invalidate()
+                with self._engine.begin() as another:
+                    if not is_there(another):
+                        raise
+                log.warning("A commit reported an error, and what it wrote is there: %s", error.orig)
+            return done
+
+    def _note(self, *receipts: Receipt) -> None:
+        """Write receipts before the journal says the same."""
+        with self._explained():
+            self._presence.enter()
+        self._receipts.append(*receipts)
+
+    def _record(self, action_ids: Collection[int], work: Callable[[sa.Connection], T]) -> T:
+        """Let the journal say what a receipt has said: that claims of ours are at an end."""
+
+        def work_and_note(connection: sa.Connection) -> T:
+            done = work(connection)
+            if self._receipts.position is not None and not self._is_behind:
+                note_position(connection, *self._receipts.position)
+            return done
+
+        def is_there(connection: sa.Connection) -> bool:
+            still = sa.select(sa.func.count()).where(self._held_by_us(), JOURNAL.c.action_id.in_(action_ids))
+            return not connection.execute(still).scalar_one()
+
+        try:
+            return self._write(work_and_note, is_there)
+        except BaseException:
+            # the receipts know more from here on; a later position would hide it
+            self._is_behind = True
+            raise
+
+    def claim(
+        self,
+        actions: Sequence[Action],
+        message_ids: Mapping[int, str],
+        *,
+        provider: str,
+        now: datetime,
+        attempts: Mapping[int, int] | None = None,
+    ) -> Claims:
+        """Claim a batch in one transaction, and take over from deliverers that have died.
+
+        `attempts` are those that were made for an action before; 0 unless given.
+        """
+        with self._explained():
+            self._presence.enter()
+        wanted: dict[int, Action] = {}
+        for action in actions:
+            wanted.setdefault(action.action_id, action)
+        before = attempts or {}
+        rows = [
+            (
+                number,
+                action.channel,
+                action.tick_end,
+                action.workflow,
+                action.step,
+                provider,
+                message_ids[number],
+                before.get(number, 0) + 1,
+                now,
+            )
+            for number, action in wanted.items()
+        ]
+        ours: list[Claim] = []
+        taken: list[JournalRow] = []
+
+        def work(connection: sa.Connection) -> Claims:
+            pauses = self._pauses(connection)
+            stopped = {
+                number: pause
+                for number, action in (wanted.items() if pauses else ())
+                if (pause := pause_of(pauses, action.workflow, action.channel)) is not None
+            }
+            may_go = [row for row in rows if row[0] not in stopped] if stopped else rows
+            new = insert_new(connection, may_go, self.deliverer)
+            known = reading.known(connection, wanted.keys() - new)
+            dead = self._dead([row for row in known if row.status == CLAIMED])
+            if dead and self._catch_up(connection, only=dead):
+                new |= insert_new(connection, [row for row in may_go if row[0] not in new], self.deliverer)
+                known = reading.known(connection, wanted.keys() - new)
+            settled = {row.action_id for row in known if row.status != CLAIMED}
+            paused = Counter(str(pause) for number, pause in stopped.items() if number not in settled)
+            open_rows = [row for row in known if row.status == CLAIMED and row.action_id not in stopped]
+            taken[:] = self._take_over(connection, open_rows)
+            ours[:] = [
+                Claim(action, message_ids[number], before.get(number, 0) + 1, in_doubt=False, claimed_at=now)
+                for number, action in wanted.items()
+                if number in new
+            ]
+            repeated = len(actions) - len(wanted)
+            return Claims(ours, len(settled) + repeated, len(open_rows) - len(taken), paused)
+
+        def is_there(connection: sa.Connection) -> bool:
+            numbers = [*(claim.action.action_id for claim in ours), *(row.action_id for row in taken)]
+            mine = sa.select(sa.func.count()).where(self._held_by_us(), JOURNAL.c.action_id.in_(numbers))
+            return bool(connection.execute(mine).scalar_one() == len(numbers))
+
+        claims = self._write(work, is_there)
+        fresh = {claim.action.action_id for claim in ours}
+        try:
+            self._note_claims([row for row in rows if row[0] in fresh], taken)
+        except HourbellError:
+            with suppress(HourbellError), self.transaction() as connection:
+                connection.execute(sa.delete(JOURNAL).where(self._held_by_us(), JOURNAL.c.action_id.in_(fresh)))
+            raise
+        ours += [
+            Claim(wanted[row.action_id], row.message_id, row.attempts + 1, in_doubt=True, claimed_at=row.claimed_at)
+            for row in taken
+        ]
+        return claims
+
+    def _note_claims(self, rows: Sequence[Row], taken: Sequence[JournalRow]) -> None:
+        receipts = []
+        if rows:
+            receipts.append(_receipt("claim", CLAIM_COLUMNS, rows))
+        if taken:
+            changed = [{**asdict(row), "attempts": row.attempts + 1, "taken_from": row.claimed_by} for row in taken]
+            names = (*CLAIM_COLUMNS, "taken_from")
+            receipts.append(_receipt("claim", names, [tuple(row[name] for name in names) for row in changed]))
+        if receipts:
+            self._note(*receipts)
+
+    def release(self, action_ids: Collection[int]) -> None:
+        """Give back claims for which it is certain that the provider took nothing."""
+        if not action_ids:
+            return
+        self._note({"kind": "release", "rows": list(action_ids)})
+        statement = sa.delete(JOURNAL).where(self._held_by_us(), JOURNAL.c.action_id.in_(action_ids))
+        self._record(action_ids, lambda connection: connection.execute(statement))
+
+    def settle(self, settlements: Sequence[Settlement], *, now: datetime) -> None:
+        """Record how claims of ours ended, in one transaction.
+
+        Raises HourbellError, after it has recorded the others, where a claim is not ours any more; that only happens to
+        a process that was taken for dead.
+        """
+        if not settlements:
+            return
+        rows = [(*settlement, now) for settlement in settlements]
+        self._note(_receipt("settle", SETTLED_COLUMNS, rows))
+        settled = self._record(
+            [settlement.action_id for settlement in settlements],
+            lambda connection: settle_claims(connection, rows, self.deliverer),
+        )
+        if settled != len(rows):
+            self._is_behind = True
+            raise HourbellError(
+                f"{len(rows) - settled} of {len(rows)} actions were settled by somebody else meanwhile, who took this "
+                "deliverer for dead. Look whether the journal's folder is on a file system without locks."
+            )
+
+    def resolve(self, action_ids: Collection[int], *, accepted: bool, note: str, now: datetime) -> None:
+        """Settle what is unknown as a person found it to be. Raises HourbellError where another state is found."""
+        with self.transaction() as connection:
+            known = {row.action_id: row for row in reading.known(connection, action_ids)}
+        for number in action_ids:
+            if number not in known:
+                raise HourbellError(f"The journal knows no action {number}. `hourbell journal list` shows what it has.")
+            if known[number].status != "unknown":
+                raise HourbellError(f"Action {number} is {known[number].status}; only what is unknown can be resolved.")
+        reason = "by hand: " + (note or ("it arrived" if accepted else "it did not arrive"))
+        status: Settled = "accepted" if accepted else "failed"
+        said = None if accepted and not note else reason
+        rows = [(number, status, said, None, row.attempts, now) for number, row in known.items()]
+        claimed = [tuple(asdict(row)[name] for name in CLAIM_COLUMNS) for row in known.values()]
+        self._note(_receipt("claim", CLAIM_COLUMNS, claimed), _receipt("resolve", SETTLED_COLUMNS, rows))
+        statement = (
+            sa.update(JOURNAL)
+            .where(JOURNAL.c.status == "unknown", JOURNAL.c.action_id == sa.bindparam("key"))
+            .values(outcome_written=False)
+        )
+        changes = [dict(zip(("key", *SETTLED_COLUMNS[1:]), row, strict=True)) for row in rows]
+        self._record(known, lambda connection: connection.execute(statement, changes))
+
+    def pause(self, scope: Scope, name: str, *, reason: str, now: datetime) -> None:
+        """Let nothing of this be claimed from now on."""
+        self._switch({"kind": "pause", "scope": scope, "name": name, "reason": reason, "at": now.isoformat()})
+
+    def resume(self, scope: Scope, name: str, *, now: datetime) -> bool:
+        """Let it be claimed again; says whether it was paused."""
+        was_paused = any((pause.scope, pause.name) == (scope, name) for pause in self.pauses())
+        self._switch({"kind": "resume", "scope": scope, "name": name, "at": now.isoformat()})
+        return was_paused
+
+    def pauses(self) -> list[Pause]:
+        """What is paused now."""
+        with self.reading() as connection:
+            return self._pauses(connection)
+
+    def _switch(self, receipt: Receipt) -> None:
+        self._note(receipt)
+        self._record([], lambda connection: set_pause(connection, receipt))
+
+    def _pauses(self, connection: sa.Connection) -> list[Pause]:
+        return [Pause(**row) for row in connection.execute(sa.select(PAUSES)).mappings()]
+
+    def abandoned(self, channel: str) -> list[JournalRow]:
+        """Take over what dead deliverers of a channel left, whether or not it still is in the outbox; not what is
+        paused."""
+        with self._explained():
+            self._presence.enter()
+
+        def work(connection: sa.Connection) -> list[JournalRow]:
+            self._catch_up(connection, only=self._dead(reading.claimed(connection, channel)))
+            pauses = self._pauses(connection)
+            rows = [
+                row
+                for row in reading.claimed(connection, channel)
+                if pause_of(pauses, row.workflow, row.channel) is None
+            ]
+            return self._take_over(connection, rows)
+
+        with self.transaction() as connection:
+            taken = work(connection)
+        self._note_claims([], taken)
+        return taken
+
+    def in_doubt(self) -> list[JournalRow]:
+        """Claims whose deliverer is dead; the next delivery finds out about them."""
+        with self.reading() as connection:
+            claimed = reading.claimed(connection)
+        dead = self._dead(claimed)
+        return [row for row in claimed if row.claimed_by in dead]
+
+    def rows(self, statuses: Collection[str], *, limit: int | None = None) -> list[JournalRow]:
+        """Actions in one of these states, the newest first."""
+        with self.reading() as connection:
+            return reading.newest(connection, statuses, limit)
+
+    def reasons(self, statuses: Collection[str]) -> list[tuple[str, str, str, str | None, int]]:
+        """Why actions are in one of these states: channel, workflow, state, reason and their number."""
+        with self.reading() as connection:
+            return reading.reasons(connection, statuses)
+
+    def settled(self, action_ids: Sequence[int]) -> list[int]:
+        """Those of the actions that have come to an end."""
+        found: list[int] = []
+        with self.reading() as connection:
+            for start in range(0, len(action_ids), _ASKED_AT_ONCE):
+                rows = reading.known(connection, action_ids[start : start + _ASKED_AT_ONCE])
+                found += (row.action_id for row in rows if row.status != CLAIMED)
+        return found
+
+    def counts(self) -> dict[tuple[str, str], int]:
+        """The number of actions by channel and status."""
+        with self.reading() as connection:
+            return reading.counts(connection)
+
+    def unwritten_outcomes(self, columns: Sequence[str], limit: int) -> list[Sequence[Any]]:
+        """These columns of settled actions whose outcome is in no file yet, oldest action first."""
+        with self.reading() as connection:
+            return reading.unwritten_outcomes(connection, columns, limit)
+
+    def outcomes_written(self, action_ids: Sequence[int]) -> None:
+        """Note that the outcomes of these are in a file."""
+        self._note({"kind": "outcomes", "rows": list(action_ids)})
+        statement = sa.update(JOURNAL).values(outcome_written=True)
+        self._record([], lambda connection: connection.execute(statement.where(reading.among(connection, action_ids))))
+
+    def finished_files(self) -> dict[str, tuple[str, int]]:
+        """Outbox files in which every action is settled: by name, the fingerprint and the number of actions."""
+        with self.reading() as connection:
+            return reading.finished_files(connection)
+
+    def file_finished(self, file: OutboxFile, actions: int) -> None:
+        """Note that every action of a file is settled, so that it need not be read again."""
+        row = {"fingerprint": file.fingerprint, "actions": actions}
+        with self.transaction() as connection:
+            connection.execute(
+                insert_into(connection, FINISHED)
+                .values(name=file.name, **row)
+                .on_conflict_do_update(index_elements=[FINISHED.c.name], set_=row)
+            )
+
+    def _held_by_us(self) -> sa.ColumnElement[bool]:
+        return sa.and_(JOURNAL.c.status == CLAIMED, JOURNAL.c.claimed_by == self.deliverer)
+
+    def _dead(self, rows: Sequence[JournalRow]) -> set[str]:
+        return {by for by in {row.claimed_by for row in rows} if not self._presence.is_alive(by)}
+
+    def _take_over(self, connection: sa.Connection, rows: Sequence[JournalRow]) -> list[JournalRow]:
+        """Make claims of dead deliverers ours, and return those that nobody else took first."""
+        dead = self._dead(rows)
+        wanted = [row.action_id for row in rows if row.claimed_by in dead]
+        if not wanted:
+            return []
+        taken = set(
+            connection.scalars(
+                sa.update(JOURNAL)
+                .where(
+                    JOURNAL.c.status == CLAIMED,
+                    JOURNAL.c.claimed_by.in_(dead),
+                    JOURNAL.c.action_id.in_(wanted),
+                )
+                .values(claimed_by=self.deliverer, attempts=JOURNAL.c.attempts + 1)
+                .returning(JOURNAL.c.action_id)
+            )
+        )
+        return [row for row in rows if row.action_id in taken]
+
+
+def _receipt(kind: str, columns: Sequence[str], rows: Sequence[Row]) -> Receipt:
+    return {"kind": kind, "columns": columns, "rows": rows}

@@ -1,0 +1,168 @@
+"""Bring a journal up to what the receipts say: after a crash, a restored backup, or from nothing."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from activations.journal.receipts import Damage, Receipt, read_receipts, rows_of, segments
+from activations.journal.tables import CLAIM_COLUMNS, CLAIMED, JOURNAL, PAUSES, READ, SETTLED_COLUMNS
+
+_ROWS_AT_ONCE = 5_000
+_UNKNOWN = "unknown"
+_SETTLED = SETTLED_COLUMNS[1:]
+
+
+@dataclass
+class _Net:
+    """What the unread part of a file comes to, so that no state in between is ever seen in the journal."""
+
+    claimed: dict[int, dict[str, Any]] = field(default_factory=dict)
+    settled: dict[int, dict[str, Any]] = field(default_factory=dict)
+    released: set[int] = field(default_factory=set)
+    written: list[int] = field(default_factory=list)
+    pauses: list[Receipt] = field(default_factory=list)
+
+    def take(self, receipt: Receipt) -> None:
+        match receipt["kind"]:
+            case "claim":
+                for row in rows_of(receipt):
+                    self.claimed[row["action_id"]] = row
+                    self.released.discard(row["action_id"])
+            case "settle" | "resolve":
+                by_hand = receipt["kind"] == "resolve"
+                for row in rows_of(receipt):
+                    self.settled[row["action_id"]] = {**row, "by_hand": by_hand}
+            case "release":
+                for number in receipt["rows"]:
+                    self.claimed.pop(number, None)
+                    self.released.add(number)
+            case "outcomes":
+                self.written += receipt["rows"]
+            case "pause" | "resume":
+                self.pauses.append(receipt)
+
+
+def insert_into(connection: sa.Connection, table: sa.Table) -> Any:
+    """An insert that knows `on_conflict_…`, of the dialect that the connection speaks."""
+    return (sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert)(table)
+
+
+def catch_up(
+    connection: sa.Connection,
+    folder: Path,
+    is_dead: Callable[[str], bool],
+    *,
+    only: Collection[str] | None = None,
+    damaged: list[Damage] | None = None,
+) -> int:
+    """Give the journal what dead deliverers noted and it does not know, and return how many receipts that were.
+
+    `only` names the deliverers to look at. Raises DamagedReceiptError unless `damaged` is there to take note.
+    """
+    waiting = [segment for segment in segments(folder) if only is None or segment.deliverer in only]
+    if not waiting:
+        return 0
+    read = {row.segment: row.position for row in connection.execute(sa.select(READ))}
+    taken = 0
+    for segment in waiting:
+        start = read.get(segment.name, 0)
+        if segment.path.stat().st_size <= start or not is_dead(segment.deliverer):
+            continue
+        net, end = _Net(), start
+        for receipt, position in read_receipts(segment, start, damaged):
+            net.take(receipt)
+            end = position
+            taken += 1
+        _apply(connection, net, segment.deliverer)
+        if end != start:
+            note_position(connection, segment.name, end)
+    return taken
+
+
+def note_position(connection: sa.Connection, segment: str, position: int) -> None:
+    """Note how far the journal knows what a file of receipts says."""
+    insert = insert_into(connection, READ).values(segment=segment, position=position)
+    connection.execute(insert.on_conflict_do_update(index_elements=[READ.c.segment], set_={"position": position}))
+
+
+def set_pause(connection: sa.Connection, receipt: Receipt) -> None:
+    """Put a pause into the table, or take it out."""
+    row = {name: receipt[name] for name in ("scope", "name")}
+    connection.execute(sa.delete(PAUSES).where(PAUSES.c.scope == row["scope"], PAUSES.c.name == row["name"]))
+    if receipt["kind"] == "pause":
+        paused_at = datetime.fromisoformat(receipt["at"])
+        connection.execute(sa.insert(PAUSES).values(**row, reason=receipt["reason"], paused_at=paused_at))
+
+
+def _apply(connection: sa.Connection, net: _Net, deliverer: str) -> None:
+    mine = sa.and_(JOURNAL.c.status == CLAIMED, JOURNAL.c.claimed_by == deliverer)
+    for numbers in _batches(net.released):
+        connection.execute(sa.delete(JOURNAL).where(mine, JOURNAL.c.action_id.in_(numbers)))
+    by_taken_from: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
+    for row in net.claimed.values():
+        values = {name: row[name] for name in CLAIM_COLUMNS}
+        before = row.get("taken_from")
+        by_taken_from[before is not None].append(
+            {**values, "status": CLAIMED, "claimed_by": deliverer, "outcome_written": False, "_from": before}
+        )
+    for rows in _batches(by_taken_from[True]):
+        takeover = (
+            sa.update(JOURNAL)
+            .where(
+                JOURNAL.c.action_id == sa.bindparam("key"),
+                JOURNAL.c.status == CLAIMED,
+                JOURNAL.c.claimed_by == sa.bindparam("before"),
+            )
+            .values(claimed_by=deliverer, attempts=sa.bindparam("made"))
+        )
+        connection.execute(
+            takeover, [{"key": row["action_id"], "before": row["_from"], "made": row["attempts"]} for row in rows]
+        )
+    for rows in _batches([*by_taken_from[True], *by_taken_from[False]]):
+        for row in rows:
+            del row["_from"]
+        connection.execute(insert_into(connection, JOURNAL).on_conflict_do_nothing(), rows)
+    _settle(connection, [row for row in net.settled.values() if not row["by_hand"]], deliverer)
+    _settle(connection, [row for row in net.settled.values() if row["by_hand"]], None)
+    for numbers in _batches(net.written):
+        connection.execute(
+            sa.update(JOURNAL)
+            .where(JOURNAL.c.action_id.in_(numbers), JOURNAL.c.status != CLAIMED)
+            .values(outcome_written=True)
+        )
+    for receipt in net.pauses:
+        set_pause(connection, receipt)
+
+
+def _settle(connection: sa.Connection, settled: Sequence[Mapping[str, Any]], deliverer: str | None) -> None:
+    """What is known for certain replaces what was unknown; nothing else is ever replaced."""
+    values: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in _SETTLED}
+    if deliverer is not None:
+        values["claimed_by"] = deliverer
+    statement = (
+        sa.update(JOURNAL)
+        .where(
+            JOURNAL.c.action_id == sa.bindparam("key"),
+            sa.or_(
+                JOURNAL.c.status == CLAIMED,
+                sa.and_(JOURNAL.c.status == _UNKNOWN, sa.bindparam("new_status") != _UNKNOWN),
+            ),
+        )
+        .values(**values, outcome_written=False)
+    )
+    for rows in _batches(settled):
+        connection.execute(
+            statement, [{"key": row["action_id"], **{f"new_{name}": row[name] for name in _SETTLED}} for row in rows]
+        )
+
+
+def _batches(items: Collection[Any]) -> Iterator[list[Any]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, _ROWS_AT_ONCE)):
+        yield batch

@@ -1,0 +1,82 @@
+"""What is written to the journal for each action, at as little cost an action as the database allows."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from itertools import repeat
+from typing import Any
+
+import sqlalchemy as sa
+
+from activations.journal.reading import among
+from activations.journal.recovery import insert_into
+from activations.journal.tables import CLAIM_COLUMNS, CLAIMED, JOURNAL, SETTLED_COLUMNS
+
+Row = tuple[Any, ...]
+
+_CLAIMED: sa.ColumnElement[str] = sa.literal_column(f"'{CLAIMED}'")
+_CLAIM: dict[str, sa.ColumnElement[Any]] = {name: sa.bindparam(name) for name in (*CLAIM_COLUMNS, "claimed_by")}
+_INSERT = sa.insert(JOURNAL).values(_CLAIM | {"status": _CLAIMED, "outcome_written": sa.false()})
+# a claim's outcome is in no file yet, so that this need not be said again
+_SETTLE = (
+    sa.update(JOURNAL)
+    .where(
+        JOURNAL.c.action_id == sa.bindparam("action_id"),
+        JOURNAL.c.status == _CLAIMED,
+        JOURNAL.c.claimed_by == sa.bindparam("held_by"),
+    )
+    .values({name: sa.bindparam(name) for name in SETTLED_COLUMNS[1:]})
+)
+
+
+def insert_new(connection: sa.Connection, rows: Sequence[Row], deliverer: str) -> set[int]:
+    """Insert claims of a deliverer, rows of CLAIM_COLUMNS, whose action the journal does not know; returns these."""
+    if not rows:
+        return set()
+    if connection.dialect.name != "sqlite":
+        known = {"status": CLAIMED, "outcome_written": False, "claimed_by": deliverer}
+        insert = insert_into(connection, JOURNAL).on_conflict_do_nothing().returning(JOURNAL.c.action_id)
+        return set(connection.scalars(insert, [dict(zip(CLAIM_COLUMNS, row, strict=True), **known) for row in rows]))
+    # nobody else writes within this transaction, so that what is looked for first can be inserted without a doubt
+    wanted = among(connection, [row[0] for row in rows])
+    there = set(connection.scalars(sa.select(JOURNAL.c.action_id).where(wanted)))
+    new = [row for row in rows if row[0] not in there] if there else rows
+    _execute(connection, _INSERT, CLAIM_COLUMNS, new, claimed_by=deliverer)
+    return {row[0] for row in new}
+
+
+def settle_claims(connection: sa.Connection, rows: Sequence[Row], deliverer: str) -> int:
+    """Note how claims of a deliverer ended, rows of SETTLED_COLUMNS; returns how many of them were its own."""
+    return _execute(connection, _SETTLE, SETTLED_COLUMNS, rows, held_by=deliverer)
+
+
+def _execute(
+    connection: sa.Connection, statement: Any, names: Sequence[str], rows: Sequence[Row], **same: object
+) -> int:
+    """Execute a statement for each row by the driver itself, and return how many rows of the table it changed.
+
+    Its parameters are the names of the columns, and those that are the `same` for all rows. SQLAlchemy would look at
+    every value of every row.
+    """
+    if not rows:
+        return 0
+    compiled = statement.compile(dialect=connection.dialect)
+    if not compiled.positional:
+        return connection.exec_driver_sql(
+            str(compiled), [dict(zip(names, row, strict=True), **same) for row in rows]
+        ).rowcount
+    as_text = _moment_as_text(connection.dialect)
+    columns: Mapping[str, Iterable[Any]] = {
+        name: map(as_text, values) if type(values[0]) is datetime else values
+        for name, values in zip(names, zip(*rows, strict=True), strict=True)
+    }
+    values = zip(*(columns[name] if name in columns else repeat(same[name]) for name in compiled.positiontup))  # noqa: B905
+    return connection.exec_driver_sql(str(compiled), list(values)).rowcount
+
+
+@lru_cache(maxsize=1)
+def _moment_as_text(dialect: sa.Dialect) -> Callable[[datetime], Any]:
+    """How a database without timestamps keeps them; a batch has few different ones."""
+    process = sa.DateTime().dialect_impl(dialect).bind_processor(dialect)
+    assert process is not None
+    return lru_cache(maxsize=1_000)(process)

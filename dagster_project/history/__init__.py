@@ -1,0 +1,1 @@
+"""History lived through once more: what would have been, and what would be otherwise."""

@@ -1,0 +1,1 @@
+"""One tick: its window, its statements, and what becomes of one that is interrupted."""
