@@ -4,6 +4,7 @@ Each carries all that it takes to know what it is about, sealed: it is good for 
 the contact in the meantime, and shows nobody an address.
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -186,27 +187,29 @@ def _page(url: str, seal: str) -> str:
 
 
 def _is_known(action: Action) -> bool:
-    if action.address and action.channel in _ADDRESSES:
-        return True
-    profile = json_object("profile", action.profile)
-    return any(profile.get(name) for name in _IDENTIFIERS)
+    return bool(action.address and action.channel in _ADDRESSES) or bool(_identifiers(action.profile))
 
 
 def _sent(action: Action) -> Sent:
     if action.address and action.channel in _ADDRESSES:
         identifier, value = _ADDRESSES[action.channel], action.address
     else:
-        profile = json_object("profile", action.profile)
-        known = [(name, str(profile[name])) for name in _IDENTIFIERS if profile.get(name)]
+        known = _identifiers(action.profile)
         if not known:
             raise UnsendableError("nothing is known by which a link could name the contact")
-        identifier, value = known[0]
+        identifier, value = next(iter(known.items()))
     return Sent(action.action_id, action.channel, action.topic or "", identifier, value)
 
 
 def _known(action: Action) -> Known:
-    profile = json_object("profile", action.profile)
-    known = {name: str(profile[name]) for name in _IDENTIFIERS if profile.get(name)}
+    known = {**_identifiers(action.profile)}
     if action.address and action.channel in _ADDRESSES:
         known[_ADDRESSES[action.channel]] = action.address
     return Known(action.action_id, action.channel, action.topic or "", *(known.get(name) for name in _IDENTIFIERS))
+
+
+@lru_cache(maxsize=10)
+def _identifiers(profile: str | None) -> Mapping[str, str]:
+    """By what a contact is known; kept, because a message has several links, one after the other."""
+    stated = json_object("profile", profile)
+    return {name: str(stated[name]) for name in _IDENTIFIERS if stated.get(name)}

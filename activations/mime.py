@@ -79,7 +79,7 @@ def _part(subtype: str, content: str) -> bytes:
     head = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
     # what is kept must not grow with the messages
     return head.encode() + b"".join(
-        _line(line) if len(line) <= _LINE_KEPT else _line.__wrapped__(line) for line in lines
+        [_line(line) if len(line) <= _LINE_KEPT else _line.__wrapped__(line) for line in lines]
     )
 
 

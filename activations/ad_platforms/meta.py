@@ -6,12 +6,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import urlencode
 
 from activations.ad_platforms.settings import FILE, AudienceSetting
 from activations.channels.batches import Batches, Call, Entry, Said
 from activations.channels.face import Answer, Setting
 from activations.channels.receivers import Receivers
+from activations.form_encoding import form_body
 from activations.keys.access_tokens import AuthorisedPool
 from activations.sandbox.reply import TOKEN
 from activations.transport.http import HttpAnswer, HttpPool
@@ -78,7 +78,7 @@ class Meta:
         form = {"payload": json.dumps(payload), "session": json.dumps(session)}
         if self.proof:
             form["appsecret_proof"] = self.proof
-        return Call(self.url, urlencode(form).encode(), "POST" if member else "DELETE", _FORM)
+        return Call(self.url, form_body(form), "POST" if member else "DELETE", _FORM)
 
     async def close(self) -> None:
         await self.pool.close()

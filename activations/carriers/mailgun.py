@@ -3,7 +3,6 @@
 import base64
 import re
 from functools import lru_cache
-from urllib.parse import quote_plus
 
 from activations import mime
 from activations.carriers.api import MEGABYTE, Api, ApiCarrier, open_api, read_json
@@ -11,6 +10,7 @@ from activations.carriers.face import Mail
 from activations.carriers.mail_settings import FILE, read_mail_settings
 from activations.channels.face import Setting
 from activations.errors import HourbellError
+from activations.form_encoding import quoted
 from activations.settings.shop import EXAMPLES
 from activations.transport.http import HttpAnswer
 
@@ -21,7 +21,7 @@ _SETTINGS = {
     "region": ("|".join(_HOSTS), " or ".join(_HOSTS)),
 }
 _ANSWER_BYTES = 2_000
-_LONGEST_KEPT = 500
+_LONGEST_KEPT = 1_000
 _REFUSES_US = frozenset({402, 420})
 """No money left, and more than the account may send."""
 _SENDER_REFUSED = re.compile(r'"from parameter|domain [^"]* is not allowed to send', re.IGNORECASE)
@@ -70,20 +70,19 @@ def encode(mail: Mail) -> bytes:
         **{f"h:{name}": value for name, value in mail.headers.items()},
         "v:action_id": str(mail.action_id),
     }
-    return "&".join(f"{quote_plus(name)}={_quoted(value)}" for name, value in form.items()).encode()
+    return "&".join([f"{_quoted_part(name)}={_quoted(value)}" for name, value in form.items()]).encode()
 
 
 def _quoted(text: str) -> str:
-    """A value of a form, by the line: most lines of a template are the same in every message."""
+    """A value of a form, by the line or the tag: most of a template are the same in every message."""
+    end = ">" if ">" in text else "\n"
     # what is kept must not grow with the messages
-    return "%0A".join(
-        _quoted_line(line) if len(line) <= _LONGEST_KEPT else quote_plus(line) for line in text.split("\n")
+    return quoted(end).join(
+        [_quoted_part(part) if len(part) <= _LONGEST_KEPT else quoted(part) for part in text.split(end)]
     )
 
 
-@lru_cache(maxsize=2_000)
-def _quoted_line(line: str) -> str:
-    return quote_plus(line)
+_quoted_part = lru_cache(maxsize=2_000)(quoted)
 
 
 def _known_as(said: HttpAnswer) -> str | None:

@@ -1,11 +1,12 @@
 """Audiences of ad platforms: who joins and who leaves, as hashes, in batches."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import groupby
 from typing import Any
+
+import orjson
 
 from activations.ad_platforms.face import AdPlatform, Hashes
 from activations.ad_platforms.registry import PLATFORMS
@@ -67,14 +68,14 @@ class AudienceChannel:
         hashes = _hashes(context, profile, self.audiences[name].platform)
         if not any(hashes):
             raise UnsendableError("the contact has no e-mail address or telephone number to be known by")
-        content = {"operation": _OPERATIONS[action.kind], "hashes": hashes}
-        return Message(action.action_id, message_id, name, json.dumps(content).encode())
+        content = {"operation": _OPERATIONS[action.kind], "hashes": [*hashes]}
+        return Message(action.action_id, message_id, name, orjson.dumps(content))
 
     async def push(self, batch: Sequence[Message]) -> list[Answer]:
         answers = []
         # in the order in which they came: somebody may join and leave in one batch
         for (name, operation), messages in groupby(batch, key=_target):
-            known = [(Hashes(*json.loads(message.content)["hashes"]), message) for message in messages]
+            known = [(Hashes(*orjson.loads(message.content)["hashes"]), message) for message in messages]
             entries = [Entry(hashes, [message]) for hashes, message in known]
             said = await self.opened[name].change(entries, member=operation == "add")
             by_action = {message.action_id: _BETWEEN.join(hashes) for hashes, message in known}
@@ -102,4 +103,4 @@ def _hashes(context: Mapping[str, Any], profile: Mapping[str, Any], platform: st
 
 
 def _target(message: Message) -> tuple[str, str]:
-    return message.address, json.loads(message.content)["operation"]
+    return message.address, orjson.loads(message.content)["operation"]

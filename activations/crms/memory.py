@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
+from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -62,8 +64,9 @@ class Memory:
     def telling(self, facts: Iterable[Fact], now: datetime) -> None:
         """It is about to be told: what is seen there from now on may be ours."""
         insert = "insert into known values (?, null, ?, ?) on conflict (key) do update set telling = excluded.telling"
+        moment = _seconds(now)
         with self._transaction():
-            self._connection.executemany(insert, [(*self._digests(fact), _seconds(now)) for fact in facts])
+            self._connection.executemany(insert, [(*self._digests(fact), moment) for fact in facts])
 
     def told(self, facts: Iterable[Fact], now: datetime) -> None:
         """It has taken them."""
@@ -114,17 +117,15 @@ class Memory:
         return row[0] if row else None
 
     def _keep(self, facts: Iterable[Fact], now: datetime) -> None:
+        moment = _seconds(now)
         self._connection.executemany(
-            "insert or replace into known values (?, ?, null, ?)",
-            [(*self._digests(fact), _seconds(now)) for fact in facts],
+            "insert or replace into known values (?, ?, null, ?)", [(*self._digests(fact), moment) for fact in facts]
         )
 
     def _digests(self, fact: Fact) -> tuple[bytes, bytes]:
-        place = json.dumps([self._crm, fact.contact.casefold(), fact.name])
-        return self._digest(place), self._digest(canonical(fact.value))
-
-    def _digest(self, text: str) -> bytes:
-        return hashlib.blake2b(text.encode(), digest_size=_SHORT, key=self._key).digest()
+        # a list of three texts, as JSON has it
+        place = ", ".join(map(encode_basestring_ascii, (self._crm, fact.contact.casefold(), fact.name)))
+        return _digest(self._key, f"[{place}]"), _digest(self._key, canonical(fact.value))
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -148,16 +149,24 @@ class Memory:
             ) from error
 
 
+@lru_cache(maxsize=2_000)
+def _digest(key: bytes, text: str) -> bytes:
+    """Kept for a while: the same facts are asked about, told, and known then."""
+    return hashlib.blake2b(text.encode(), digest_size=_SHORT, key=key).digest()
+
+
 def canonical(value: Any) -> str:
     """The same text for what CRMs hold to be the same: nothing and empty, 7 and 7.0, true and "true"."""
     if value is None:
         return ""
+    if isinstance(value, str):
+        return value.strip()
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float | Decimal):
         plain = f"{Decimal(str(value)):f}"
         return plain.rstrip("0").rstrip(".") if "." in plain else plain
-    return value.strip() if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    return json.dumps(value, sort_keys=True)
 
 
 def _seconds(moment: datetime) -> float:

@@ -384,11 +384,13 @@ def _is_late(action: Action, now: datetime) -> bool:
 
 
 def _settlement(answer: Answer, claim: Claim) -> Settlement:
+    known_as = answer.provider_message_id
     return Settlement(
         answer.action_id,
         "accepted" if answer.status == "accepted" else "rejected",
         _plain(answer.reason, claim),
-        _without(claim.action.address, answer.provider_message_id),
+        # what we call it ourselves says nothing of anybody
+        known_as if known_as == claim.message_id else _without(claim.action.address, known_as),
         claim.attempts,
     )
 
@@ -399,8 +401,7 @@ def _unknown(claim: Claim, reason: str) -> Settlement:
 
 def _plain(reason: str | None, claim: Claim) -> str | None:
     """What a provider said, without addresses, which neither the journal nor the receipts keep."""
-    plain = _without(claim.action.address, reason)
-    return _MAILBOX.sub("…", plain) if plain else plain
+    return _MAILBOX.sub("…", _without(claim.action.address, reason) or "") if reason else reason
 
 
 def _without(address: str | None, text: str | None) -> str | None:

@@ -234,7 +234,7 @@ class Journal:
             pauses = self._pauses(connection)
             stopped = {
                 number: pause
-                for number, action in wanted.items()
+                for number, action in (wanted.items() if pauses else ())
                 if (pause := pause_of(pauses, action.workflow, action.channel)) is not None
             }
             may_go = [row for row in rows if row[0] not in stopped] if stopped else rows

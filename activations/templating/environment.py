@@ -1,17 +1,18 @@
 """Liquid as templates have it: it refuses what is unknown, runs no code, reads no file and no clock."""
 
 from collections.abc import Callable, Mapping
-from functools import wraps
+from functools import cached_property, wraps
 from typing import Any
 
 from liquid import BoundTemplate, Environment, RenderContext
-from liquid.exceptions import UndefinedError
+from liquid.exceptions import LiquidInterrupt, LiquidSyntaxError, UndefinedError
 from liquid.filter import with_context
-from liquid.undefined import FalsyStrictUndefined, is_undefined
+from liquid.undefined import FalsyStrictUndefined
 from liquid.utils import ReadOnlyChainMap
 
 from activations.templating.locales import date_in, money_in
 from activations.templating.manner import MANNER
+from activations.templating.pieces import Piece, joined, pieces_of
 from activations.templating.tags import IsolatedTag, LinkTag, checked_address
 
 _NESTED = (dict, list)
@@ -28,9 +29,19 @@ class _Context(RenderContext):
 class _Template(BoundTemplate):
     context_class = _Context
 
-    def make_globals(self, render_args: Mapping[str, object]) -> Mapping[str, object]:
-        """Nothing but what the message brings; a dictionary is looked into faster than a chain of them."""
-        return render_args
+    @cached_property
+    def _pieces(self) -> list[Piece]:
+        return pieces_of(self.nodes, self.env)
+
+    def render(self, *fields: Any, **named: Any) -> str:
+        """A message; it sees nothing but the fields that it brings."""
+        match self._pieces:
+            case [str(same)]:
+                return same
+        try:
+            return joined(self._pieces, self.context_class(self, globals=dict(*fields, **named)))
+        except LiquidInterrupt as error:
+            raise LiquidSyntaxError(f"unexpected '{error}'", token=None) from error
 
 
 class TemplateEnvironment(Environment):
@@ -98,7 +109,8 @@ def _strict(function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
     def checked(*arguments: Any, **named: Any) -> Any:
         for argument in (*arguments, *named.values()):
-            if is_undefined(argument):
+            # not isinstance, which looks through all that a mapping may be
+            if type(argument) is FalsyStrictUndefined:
                 raise UndefinedError(argument.msg, token=None)
         return function(*arguments, **named)
 

@@ -1,7 +1,8 @@
 """Tags that reading a template puts into it: a link, and a block that sees only what it is given."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from html import unescape
+from math import prod
 from typing import Any, TextIO
 
 from liquid import RenderContext
@@ -13,7 +14,6 @@ from liquid.parser import get_parser
 from liquid.stream import TokenStream
 from liquid.tag import Tag
 from liquid.token import TOKEN_EOF, TOKEN_EXPRESSION, TOKEN_TAG, Token
-from liquid.utils import ReadOnlyChainMap
 from markupsafe import escape
 
 from activations.templating.manner import MANNER
@@ -41,15 +41,20 @@ class LinkNode(Node):
         return f"{{% {LINK} {self.kind}: {self.position} %}}{self.block}{{% end{LINK} %}}"
 
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
-        target = self.constant
-        if target is None:
-            written = context.get_buffer(buffer)
-            self.block.render(context, written)
-            target = self._target(written.getvalue(), context.autoescape)
+        def written() -> str:
+            inside = context.get_buffer(buffer)
+            self.block.render(context, inside)
+            return inside.getvalue()
+
+        return buffer.write(self.address(context, written))
+
+    def address(self, context: RenderContext, written: Callable[[], str]) -> str:
+        """The address as the message has it; `written` gives what stands in the tag."""
+        target = self._target(written(), context.autoescape) if self.constant is None else self.constant
         if self.kind != PICTURE:
             links = context.globals[MANNER].links
             target = links.plain(target) if self.kind == PLAIN else links.href(target, self.position)
-        return buffer.write(str(escape(target)) if context.autoescape else target)
+        return str(escape(target)) if context.autoescape else target
 
     def children(self, static_context: RenderContext, *, include_partials: bool = True) -> Iterable[Node]:
         return [self.block]
@@ -96,17 +101,18 @@ class IsolatedNode(Node):
         return f"{{% {ISOLATED} {given} %}}{self.block}{{% end{ISOLATED} %}}"
 
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
-        given: dict[Any, Any] = {}
-        for argument in self.arguments:
-            value = argument.value.evaluate(context)
+        given = [(argument.name, argument.value.evaluate(context)) for argument in self.arguments]
+        return int(self.block.render(self.inner(context, given), buffer))
+
+    def inner(self, context: RenderContext, given: Iterable[tuple[str, Any]]) -> RenderContext:
+        """What the block sees."""
+        sees: dict[Any, Any] = {"shop": context.globals["shop"]}
+        for name, value in given:
             if value is not None and not (isinstance(value, str) and not value.strip()):
-                given[argument.name] = value
-        sees = {"shop": context.globals["shop"], **given, MANNER: context.globals[MANNER]}
-        inner = context.copy({}, carry_loop_iterations=True)
-        # a copy would go on to see what is around it
-        inner.globals = sees
-        inner.scope = ReadOnlyChainMap(inner.locals, sees, inner.counters)
-        return int(self.block.render(inner, buffer))
+                sees[name] = value
+        sees[MANNER] = context.globals[MANNER]
+        iterations = prod((loop.length for loop in context.loops), start=context.loop_iteration_carry)
+        return type(context)(context.template, globals=sees, parent_context=context, loop_iteration_carry=iterations)
 
     def children(self, static_context: RenderContext, *, include_partials: bool = True) -> Iterable[Node]:
         return [self.block]

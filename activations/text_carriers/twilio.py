@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
-from urllib.parse import urlencode
 
 from activations.channels.face import Answer, Idempotency, Message, Setting
 from activations.channels.in_flight import in_flight
 from activations.channels.receivers import Receivers, stated_text
+from activations.form_encoding import form_body
 from activations.settings.shop import read_shop
 from activations.settings.text_sender import FILE, TWILIO, TextSender
 from activations.text_carriers.face import Text
@@ -57,7 +57,7 @@ class TwilioCarrier:
         }
         if text.keeps is not None:
             form["ValidityPeriod"] = str(max(1, int(min(text.keeps, _LONGEST_IN_QUEUE).total_seconds())))
-        return urlencode(form).encode()
+        return form_body(form)
 
     async def push(self, batch: Sequence[Message]) -> list[Answer]:
         return await in_flight(batch, self._post)

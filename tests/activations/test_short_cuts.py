@@ -1,20 +1,33 @@
 """What is done once for many messages ends as if it were done for each."""
 
 import quopri
+from datetime import datetime
+from decimal import Decimal
+from io import StringIO
 from pathlib import Path
 from shutil import copytree
+from typing import Any
+from urllib.parse import quote_plus, urlencode
 
 import pytest
 from email_validator import EmailNotValidError, validate_email
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from liquid import BoundTemplate
+from liquid.exceptions import LiquidError, LoopIterationLimitError
 from rehearsal import Place, email_channel
 
+from activations.carriers.mailgun import _quoted
 from activations.channels.face import UnsendableError
+from activations.crms.memory import Fact, Memory
 from activations.delivery.channel_delivery import _without
 from activations.delivery.delivery import TEMPLATES
+from activations.form_encoding import form_body
 from activations.mime import email_bytes
+from activations.templating.environment import TemplateEnvironment
+from activations.templating.manner import MANNER, Manner
 from activations.templating.rendering import Templates
+from activations.templating.tracking import AS_WRITTEN
 
 DOMAINS = (
     "shop.example",
@@ -94,3 +107,107 @@ def test_a_subject_is_kept_only_where_it_is_the_same_for_all(templates_with_subj
         ).subject
         == "All the news"
     )
+
+
+SOURCES = (
+    "Hi {{ contact.first_name }}, {{contact.first_name | upcase | append: '!' }} {{ contact['first_name'] }}",
+    "{{ contact.nick | default: 'there' }} {{ contact.first_name | default: 'x', allow_false: true }}",
+    "{{ contact.nick }}",
+    "{{ contact.nick | upcase }}",
+    "{{ nobody }}",
+    "{{ contact.first_name.size }} {{ context.list.size }} {{ context.list.first }} {{ context.list[1] }}",
+    "{{ context.list | join: ', ' }} {{ context.list }} {{ context.map }} {{ context.yes }} {{ (1..3) }}",
+    "{{ context.count | times: 2 | plus: context.price }} {{ context.price | money: 'EUR' }} {{ 'a<b' }} {{ 7 }}",
+    "{{ context.price | money }}",
+    "{{ context.day | date: 'long' }} {{ context.day | date: 'never' }}",
+    "{{ 'x' | shout }}",
+    "{{ contact.first_name | truncate }} {{ contact.first_name | slice: 1, 2 }} {{ 1 | divided_by: 0 }}",
+    "{% if contact.first_name %}a{% elsif contact.nick %}b{% else %}c{% endif %}",
+    "{% if contact.nick %}a{% elsif context.count == 3 %}b{% else %}c{% endif %}",
+    "{% if context.count == 1 %}a{% elsif context.text == 'x' %}b{% elsif context.count == '3' %}c{% endif %}d",
+    "{% if context.count == '3' %}a{% endif %}{% if context.text == 3 %}b{% endif %}",
+    "{% if context.text == '' %}a{% endif %}{% if context.yes == true %}b{% endif %}",
+    "{% if context.yes == 1 %}a{% endif %}{% if context.price == 49.9 %}b{% endif %}",
+    "{% if context.list == empty %}a{% endif %}{% if contact.nick == nil %}b{% endif %}",
+    "{% if context.price == 50 %}a{% endif %}{% if 3 == context.count %}b{% endif %}",
+    "{% if contact.nick == 'x' %}a{% endif %}c",
+    "{% if contact.first_name and context.count > 2 or contact.nick %}a{% endif %}",
+    "{% if context.no %}a{% endif %}{% if context.yes %}b{% endif %}{% if context.count %}c{% endif %}",
+    "{% if contact.first_name %}   {% endif %}|{% unless contact.nick %}a{% endunless %}",
+    "{% assign contact = context.map %}{{ contact.first_name }}{% if contact.first_name == 'Mo' %}x{% endif %}",
+    "{% capture z %}{{ context.text }}{% endcapture %}{{ z }}{% if z == 'x' %}y{% endif %}",
+    "{% for each in context.list %}{{ each }}{% if each == 'two' %}{% break %}{% endif %}{% endfor %}",
+    "{% for contact in context.list %}{{ contact }}{% if contact == 'one' %}1{% continue %}{% endif %}-{% endfor %}",
+    "{% if contact.first_name %}{% break %}{% endif %}",
+    "{% case context.count %}{% when 3 %}three{% else %}more{% endcase %}{% increment context %}{{ context.count }}",
+    "{% linked page: 1 %}https://a.example/{{ contact.first_name | url_encode }}{% endlinked %}",
+    "{% linked picture: 2 %}https://a.example/x?a=1&amp;b=2{% endlinked %}",
+    "{% linked page: 3 %}{{ contact.first_name }}{% endlinked %}",
+    "{% isolated one: contact.first_name %}{{ one }}{% if two %}{{ two }}{% endif %}{{ shop.name }}{% endisolated %}",
+    "{% isolated one: contact.nick %}{{ one }}{% endisolated %}",
+    "{% isolated one: context.void %}{{ one }}{% endisolated %}",
+    "{% isolated %}{{ contact.first_name }}{% endisolated %}",
+    "{% comment %}{{ nobody }}{% endcomment %}{% raw %}{{ 7 }}{% endraw %}{% cycle 'a', 'b' %}{{ now }}",
+)
+FIELDS: dict[Any, Any] = {
+    "contact": {"first_name": "Zoë <b>'\"&"},
+    "context": {
+        "count": 3,
+        "price": Decimal("49.90"),
+        "list": ["one", "two", "three"],
+        "map": {"first_name": "Mo"},
+        "yes": True,
+        "no": False,
+        "text": "x",
+        "void": " ",
+        "day": "2026-03-16",
+    },
+    "shop": {"name": "Wren & Willow"},
+    MANNER: Manner("en-GB", AS_WRITTEN),
+}
+
+
+def node_by_node(template: BoundTemplate, fields: dict[Any, Any]) -> str:
+    """What Liquid itself makes of a template."""
+    buffer = StringIO()
+    template.render_with_context(template.context_class(template, globals=dict(fields)), buffer)
+    return buffer.getvalue()
+
+
+def outcome(render: Any, *given: Any) -> str:
+    try:
+        return str(render(*given))
+    except LiquidError as error:
+        return f"{type(error).__name__}: {error.message}"
+
+
+@pytest.mark.parametrize("escaped", [True, False])
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_template_in_pieces_ends_as_liquid_has_it(source: str, escaped: bool) -> None:
+    template = TemplateEnvironment(autoescape=escaped).from_string(source)
+    wanted = outcome(node_by_node, template, FIELDS)
+    # nothing stays of one message in the next
+    assert [outcome(template.render, FIELDS) for _ in range(2)] == [wanted, wanted]
+
+
+def test_a_loop_within_a_block_counts_with_the_one_around_it() -> None:
+    source = "{% for i in (1..200) %}{% isolated %}{% for k in (1..60) %}.{% endfor %}{% endisolated %}{% endfor %}"
+    with pytest.raises(LoopIterationLimitError):
+        TemplateEnvironment(autoescape=True).from_string(source).render(FIELDS)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.text(max_size=5), st.text("a ~>\n<&=%+é€😀\0", max_size=40), max_size=4))
+def test_a_form_is_what_urllib_makes_of_it(fields: dict[str, str]) -> None:
+    assert form_body(fields) == urlencode(fields).encode()
+    for text in fields.values():
+        assert _quoted(text * 60) == quote_plus(text * 60)
+
+
+def test_one_and_true_are_not_the_same_to_a_crm(tmp_path: Path) -> None:
+    memory = Memory(tmp_path / "spool", "hub", b"key")
+    now = datetime(2026, 3, 2)
+    memory.told([Fact("ann", "score", 1)], now)
+    assert memory.held([Fact("ann", "score", "1.0"), Fact("ann", "score", 1.0)], now) == {("ann", "score")}
+    assert memory.held([Fact("ann", "score", True)], now) == set()
+    memory.close()

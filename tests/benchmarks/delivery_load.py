@@ -40,66 +40,69 @@ GOALS = {"email": 2_000, "webhook": 5_000}
 ACTIONS_A_FILE = 100_000
 MEASURED_EVERY = 0.5
 SIGNED = 2_000
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
-def write_actions(outbox: Path, channel: str, actions: int) -> None:
-    """Outbox files of so many actions, each to somebody else, in the order that a tick writes them."""
+def write_actions(outbox: Path, channel: str, actions: int, **otherwise: pl.Expr) -> None:
+    """Outbox files of so many actions, each to somebody else, in the order that a tick writes them.
+
+    `otherwise` says what other columns hold than they would, by the `number` of the action.
+    """
+    number = pl.col("number")
     for first in range(0, actions, ACTIONS_A_FILE):
-        number = pl.int_range(first, min(first + ACTIONS_A_FILE, actions), eager=True).alias("number")
+        numbers = pl.select(number=pl.int_range(first, min(first + ACTIONS_A_FILE, actions)))
         tick_end = NOW - timedelta(hours=1) + timedelta(seconds=first // ACTIONS_A_FILE)
-        rows = pl.select(
-            action_id=(number.hash(7) // 2).cast(pl.Int64),
-            tick_end=pl.lit(tick_end),
-            workflow=pl.lit("abandoned_cart"),
-            step=pl.lit("reassurance"),
-            enrollment_id=number,
-            contact_id=number,
-            kind=pl.lit("send"),
-            channel=pl.lit(channel),
-            address=pl.format("person{}@example.com", number),
-            template=pl.lit("cart_reassurance" if channel == "email" else "order_desk"),
-            topic=pl.lit("offers"),
-            topic_kind=pl.lit("promotional"),
-            variant=pl.lit(None, pl.String),
-            locale=pl.lit("en-GB"),
-            timezone=pl.lit("Europe/London"),
-            profile=pl.concat_str(pl.lit('{"user_id":"u'), number, pl.lit('","first_name":"Ann"}')),
-            context=pl.concat_str(pl.lit('{"cart_id":"cart-'), number, pl.lit('","cart_value":49.9,"item_count":2}')),
-            send_after=pl.lit(tick_end),
-            expires_at=pl.lit(NOW + timedelta(days=1)),
-        ).sort("action_id")
+        columns = {
+            "action_id": (number.hash(7) // 2).cast(pl.Int64),
+            "tick_end": pl.lit(tick_end),
+            "workflow": pl.lit("abandoned_cart"),
+            "step": pl.lit("reassurance"),
+            "enrollment_id": number,
+            "contact_id": number,
+            "kind": pl.lit("send"),
+            "channel": pl.lit(channel),
+            "address": pl.format("person{}@example.com", number),
+            "template": pl.lit("cart_reassurance" if channel == "email" else "order_desk"),
+            "topic": pl.lit("offers"),
+            "topic_kind": pl.lit("promotional"),
+            "variant": pl.lit(None, pl.String),
+            "locale": pl.lit("en-GB"),
+            "timezone": pl.lit("Europe/London"),
+            "profile": pl.concat_str(pl.lit('{"user_id":"u'), number, pl.lit('","first_name":"Ann"}')),
+            "context": pl.concat_str(
+                pl.lit('{"cart_id":"cart-'), number, pl.lit('","cart_value":49.9,"item_count":2}')
+            ),
+            "send_after": pl.lit(tick_end),
+            "expires_at": pl.lit(NOW + timedelta(days=1)),
+        }
+        rows = numbers.select(**columns | otherwise).sort("action_id")
         path = outbox / f"tick={tick_end:%Y%m%dT%H%M%SZ}" / f"{channel}.parquet"
         path.parent.mkdir(parents=True)
         pq.write_table(rows.to_arrow().cast(SCHEMA), path)
 
 
 class Usage(threading.Thread):
-    """Resident memory and CPU of this process and those that deliver with it, looked at all the while."""
+    """CPU of this process and those that deliver with it, and their resident memory, looked at all the while."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
         self._enough = threading.Event()
         self._without = {process.pid for process in multiprocessing.active_children()}
-        self._elsewhere: dict[int, float] = {}
         self.megabytes: list[float] = []
 
     def run(self) -> None:
         while not self._enough.wait(MEASURED_EVERY):
-            self._look()
+            others = descendants(os.getpid(), self._without)
+            self.megabytes.append(sum(resident(process) for process in (os.getpid(), *others)))
 
     def stop(self) -> None:
         self._enough.set()
         self.join()
 
-    def _look(self) -> None:
-        others = descendants(os.getpid(), self._without)
-        self._elsewhere.update(others)
-        self.megabytes.append(sum(resident(process) for process in (os.getpid(), *others)))
-
     @property
     def cpu_seconds(self) -> float:
-        return time.process_time() + sum(self._elsewhere.values())
+        """Of this process, and of those that have delivered with it and are done."""
+        elsewhere = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return time.process_time() + elsewhere.ru_utime + elsewhere.ru_stime
 
     def peak(self, start: float, end: float) -> float:
         """The most between two parts of the time, from 0 to 1."""
@@ -117,18 +120,17 @@ def resident(process: int) -> float:
     return own * resource.getpagesize() / 1e6
 
 
-def descendants(ancestor: int, without: Collection[int]) -> dict[int, float]:
-    """The processes below one, each with the CPU that it has used, in seconds."""
-    found = {}
+def descendants(ancestor: int, without: Collection[int]) -> set[int]:
+    """The processes below one."""
+    parents = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         with suppress(FileNotFoundError, ProcessLookupError):
-            values = path.read_text().rpartition(")")[2].split()
-            found[int(path.parent.name)] = (int(values[1]), (int(values[11]) + int(values[12])) / _TICKS)
+            parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
     below = {ancestor}
-    for process in sorted(found):
-        if found[process][0] in below and process not in without:
+    for process in sorted(parents):
+        if parents[process] in below and process not in without:
             below.add(process)
-    return {process: found[process][1] for process in below - {ancestor}}
+    return below - {ancestor}
 
 
 def signing_seconds(root: Path, channel: str) -> float:

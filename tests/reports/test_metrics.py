@@ -116,7 +116,7 @@ def condition(asked_for: tuple[str, str]) -> str:
 
 
 def known(figures: Mapping[tuple[Any, ...], Any]) -> dict[tuple[Any, ...], float]:
-    """Those that are there: nothing and none are alike; a division by nothing is infinity in DuckDB, null in MetricFlow."""
+    """Those that are there: nothing and none are alike; what is divided by nothing is infinity here, and null there."""
     numbers = {key: float(value) for key, value in figures.items() if value is not None}
     return {key: value for key, value in numbers.items() if value and abs(value) != float("inf") and value == value}
 
