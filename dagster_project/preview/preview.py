@@ -17,15 +17,17 @@ from activations.delivery.delivery import TEMPLATES
 from activations.delivery.outbox import Action
 from activations.errors import HourbellError
 from activations.holds.sample import Sample, sample_of
-from activations.settings.shop import read_shop
+from activations.settings.shop import Shop, read_shop
 from dagster_project.explain import eligibility_of, find_contact
 from dagster_project.history.trial import copied
 from dagster_project.home import Home
 from dagster_project.preview.branches import changed_row, literals_of, other_ways, read_branching, variants
 from dagster_project.preview.invented import (
+    LISTS,
     MADE_BY_ENTRIES,
     columns_of,
     example_of,
+    example_products,
     insert,
     invent_entry,
     invent_profile,
@@ -113,6 +115,7 @@ class _Travel:
     """By step, in the order of the graph."""
     before: Mapping[str, Collection[str]]
     """By step: the steps that it follows."""
+    shop: Shop
     reached: dict[tuple[str, int], tuple[datetime, str | None]] = field(default_factory=dict)
     """By step and enrollment: when, and which way on."""
     doubles: dict[int, tuple[int, str]] = field(default_factory=dict)
@@ -171,12 +174,15 @@ class _Travel:
             self.different[double] = (values, not other.values)
 
     def _lacking(self, table: str, enrollment: int, but: Collection[str]) -> dict[str, str]:
-        """Texts that an enrollment's row lacks, of which messages on another way may speak; as SQL."""
+        """Texts and lists that an enrollment's row lacks, of which messages on another way may speak; as SQL."""
         found = self.connection.execute(f"select * from {table} where enrollment_id = ?", [enrollment])
         names = [column[0] for column in found.description]
         lacking = [name for name, value in zip(names, found.fetchall()[0], strict=True) if value is None]
         types = columns_of(self.connection, table)
-        return {name: f"'{example_of(name)}'" for name in lacking if types[name] == "VARCHAR" and name not in but}
+        texts = {name: f"'{example_of(name)}'" for name in lacking if types[name] == "VARCHAR" and name not in but}
+        listed = json.dumps(example_products(self.shop.url, self.shop.currency))
+        lists = {name: f"try_cast(json '{listed}' as {types[name]})" for name in lacking if name in LISTS}
+        return texts | lists
 
     def step_before(self, step: str, enrollment: int) -> tuple[str, int] | None:
         """Where an enrollment was before a step; a double was where the one was whose double it is."""
@@ -219,7 +225,8 @@ def _previewed(
         if contact is None
         else _profile_of(connection, find_contact(connection, contact))
     )
-    row, source = _entry(connection, entered.table, profile, at, read_shop(templates).currency)
+    shop = read_shop(templates)
+    row, source = _entry(connection, entered.table, profile, at, shop.currency)
     for statement in (entered, *steps.values(), *([exited] if exited else [])):
         connection.execute(f"delete from {statement.table}")
     carried = {name: value for name, value in row.items() if name not in MADE_BY_ENTRIES}
@@ -230,7 +237,7 @@ def _previewed(
     connection.execute(f"set variable tick_start = timestamp '{window.start}'")
     connection.execute(f"set variable tick_end = timestamp '{window.end}'")
     travel = _Travel(
-        connection, workflow, steps, _steps_before(workflow), {("entered", OWN): (row["reached_at"], None)}
+        connection, workflow, steps, _steps_before(workflow), shop, {("entered", OWN): (row["reached_at"], None)}
     )
     travel.run()
     standing = {} if is_invented else {row[:2]: row[2] for row in eligibility_of(connection, profile["contact_id"])}

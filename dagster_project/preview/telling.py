@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from dagster_project.preview.branches import AWAITED
+from dagster_project.preview.invented import LISTS
 from dagster_project.preview.preview import Shown, Stop
 
 
@@ -28,7 +29,7 @@ def difference_of(stop: Stop) -> str:
     told = ", ".join(
         f"{'what is waited for on' if name == AWAITED else name} {_plain(value)}"
         for name, value in stop.different.items()
-        if name != "reached_at"
+        if name not in ("reached_at", *LISTS)
     )
     if stop.is_forced:
         by_force = "put on this way: what a contact carries does not tell who goes it"
