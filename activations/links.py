@@ -4,23 +4,29 @@ Each carries all that it takes to know what it is about, sealed: it is good for 
 the contact in the meantime, and shows nobody an address.
 """
 
+import hmac
+import string
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from activations.channels.face import UnsendableError, json_object
-from activations.delivery.outbox import Action
+from activations.channels.face import ShortLink, UnsendableError, json_object
+from activations.delivery.outbox import Action, sent_at
 from activations.keys.seals import sealed, unsealed
 from activations.settings.shop import Shop
 
 _UNSUBSCRIBE, _PREFERENCES, _OPEN, _CLICK = "unsubscribe", "preferences", "open", "click"
 _FORM, _CONFIRM = "ask", "confirm"
 OPEN_PATH, CLICK_PATH, FORM_PATH, CONFIRM_PATH = "/o/", "/c/", "/f/", "/confirm/"
+SHORT_PATH = "/l/"
 PARAMETER = "m"
 """In which the links of pages carry their seal."""
 _ADDRESSES = {"email": "email", "sms": "phone", "whatsapp": "phone"}
 _IDENTIFIERS = ("user_id", "email", "phone")
+_LETTERS = string.digits + string.ascii_letters
+_LENGTH = 11
+"""Of a short link's token: 65 bits, which nobody hits upon."""
 
 
 class Sent(NamedTuple):
@@ -44,6 +50,8 @@ class Known(NamedTuple):
     user_id: str | None
     email: str | None
     phone: str | None
+    sent_at: str | None = None
+    """Where the link says it; by one that is old nothing is shown."""
 
 
 class Click(NamedTuple):
@@ -78,7 +86,7 @@ class Confirmed(NamedTuple):
 
 def message_links(shop: Shop, action: Action, key: bytes) -> dict[str, str]:
     """Who gets a promotional message can leave its topic; what belongs to an order is sent regardless."""
-    if not _is_known(action):
+    if not is_known(action):
         # a device or a browser, and nothing else: a template that needs a link says so
         return {}
     links = {"preferences_url": preferences_link(shop.preferences_url, action, key)}
@@ -94,7 +102,7 @@ def unsubscribe_link(url: str, action: Action, key: bytes) -> str:
 
 def preferences_link(url: str, action: Action, key: bytes) -> str:
     """The link by which this contact chooses what to get."""
-    return _page(url, sealed(_PREFERENCES, [*_known(action)], key))
+    return _page(url, sealed(_PREFERENCES, [*_known(action)._replace(sent_at=sent_at(action).isoformat())], key))
 
 
 def preferences_of(sent: Sent, key: bytes) -> str:
@@ -117,6 +125,29 @@ def click_link(shop: Shop, action: Action, key: bytes, target: str, position: in
     if not is_page(target):
         raise UnsendableError(f"a link points to {target[:200]!r}, which is no address of a page")
     return f"{shop.tracking_url.rstrip('/')}{CLICK_PATH}{sealed(_CLICK, [*_sent(action), target, position], key)}"
+
+
+class Shortening:
+    """Makes links of one message short. What they stand for is in `made`, and has to be kept."""
+
+    def __init__(self, shop: Shop, action: Action, key: bytes) -> None:
+        self._base = short_base(shop)
+        self._sent = _sent(action)
+        self._key = key
+        self.made: dict[str, ShortLink] = {}
+
+    def __call__(self, target: str) -> str:
+        """The short link to a page, the same each time; raises UnsendableError where it is none."""
+        if not is_page(target):
+            raise UnsendableError(f"a link points to {target[:200]!r}, which is no address of a page")
+        token = _token(f"{self._sent.action_id} {target}", self._key)
+        self.made.setdefault(token, ShortLink(token, target, len(self.made) + 1, *self._sent))
+        return self._base + token
+
+
+def short_base(shop: Shop) -> str:
+    """How short links begin."""
+    return (shop.short_url or shop.tracking_url).rstrip("/") + SHORT_PATH
 
 
 def form_link(shop: Shop, action: Action, key: bytes, form: str) -> str:
@@ -182,11 +213,21 @@ def is_page(target: str) -> bool:
         return False
 
 
+def _token(text: str, key: bytes) -> str:
+    number = int.from_bytes(hmac.digest(key, f"short link {text}".encode(), "sha256"))
+    letters = []
+    for _ in range(_LENGTH):
+        number, letter = divmod(number, len(_LETTERS))
+        letters.append(_LETTERS[letter])
+    return "".join(letters)
+
+
 def _page(url: str, seal: str) -> str:
     return f"{url}{'&' if '?' in url else '?'}{PARAMETER}={seal}"
 
 
-def _is_known(action: Action) -> bool:
+def is_known(action: Action) -> bool:
+    """Whether anything is known by which a link could name the contact."""
     return bool(action.address and action.channel in _ADDRESSES) or bool(_identifiers(action.profile))
 
 

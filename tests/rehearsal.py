@@ -35,6 +35,8 @@ from activations.delivery.outbox import SCHEMA
 from activations.delivery.patience import Patience
 from activations.journal.place import sqlite_url
 from activations.journal.receipts import receipts_folder
+from activations.sandbox.http import HttpSandbox
+from activations.sandbox.reply import Reply
 from activations.sandbox.server import Sandbox
 from activations.sandbox.store import messages
 from activations.settings.profile import SMTP, Profile, SmtpServer
@@ -167,6 +169,25 @@ class Place:
     def recipients(self) -> Counter[str]:
         """How many messages each recipient got."""
         return Counter(message.recipient for message in messages(self.received))
+
+
+def counted(
+    place: Place, before: Callable[[str], Reply | None] | None = None, **more: Any
+) -> tuple[DeliveryAccount, Counter[str]]:
+    """Deliver what waits to a sandbox over HTTP; the account, and how often it was called for each address.
+
+    `before` may answer in the sandbox's place.
+    """
+    calls: Counter[str] = Counter()
+
+    def count(address: str) -> Reply | None:
+        calls[address] += 1
+        return before(address) if before else None
+
+    with HttpSandbox(place.received, now=lambda: NOW, before=count) as sandbox:
+        account = place.deliver(1, webhooks=sandbox.url, **more)
+    assert account.adds_up
+    return account, calls
 
 
 def channels(batch_size: int) -> dict[str, Callable[[Setting], Channel]]:

@@ -1,14 +1,13 @@
 """Customer Match of Google, by the Data Manager API: ten thousand members a call, hashed in hexadecimal digits."""
 
-import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from activations.ad_platforms.settings import FILE, AudienceSetting
 from activations.channels.batches import Batches, Call, Entry, Said, json_body
@@ -17,16 +16,16 @@ from activations.channels.receivers import Receivers
 from activations.delivery.patience import Pace
 from activations.errors import HourbellError
 from activations.keys.access_tokens import AccessTokens, AuthorisedPool, Grant
+from activations.keys.service_account import TOKENS, ServiceAccount
+from activations.keys.service_account import grant_of as grant_of_account
 from activations.sandbox.reply import TOKEN
 from activations.transport.http import HttpPool
 
-_API, _TOKENS = "https://datamanager.googleapis.com", "https://oauth2.googleapis.com/token"
+_API = "https://datamanager.googleapis.com"
 _SCOPE = "https://www.googleapis.com/auth/datamanager"
-_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _BATCH = 10_000
 _CALLS_A_SECOND = 5.0
 """Three hundred a minute."""
-_LIFETIME = 3_600
 _SANDBOX = {"type": "authorized_user", "client_id": TOKEN, "client_secret": TOKEN, "refresh_token": TOKEN}
 
 
@@ -39,7 +38,7 @@ def open_platform(setting: Setting, audience: AudienceSetting) -> "Google":
     pool = HttpPool(profile)
     base = _API if profile.is_live else f"{profile.http_sandbox}/google_ads"
     mend = f"mend {FILE} or the credentials"
-    url = _TOKENS if profile.is_live else f"{base}/token"
+    url = TOKENS if profile.is_live else f"{base}/token"
     tokens = AccessTokens(pool, url, grant_of(credentials, setting.now), setting.now, mend)
     pace = Pace(_CALLS_A_SECOND) if profile.is_live else None
     receivers = Receivers(AuthorisedPool(pool, tokens.token, tokens.forget, pace), setting.now, mend, in_batches=True)
@@ -89,23 +88,10 @@ def grant_of(credentials: Mapping[str, str], now: Callable[[], datetime]) -> Gra
     if credentials["type"] == "authorized_user":
         form = {name: credentials[name] for name in ("client_id", "client_secret", "refresh_token")}
         return lambda: {"grant_type": "refresh_token", **form}
-    return lambda: {"grant_type": _BEARER, "assertion": _assertion(credentials, now())}
-
-
-def _assertion(credentials: Mapping[str, str], now: datetime) -> str:
-    """A service account's word, signed with its key."""
-    issued = int(now.replace(tzinfo=UTC).timestamp())
-    claims = {
-        "iss": credentials["client_email"], "scope": _SCOPE, "aud": _TOKENS, "iat": issued, "exp": issued + _LIFETIME
-    }  # fmt: skip
-    said = b".".join(_base64(json.dumps(part).encode()) for part in ({"alg": "RS256", "typ": "JWT"}, claims))
-    key = serialization.load_pem_private_key(credentials["private_key"].encode(), None)
-    assert isinstance(key, rsa.RSAPrivateKey)
-    return b".".join((said, _base64(key.sign(said, padding.PKCS1v15(), hashes.SHA256())))).decode()
-
-
-def _base64(content: bytes) -> bytes:
-    return base64.urlsafe_b64encode(content).rstrip(b"=")
+    key = load_pem_private_key(credentials["private_key"].encode(), None)
+    assert isinstance(key, RSAPrivateKey)
+    account = ServiceAccount(credentials["client_email"], key, credentials.get("private_key_id", ""))
+    return grant_of_account(account, _SCOPE, now)
 
 
 def _read(name: str, text: str) -> Mapping[str, str]:

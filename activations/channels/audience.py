@@ -14,6 +14,7 @@ from activations.ad_platforms.settings import FILE, AudienceSetting, read_audien
 from activations.addresses.hashing import hashed_email, hashed_phone
 from activations.channels.batches import Entry
 from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_object
+from activations.channels.unasked import UnaskedChannel
 from activations.delivery.outbox import Action
 
 _OPERATIONS = {"join_audience": "add", "leave_audience": "remove"}
@@ -30,7 +31,7 @@ def open_channel(setting: Setting) -> "AudienceChannel":
 
 
 @dataclass(frozen=True)
-class AudienceChannel:
+class AudienceChannel(UnaskedChannel):
     """Keyed: an audience holds everybody once. What leaves is no address, only hashes.
 
     By the hashes under which somebody has joined they leave, whatever has become of their address: they are the
@@ -47,7 +48,6 @@ class AudienceChannel:
     push_size: int = 10_000
     window: timedelta | None = timedelta(hours=24)
     rate: float | None = None
-    ask_after: float = 0.0
 
     @property
     def provider(self) -> str:
@@ -56,9 +56,6 @@ class AudienceChannel:
     def validate(self, address: str | None) -> str:
         """The contact's own id; by which address a platform knows it is said by the profile."""
         return address or ""
-
-    def message_id(self, action_id: int) -> str:
-        return f"hourbell-{action_id}"
 
     def render(self, action: Action, message_id: str) -> Message:
         context, profile = json_object("context", action.context), json_object("profile", action.profile)
@@ -84,9 +81,6 @@ class AudienceChannel:
                 for each in said
             ]
         return answers
-
-    async def ask(self, message_ids: Sequence[str]) -> Mapping[str, str]:
-        return {}
 
     async def close(self) -> None:
         for platform in self.opened.values():

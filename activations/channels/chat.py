@@ -11,6 +11,7 @@ import orjson
 from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_object
 from activations.channels.in_flight import in_flight
 from activations.channels.receivers import Receivers
+from activations.channels.unasked import UnaskedChannel
 from activations.delivery.outbox import Action
 from activations.errors import HourbellError
 from activations.settings.endpoints import fault_of_url
@@ -120,7 +121,7 @@ def _opened(setting: Setting, name: str) -> "ChatChannel":
 
 
 @dataclass(frozen=True)
-class ChatChannel:
+class ChatChannel(UnaskedChannel):
     """Blind: a webhook takes the same post any number of times, and cannot be asked."""
 
     name: str
@@ -137,7 +138,6 @@ class ChatChannel:
     batch_size: int = 10
     push_size: int = 10
     window: timedelta | None = None
-    ask_after: float = 0.0
 
     @property
     def provider(self) -> str:
@@ -156,9 +156,6 @@ class ChatChannel:
         """The contact's own id; where the colleague reads is said by people.yml."""
         return address or ""
 
-    def message_id(self, action_id: int) -> str:
-        return f"hourbell-{action_id}"
-
     def render(self, action: Action, message_id: str) -> Message:
         details = json_object("context", action.context)
         room = read_on(self.people, self.name, details.get("person"))
@@ -167,9 +164,6 @@ class ChatChannel:
 
     async def push(self, batch: Sequence[Message]) -> list[Answer]:
         return await in_flight(batch, self._post)
-
-    async def ask(self, message_ids: Sequence[str]) -> Mapping[str, str]:
-        return {}
 
     async def close(self) -> None:
         await self.pool.close()

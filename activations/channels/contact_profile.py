@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_object
+from activations.channels.unasked import UnaskedChannel
 from activations.delivery.outbox import Action
 from activations.landed_events import SOURCE, identifiers_of, spool_events
 
@@ -24,7 +25,7 @@ def open_channel(setting: Setting) -> "ContactProfileChannel":
 
 
 @dataclass(frozen=True)
-class ContactProfileChannel:
+class ContactProfileChannel(UnaskedChannel):
     """Keyed: an event's id is the action's, and landing takes each id once."""
 
     setting: Setting
@@ -36,14 +37,10 @@ class ContactProfileChannel:
     push_size: int = 5_000
     window: timedelta | None = None
     rate: float | None = None
-    ask_after: float = 0.0
 
     def validate(self, address: str | None) -> str:
         """The contact's own id; who it is in landing is said by the profile."""
         return address or ""
-
-    def message_id(self, action_id: int) -> str:
-        return f"hourbell-{action_id}"
 
     def render(self, action: Action, message_id: str) -> Message:
         context, profile = json_object("context", action.context), json_object("profile", action.profile)
@@ -63,9 +60,6 @@ class ContactProfileChannel:
         now = self.setting.now()
         spool_events(self.setting.spool, [{**json.loads(message.content), "occurred_at": now} for message in batch])
         return [Answer(message.action_id, "accepted", provider_message_id=message.message_id) for message in batch]
-
-    async def ask(self, message_ids: Sequence[str]) -> Mapping[str, str]:
-        return {}
 
     async def close(self) -> None:
         """Nothing is held open."""

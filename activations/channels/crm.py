@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from activations.channels.batches import Entry, NotAnsweredError, not_asked
 from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_object
+from activations.channels.unasked import UnaskedChannel
 from activations.crms.face import OWNER, Crm, Properties
 from activations.crms.memory import Fact, Memory
 from activations.crms.registry import CRMS
@@ -46,7 +47,7 @@ def open_crms(setting: Setting) -> tuple[Mapping[str, CrmSetting], Mapping[str, 
 
 
 @dataclass(frozen=True)
-class CrmChannel:
+class CrmChannel(UnaskedChannel):
     """Keyed: who is told the same of the same contact again has nothing to change."""
 
     setting: Setting
@@ -60,7 +61,6 @@ class CrmChannel:
     push_size: int = 200
     window: timedelta | None = _REMEMBERED
     rate: float | None = None
-    ask_after: float = 0.0
 
     @property
     def provider(self) -> str:
@@ -69,9 +69,6 @@ class CrmChannel:
     def validate(self, address: str | None) -> str:
         """The contact's own id; by what the CRM knows it is said by the profile."""
         return address or ""
-
-    def message_id(self, action_id: int) -> str:
-        return f"hourbell-{action_id}"
 
     def render(self, action: Action, message_id: str) -> Message:
         context = json_object("context", action.context)
@@ -89,9 +86,6 @@ class CrmChannel:
             with closing(memory_of(self.setting, name)) as memory:
                 answers += await self._tell(self.opened[name], self.crms[name], memory, told)
         return answers
-
-    async def ask(self, message_ids: Sequence[str]) -> Mapping[str, str]:
-        return {}
 
     async def close(self) -> None:
         for crm in self.opened.values():

@@ -9,7 +9,8 @@ from typing import Any
 
 from activations.channels.batches import Entry
 from activations.channels.crm import contact_at, open_crms, owner_address
-from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_object
+from activations.channels.face import Answer, Message, Setting, UnsendableError, json_object
+from activations.channels.unasked import BlindChannel
 from activations.crms.face import Crm, Task
 from activations.crms.settings import CrmSetting
 from activations.delivery.outbox import Action, sent_at
@@ -23,7 +24,7 @@ def open_channel(setting: Setting) -> "CrmTaskChannel":
 
 
 @dataclass(frozen=True)
-class CrmTaskChannel:
+class CrmTaskChannel(BlindChannel):
     """Blind: neither HubSpot nor Salesforce takes a key for a task, and the same subject may well come twice."""
 
     setting: Setting
@@ -31,14 +32,7 @@ class CrmTaskChannel:
     opened: Mapping[str, Crm] = field(repr=False)
     people: Mapping[str, str] = field(repr=False)
     name: str = "crm_task"
-    kinds: frozenset[str] = frozenset({"create_crm_task"})
-    idempotency: Idempotency = "blind"
-    # a batch is what a crash leaves unknown
-    batch_size: int = 100
-    push_size: int = 100
-    window: timedelta | None = None
-    rate: float | None = None
-    ask_after: float = 0.0
+    kinds: frozenset[str] = field(default=frozenset({"create_crm_task"}), kw_only=True)
 
     @property
     def provider(self) -> str:
@@ -47,9 +41,6 @@ class CrmTaskChannel:
     def validate(self, address: str | None) -> str:
         """The contact's own id; by what the CRM knows it is said by the profile."""
         return address or ""
-
-    def message_id(self, action_id: int) -> str:
-        return f"hourbell-{action_id}"
 
     def render(self, action: Action, message_id: str) -> Message:
         context = json_object("context", action.context)
@@ -73,9 +64,6 @@ class CrmTaskChannel:
             task = Task(**{**said, "due_at": datetime.fromisoformat(said["due_at"])})
             by_crm[message.address].append(Entry(task, [message]))
         return [answer for name, entries in by_crm.items() for answer in await self.opened[name].create(entries)]
-
-    async def ask(self, message_ids: Sequence[str]) -> Mapping[str, str]:
-        return {}
 
     async def close(self) -> None:
         for crm in self.opened.values():

@@ -30,6 +30,20 @@ class UnsendableError(Exception):
     """This action can never be carried; the message says why, and becomes its reason."""
 
 
+class ShortLink(NamedTuple):
+    """A link in a message that does not say itself where it leads, since a text has no room for it."""
+
+    token: str
+    target: str
+    position: int
+    action_id: int
+    channel: str
+    topic: str
+    identifier: str
+    """Which of user_id, email and phone `value` is: who got the message."""
+    value: str
+
+
 class Message(NamedTuple):
     """An action, ready for the provider. The same action gives the same bytes."""
 
@@ -37,6 +51,8 @@ class Message(NamedTuple):
     message_id: str
     address: str
     content: bytes
+    links: tuple[ShortLink, ...] = ()
+    """Short ones in it, to be kept before it is pushed."""
 
 
 class Answer(NamedTuple):

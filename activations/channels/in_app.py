@@ -1,6 +1,6 @@
 """Messages in an app: rows of an inbox that the app asks for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -9,6 +9,7 @@ import orjson
 import sqlalchemy as sa
 
 from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError
+from activations.channels.unasked import UnaskedChannel
 from activations.delivery.outbox import Action, sent_at
 from activations.errors import HourbellError
 from activations.surfaces.inbox import KEPT_FOR, put
@@ -37,7 +38,7 @@ def open_channel(setting: Setting) -> "InAppChannel":
 
 
 @dataclass(frozen=True)
-class InAppChannel:
+class InAppChannel(UnaskedChannel):
     """Keyed: an action is in the inbox once, for as long as it may be delivered."""
 
     setting: Setting
@@ -50,7 +51,6 @@ class InAppChannel:
     push_size: int = 1_000
     window: timedelta | None = None
     rate: float | None = None
-    ask_after: float = 0.0
 
     @cached_property
     def _inbox(self) -> sa.Engine:
@@ -60,9 +60,6 @@ class InAppChannel:
     def validate(self, address: str | None) -> str:
         """The contact's own id: everybody has an inbox."""
         return contact_address(address)
-
-    def message_id(self, action_id: int) -> str:
-        return f"hourbell-{action_id}"
 
     def render(self, action: Action, message_id: str) -> Message:
         address = self.validate(action.address)
@@ -102,9 +99,6 @@ class InAppChannel:
                 "database, and deliver again; nothing comes twice."
             ) from error
         return [Answer(message.action_id, "accepted", provider_message_id=message.message_id) for message in batch]
-
-    async def ask(self, message_ids: Sequence[str]) -> Mapping[str, str]:
-        return {}
 
     async def close(self) -> None:
         # cached_property keeps what was opened among the attributes

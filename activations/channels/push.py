@@ -10,19 +10,17 @@ from typing import Any
 import orjson
 
 from activations.addresses.lost_addresses import Lost, spool_lost
-from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_object
+from activations.channels.face import Answer, Message, Setting, UnsendableError, json_object
 from activations.channels.in_flight import in_flight
 from activations.channels.receivers import REASON_LENGTH, Meaning, Receivers, stated_text
+from activations.channels.unasked import BlindChannel
 from activations.delivery.outbox import Action, sent_at
 from activations.errors import HourbellError
-from activations.keys.service_account import (
-    AccessToken,
-    AccessUnknownError,
-    read_service_account,
-    sandbox_account,
-)
+from activations.keys.access_tokens import AccessTokens, AccessUnknownError
+from activations.keys.service_account import grant_of, read_service_account, sandbox_account
 from activations.landed_events import identifiers_of
 from activations.settings.settings_file import read_settings
+from activations.surfaces.short_links import ShortLinks
 from activations.templating.files import PUSH
 from activations.templating.push_content import Notification, render_notification
 from activations.templating.rendering import Templates
@@ -80,29 +78,24 @@ def open_channel(setting: Setting) -> "PushChannel":
         else sandbox_account(f"{profile.http_sandbox}/{PROVIDER}/token")
     )
     pool = HttpPool(profile)
-    access = AccessToken(account, SCOPE, pool, setting.now)
+    grant = grant_of(account, SCOPE, setting.now)
+    access = AccessTokens(pool, account.token_url, grant, setting.now, "mend the account's key or its rights")
     rate = profile.rates.get("push", _RATE)
-    return PushChannel(setting, project, access, Templates(setting.templates), pool, rate=rate)
+    return PushChannel(setting, project, access, Templates(setting.templates), pool, ShortLinks(setting), rate=rate)
 
 
 @dataclass(frozen=True)
-class PushChannel:
+class PushChannel(BlindChannel):
     """Blind: FCM takes no key of ours. A message that comes twice replaces itself on the screen, but rings twice."""
 
     setting: Setting
     project: str
-    access: AccessToken = field(repr=False)
+    access: AccessTokens = field(repr=False)
     templates: Templates
     pool: HttpPool
+    short_links: ShortLinks
     name: str = "push"
-    kinds: frozenset[str] = frozenset({"send"})
-    idempotency: Idempotency = "blind"
-    # a batch is what a crash leaves unknown
-    batch_size: int = 100
-    push_size: int = 100
-    window: timedelta | None = None
-    rate: float | None = _RATE
-    ask_after: float = 0.0
+    rate: float | None = field(default=_RATE, kw_only=True)
 
     @property
     def provider(self) -> str:
@@ -115,9 +108,6 @@ class PushChannel:
             raise UnsendableError("not a registration token of FCM")
         return address
 
-    def message_id(self, action_id: int) -> str:
-        return f"hourbell-{action_id}"
-
     def render(self, action: Action, message_id: str) -> Message:
         token = self.validate(action.address)
         said = render_notification(self.templates, action, self.setting.profile.link_key)
@@ -125,9 +115,10 @@ class PushChannel:
         content = {"contact": identifiers_of(json_object("profile", action.profile)), "request": request}
         if len(orjson.dumps([request["message"]["notification"], request["message"]["data"]])) > _LARGEST:
             raise UnsendableError(f"template {action.template}: the notification has more than {_LARGEST:,} bytes")
-        return Message(action.action_id, message_id, token, orjson.dumps(content))
+        return Message(action.action_id, message_id, token, orjson.dumps(content), said.links)
 
     async def push(self, batch: Sequence[Message]) -> list[Answer]:
+        self.short_links.keep(batch)
         lost: list[Lost] = []
 
         async def post(message: Message) -> list[Answer]:
@@ -144,10 +135,8 @@ class PushChannel:
         spool_lost(self.setting.spool, self.name, lost, self.setting.now())
         return answers
 
-    async def ask(self, message_ids: Sequence[str]) -> Mapping[str, str]:
-        return {}
-
     async def close(self) -> None:
+        self.short_links.close()
         await self.pool.close()
 
     @cached_property
@@ -173,7 +162,7 @@ class PushChannel:
             if rested := self._receivers.rested(PROVIDER, [message]):
                 return rested
             try:
-                token = await self.access.get()
+                token = await self.access.token()
             except AccessUnknownError as error:
                 return [Answer(message.action_id, "retry", str(error))]
             except HourbellError as error:

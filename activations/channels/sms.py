@@ -1,20 +1,22 @@
 """Text messages, by whoever carries them."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
 from urllib.parse import parse_qs
 
 from activations.addresses.phone_numbers import checked_phone
-from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_object
+from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError
+from activations.channels.unasked import UnaskedChannel
 from activations.delivery.outbox import Action, sent_at
 from activations.errors import HourbellError
-from activations.links import message_links
+from activations.given import given
 from activations.settings.profile import Profile
 from activations.settings.text_sender import FILE, read_text_sender
+from activations.surfaces.short_links import ShortLinks
 from activations.templating.rendering import Templates
+from activations.templating.tracking import text_tracking_of
 from activations.text_carriers.face import Text, TextCarrier
 from activations.text_carriers.registry import TEXT_CARRIERS
 
@@ -31,17 +33,23 @@ def open_channel(setting: Setting) -> "SmsChannel":
         )
     carrier = TEXT_CARRIERS[sender.carrier](setting, sender)
     return SmsChannel(
-        profile, Templates(setting.templates), carrier, window=carrier.window, rate=profile.sms_rate or carrier.rate
+        profile,
+        Templates(setting.templates),
+        carrier,
+        ShortLinks(setting),
+        window=carrier.window,
+        rate=profile.sms_rate or carrier.rate,
     )
 
 
 @dataclass(frozen=True)
-class SmsChannel:
+class SmsChannel(UnaskedChannel):
     """What becomes of a call whose answer is lost is its carrier's matter."""
 
     profile: Profile
     templates: Templates
     carrier: TextCarrier
+    short_links: ShortLinks
     name: str = "sms"
     kinds: frozenset[str] = frozenset({"send"})
     # a batch is what a crash leaves unknown
@@ -49,7 +57,6 @@ class SmsChannel:
     push_size: int = 100
     window: timedelta | None = None
     rate: float | None = None
-    ask_after: float = 0.0
 
     @property
     def provider(self) -> str:
@@ -62,20 +69,13 @@ class SmsChannel:
     def validate(self, address: str | None) -> str:
         return checked_phone(address)
 
-    def message_id(self, action_id: int) -> str:
-        return f"hourbell-{action_id}"
-
     def render(self, action: Action, message_id: str) -> Message:
         recipient = self.validate(action.address)
         if action.template is None:
             raise UnsendableError("no template is named")
-        links = message_links(self.templates.shop, action, self.profile.link_key)
-        text = self.templates.render_sms(
-            action.template,
-            contact={"locale": action.locale, "timezone": action.timezone, **json_object("profile", action.profile)},
-            context=json_object("context", action.context, parse_float=Decimal),
-            message={"topic": action.topic, "variant": action.variant, **links},
-        )
+        shop, key = self.templates.shop, self.profile.link_key
+        links = text_tracking_of(shop, action, key)
+        text = self.templates.render_sms(action.template, **given(shop, action, key), links=links)
         longest = self.carrier.longest_text
         if len(text) > longest:
             raise UnsendableError(
@@ -84,15 +84,14 @@ class SmsChannel:
         # no longer in the provider's queue than it may be sent
         keeps = None if action.expires_at is None else action.expires_at - sent_at(action)
         said = Text(action.action_id, message_id, recipient, text, keeps)
-        return Message(action.action_id, message_id, recipient, self.carrier.encode(said))
+        return Message(action.action_id, message_id, recipient, self.carrier.encode(said), links.made)
 
     async def push(self, batch: Sequence[Message]) -> list[Answer]:
+        self.short_links.keep(batch)
         return await self.carrier.push(batch)
 
-    async def ask(self, message_ids: Sequence[str]) -> Mapping[str, str]:
-        return {}
-
     async def close(self) -> None:
+        self.short_links.close()
         await self.carrier.close()
 
 

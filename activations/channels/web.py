@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_object
+from activations.channels.unasked import UnaskedChannel
 from activations.delivery.outbox import Action, sent_at
 from activations.errors import HourbellError
 from activations.surfaces.decisions import Decision, decide, names_of, sweep
@@ -42,7 +43,7 @@ def open_channel(setting: Setting) -> "WebChannel":
 
 
 @dataclass(frozen=True)
-class WebChannel:
+class WebChannel(UnaskedChannel):
     """Keyed: a slot shows one decision, and the same again is the same."""
 
     setting: Setting
@@ -56,7 +57,6 @@ class WebChannel:
     push_size: int = 500
     window: timedelta | None = None
     rate: float | None = None
-    ask_after: float = 0.0
 
     @property
     def _folder(self) -> Path:
@@ -65,9 +65,6 @@ class WebChannel:
     def validate(self, address: str | None) -> str:
         """The contact's own id: anybody may come by."""
         return contact_address(address)
-
-    def message_id(self, action_id: int) -> str:
-        return f"hourbell-{action_id}"
 
     def render(self, action: Action, message_id: str) -> Message:
         address = self.validate(action.address)
@@ -105,9 +102,6 @@ class WebChannel:
     async def push(self, batch: Sequence[Message]) -> list[Answer]:
         await asyncio.to_thread(self._write, [orjson.loads(message.content) for message in batch])
         return [Answer(message.action_id, "accepted", provider_message_id=message.message_id) for message in batch]
-
-    async def ask(self, message_ids: Sequence[str]) -> Mapping[str, str]:
-        return {}
 
     async def close(self) -> None:
         await asyncio.to_thread(sweep, self._folder, self.setting.now())

@@ -7,7 +7,7 @@ nowhere else, and the transport's own guards look at it once more.
 import base64
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property, partial
@@ -17,15 +17,17 @@ import orjson
 from yarl import URL
 
 from activations.addresses.lost_addresses import Lost, spool_lost
-from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_object
+from activations.channels.face import Answer, Message, Setting, UnsendableError, json_object
 from activations.channels.in_flight import in_flight
 from activations.channels.receivers import Meaning, Receivers
+from activations.channels.unasked import BlindChannel
 from activations.delivery.outbox import Action, sent_at
 from activations.errors import HourbellError
 from activations.keys.vapid import LARGEST, BrowserKeys, KeysRefusedError, Vapid, read_vapid_key, sandbox_key
 from activations.landed_events import identifiers_of
 from activations.settings.profile import covers
 from activations.settings.settings_file import read_settings
+from activations.surfaces.short_links import ShortLinks
 from activations.templating.push_content import render_notification
 from activations.templating.rendering import Templates
 from activations.transport.http import HttpAnswer, HttpPool
@@ -64,6 +66,7 @@ def open_channel(setting: Setting) -> "WebPushChannel":
         Vapid(key, subject, setting.now),
         Templates(setting.templates),
         HttpPool(profile),
+        ShortLinks(setting),
         rate=profile.rates.get("web_push"),
     )
 
@@ -84,7 +87,7 @@ class Subscription(NamedTuple):
 
 
 @dataclass(frozen=True)
-class WebPushChannel:
+class WebPushChannel(BlindChannel):
     """Blind: a push service takes the same message any number of times; `Topic` only replaces what still waits."""
 
     setting: Setting
@@ -92,15 +95,8 @@ class WebPushChannel:
     vapid: Vapid = field(repr=False)
     templates: Templates
     pool: HttpPool
+    short_links: ShortLinks
     name: str = "web_push"
-    kinds: frozenset[str] = frozenset({"send"})
-    idempotency: Idempotency = "blind"
-    # a batch is what a crash leaves unknown
-    batch_size: int = 100
-    push_size: int = 100
-    window: timedelta | None = None
-    rate: float | None = None
-    ask_after: float = 0.0
 
     @property
     def provider(self) -> str:
@@ -110,9 +106,6 @@ class WebPushChannel:
         """The subscription as it was given, which says where it leads and how it is written to."""
         self._subscription(address)
         return address or ""
-
-    def message_id(self, action_id: int) -> str:
-        return f"hourbell-{action_id}"
 
     def render(self, action: Action, message_id: str) -> Message:
         address = self.validate(action.address)
@@ -138,18 +131,17 @@ class WebPushChannel:
             },
             "payload": payload.decode(),
         }
-        return Message(action.action_id, message_id, address, orjson.dumps(content))
+        return Message(action.action_id, message_id, address, orjson.dumps(content), said.links)
 
     async def push(self, batch: Sequence[Message]) -> list[Answer]:
+        self.short_links.keep(batch)
         lost: list[Lost] = []
         answers = await in_flight(batch, partial(self._post, lost))
         spool_lost(self.setting.spool, self.name, lost, self.setting.now())
         return answers
 
-    async def ask(self, message_ids: Sequence[str]) -> Mapping[str, str]:
-        return {}
-
     async def close(self) -> None:
+        self.short_links.close()
         await self.pool.close()
 
     @cached_property

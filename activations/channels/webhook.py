@@ -10,6 +10,7 @@ import orjson
 from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_text
 from activations.channels.in_flight import in_flight
 from activations.channels.receivers import Receivers
+from activations.channels.unasked import UnaskedChannel
 from activations.channels.webhook_batch import ANSWERS_BYTES, answers_of_each, batched
 from activations.delivery.outbox import Action, sent_at
 from activations.keys.signing import signed_headers, signing_key
@@ -44,7 +45,7 @@ def in_batches(channel: "WebhookChannel") -> "WebhookChannel":
 
 
 @dataclass(frozen=True)
-class WebhookChannel:
+class WebhookChannel(UnaskedChannel):
     """Keyed: a receiver takes the same `webhook-id` once, as the scheme asks of it."""
 
     setting: Setting
@@ -58,7 +59,6 @@ class WebhookChannel:
     push_size: int = 500
     window: timedelta | None = timedelta(hours=24)
     rate: float | None = None
-    ask_after: float = 0.0
 
     @cached_property
     def _receivers(self) -> Receivers:
@@ -75,9 +75,6 @@ class WebhookChannel:
     def validate(self, address: str | None) -> str:
         """The contact's own id; where a webhook goes is said by its template."""
         return address or ""
-
-    def message_id(self, action_id: int) -> str:
-        return f"hourbell-{action_id}"
 
     def render(self, action: Action, message_id: str) -> Message:
         if action.template is None or action.template not in self.endpoints:
@@ -103,9 +100,6 @@ class WebhookChannel:
 
     async def push(self, batch: Sequence[Message]) -> list[Answer]:
         return await in_flight(self._calls(batch), self._answers)
-
-    async def ask(self, message_ids: Sequence[str]) -> Mapping[str, str]:
-        return {}
 
     async def close(self) -> None:
         await self.pool.close()

@@ -3,23 +3,25 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
-from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
 import orjson
 
 from activations.addresses.phone_numbers import checked_phone
-from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_object
+from activations.channels.face import Answer, Message, Setting, UnsendableError
 from activations.channels.in_flight import in_flight
 from activations.channels.receivers import REASON_LENGTH, Meaning, Receivers, stated_text, without_numbers
+from activations.channels.unasked import BlindChannel
 from activations.delivery.outbox import Action
 from activations.errors import HourbellError
-from activations.links import message_links
+from activations.given import given
+from activations.links import short_base
 from activations.settings.settings_file import read_settings
+from activations.surfaces.short_links import ShortLinks
 from activations.templating.files import WHATSAPP
 from activations.templating.rendering import Templates
+from activations.templating.tracking import text_tracking_of
 from activations.templating.whatsapp_template import as_template, shown_template
 from activations.transport.http import HttpAnswer, HttpPool
 
@@ -67,12 +69,13 @@ def open_channel(setting: Setting) -> "WhatsAppChannel":
         profile.token(PROVIDER),
         Templates(setting.templates),
         HttpPool(profile),
+        ShortLinks(setting),
         rate=profile.rates.get(PROVIDER, _RATE),
     )
 
 
 @dataclass(frozen=True)
-class WhatsAppChannel:
+class WhatsAppChannel(BlindChannel):
     """Blind: Meta takes no key of ours, and cannot be asked; our id comes back with the message's status."""
 
     setting: Setting
@@ -80,15 +83,9 @@ class WhatsAppChannel:
     token: str = field(repr=False)
     templates: Templates
     pool: HttpPool
+    short_links: ShortLinks
     name: str = "whatsapp"
-    kinds: frozenset[str] = frozenset({"send"})
-    idempotency: Idempotency = "blind"
-    # a batch is what a crash leaves unknown
-    batch_size: int = 100
-    push_size: int = 100
-    window: timedelta | None = None
-    rate: float | None = _RATE
-    ask_after: float = 0.0
+    rate: float | None = field(default=_RATE, kw_only=True)
 
     @property
     def provider(self) -> str:
@@ -97,38 +94,29 @@ class WhatsAppChannel:
     def validate(self, address: str | None) -> str:
         return checked_phone(address)
 
-    def message_id(self, action_id: int) -> str:
-        return f"hourbell-{action_id}"
-
     def render(self, action: Action, message_id: str) -> Message:
         recipient = self.validate(action.address)
         if action.template is None:
             raise UnsendableError("no template is named")
-        links = message_links(self.templates.shop, action, self.setting.profile.link_key)
-        fields = self.templates.render_fields(
-            action.template,
-            WHATSAPP,
-            contact={"locale": action.locale, "timezone": action.timezone, **json_object("profile", action.profile)},
-            context=json_object("context", action.context, parse_float=Decimal),
-            message={"topic": action.topic, "variant": action.variant, **links},
-        )
+        shop, key = self.templates.shop, self.setting.profile.link_key
+        links = text_tracking_of(shop, action, key)
+        fields = self.templates.render_fields(action.template, WHATSAPP, **given(shop, action, key), links=links)
         said = {
             "messaging_product": "whatsapp",
             "recipient_type": "individual",
             "to": recipient.removeprefix("+"),
             "type": "template",
-            "template": as_template(action.template, fields),
+            "template": as_template(action.template, fields, short_base(shop)),
             "biz_opaque_callback_data": message_id,
         }
-        return Message(action.action_id, message_id, recipient, orjson.dumps(said))
+        return Message(action.action_id, message_id, recipient, orjson.dumps(said), links.made)
 
     async def push(self, batch: Sequence[Message]) -> list[Answer]:
+        self.short_links.keep(batch)
         return await in_flight(batch, self._post)
 
-    async def ask(self, message_ids: Sequence[str]) -> Mapping[str, str]:
-        return {}
-
     async def close(self) -> None:
+        self.short_links.close()
         await self.pool.close()
 
     @cached_property

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import orjson
 
@@ -59,6 +59,24 @@ class Objections:
         if not self._by_whom:
             return set()
         return {action.action_id for action in actions if action.kind == "send" and self._is_against(action)}
+
+    def stated(
+        self, whom: Iterable[tuple[str, str]], channel: str, topic: str, since: datetime
+    ) -> Literal["granted", "withdrawn"] | None:
+        """What somebody, by types and values of identifiers, stated last about a promotional topic; or None."""
+        self._read_on()
+        wanted = {(name, value.casefold()) for name, value in whom}
+        said = [
+            statement
+            for who in wanted
+            for statement in self._by_whom.get(who, ())
+            if statement.known_at >= since - _MARGIN
+            and statement.channel in (channel, "all")
+            and statement.topic in (topic, "all")
+        ]
+        if not said:
+            return None
+        return "withdrawn" if max(said).status == "withdrawn" else "granted"
 
     def _is_against(self, action: Action) -> bool:
         profile = json_object("profile", action.profile)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -23,6 +24,7 @@ from activations.collector.inbound import keep
 from activations.collector.pages.page import STYLE_PATH, Pages
 from activations.collector.posted import form_of, plainly
 from activations.collector.requests import in_form
+from activations.collector.standing_shown import StandingShown
 from activations.links import PARAMETER, Known, Sent, choosing, preferences_of, unsubscribing
 
 SOURCE = "preferences"
@@ -35,6 +37,7 @@ def routes(collector: Collector) -> list[BaseRoute]:
     """The pages that links of messages lead to; a GET shows them, and only a POST changes anything."""
     pages = Pages(collector.templates)
     key = collector.profile.link_key
+    standing = StandingShown(collector)
 
     async def ask(request: Request) -> Response:
         sent = unsubscribing(request.query_params.get(PARAMETER, ""), key)
@@ -60,7 +63,7 @@ def routes(collector: Collector) -> list[BaseRoute]:
 
     async def show(request: Request) -> Response:
         known = choosing(request.query_params.get(PARAMETER, ""), key)
-        return pages.not_ours() if known is None else preferences(known, {}, None)
+        return pages.not_ours() if known is None else await preferences(known, {}, None)
 
     async def choose(request: Request) -> Response:
         known = choosing(request.query_params.get(PARAMETER, ""), key)
@@ -73,16 +76,23 @@ def routes(collector: Collector) -> list[BaseRoute]:
         else:
             rows = _chosen(known, form, collector)
         await keep(collector, rows)
-        return preferences(known, form, len(rows["consents"]))
+        return await preferences(known, form, len(rows["consents"]))
 
-    def preferences(known: Known, form: Mapping[str, str], changed: int | None) -> Response:
+    async def preferences(known: Known, form: Mapping[str, str], changed: int | None) -> Response:
+        allows = await run_in_threadpool(standing.of, known)
         topics: dict[str, list[dict[str, Any]]] = {}
         for choice in collector.choices:
             if _who(known, choice.channel) is not None:
                 chosen = form.get(choice.name, "keep")
                 is_got = (choice.topic, choice.channel) == (known.topic, known.channel)
                 topics.setdefault(choice.about, []).append(
-                    {"name": choice.name, "channel": choice.channel_label, "chosen": chosen, "is_got": is_got}
+                    {
+                        "name": choice.name,
+                        "channel": choice.channel_label,
+                        "chosen": chosen,
+                        "is_got": is_got,
+                        "now": allows.get(choice.name),
+                    }
                 )
         return pages.show(
             "preferences",

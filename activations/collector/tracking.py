@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -14,7 +15,9 @@ from activations.collector.collector import Collector
 from activations.collector.engagement import LABELS, event_name, tracked, who_of
 from activations.collector.pages.page import Pages
 from activations.errors import HourbellError
-from activations.links import CLICK_PATH, OPEN_PATH, Sent, clicking, is_page, opening
+from activations.links import CLICK_PATH, OPEN_PATH, SHORT_PATH, Click, Sent, clicking, is_page, opening
+from activations.surfaces.place import open_surfaces
+from activations.surfaces.short_links import find
 
 SOURCE = "hourbell"
 DOT = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
@@ -43,8 +46,10 @@ def is_machine(headers: Mapping[str, str]) -> bool:
 
 
 def routes(collector: Collector) -> list[BaseRoute]:
-    """The paths that begin with those of `links.py`."""
+    """The paths that begin with those of `links.py`; raises HourbellError where what is kept of short links cannot be
+    read."""
     pages = Pages(collector.templates)
+    kept = None if collector.data is None else open_surfaces(collector.profile, collector.data)
 
     async def opened(request: Request) -> Response:
         sent = opening(request.path_params["seal"], collector.profile.link_key)
@@ -56,7 +61,14 @@ def routes(collector: Collector) -> list[BaseRoute]:
         return Response(DOT, media_type="image/gif", headers=_HEADERS)
 
     async def clicked(request: Request) -> Response:
-        click = clicking(request.path_params["seal"], collector.profile.link_key)
+        return await _led(request, clicking(request.path_params["seal"], collector.profile.link_key))
+
+    async def clicked_short(request: Request) -> Response:
+        if kept is None:
+            return pages.not_ours()
+        return await _led(request, await run_in_threadpool(find, kept, request.path_params["token"], collector.now()))
+
+    async def _led(request: Request, click: Click | None) -> Response:
         if click is None or not is_page(click.target):
             return pages.not_ours()
         if request.method == "GET":
@@ -87,4 +99,5 @@ def routes(collector: Collector) -> list[BaseRoute]:
     return [
         Route(f"{OPEN_PATH}{{seal}}", opened, methods=["GET", "HEAD"]),
         Route(f"{CLICK_PATH}{{seal}}", clicked, methods=["GET", "HEAD"]),
+        Route(f"{SHORT_PATH}{{token}}", clicked_short, methods=["GET", "HEAD"]),
     ]

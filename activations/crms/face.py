@@ -42,6 +42,25 @@ class Record(NamedTuple):
     """By the CRM's own names; `owner` is an e-mail address."""
 
 
+class Deal(NamedTuple):
+    """A deal as the CRM has it."""
+
+    number: str
+    changed_at: datetime
+    """Naive UTC."""
+    name: str | None
+    stage: str | None
+    pipeline: str | None
+    amount: str | None
+    currency: str | None
+    """None where the CRM knows one alone."""
+    closes_on: str | None
+    is_closed: bool
+    is_won: bool
+    contact: Record | None
+    """Whose it is; of several the first."""
+
+
 @dataclass(frozen=True)
 class Cursor:
     """How far a pull has come: records are read in the order of change and number."""
@@ -91,5 +110,14 @@ class Crm(Protocol):
 
         Raises NotAnsweredError.
         """
+
+    async def gone(self, cursor: Cursor, names: Sequence[str]) -> tuple[list[Record], Cursor | None]:
+        """The same of contacts that were deleted, then; a CRM may tell all that it still knows of, each time."""
+
+    async def deals(self, cursor: Cursor, names: Sequence[str]) -> tuple[list[Deal], Cursor | None]:
+        """The same of deals, each with `names` of the contact whose it is."""
+
+    async def gone_deals(self, cursor: Cursor, names: Sequence[str]) -> tuple[list[Deal], Cursor | None]:
+        """The same of deals that were deleted."""
 
     async def close(self) -> None: ...

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
@@ -21,24 +21,36 @@ from activations.channels.batches import (
 )
 from activations.channels.face import Answer, Setting
 from activations.channels.receivers import Receivers
-from activations.crms.face import OWNER, Cursor, Record, Task
+from activations.crms.face import OWNER, Cursor, Deal, Record, Task
+from activations.crms.hubspot_reading import (
+    CONTACTS,
+    DEALS,
+    OF_DEALS,
+    OWNER_ID,
+    PAGE,
+    archived,
+    contacts,
+    deal_of,
+    listed,
+    next_of,
+    record_of,
+    search,
+    theirs,
+    whose,
+)
 from activations.crms.settings import FILE, CrmSetting
 from activations.delivery.patience import Pace
 from activations.keys.access_tokens import AuthorisedPool
 from activations.transport.http import HttpAnswer, HttpPool
 
 _API = "https://api.hubapi.com"
-_CONTACTS = "/crm/v3/objects/contacts"
 _CALLS_A_SECOND = 10.0
 """The least that any account may make: a hundred in ten seconds."""
 _SEARCHES_A_SECOND = 4.0
 """All apps of an account together may make five."""
 _BATCH = 100
 _MEMBERSHIPS = 10_000
-_PAGE = 200
 _TASK_OF_CONTACT = {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 204}
-_CHANGED = "lastmodifieddate"
-_OWNER = "hubspot_owner_id"
 _PARTLY = 207
 _MILLISECOND = timedelta(milliseconds=1)
 _BUSY = {423: "2", 477: "30"}
@@ -89,13 +101,13 @@ class HubSpot:
             {
                 "idProperty": self.crm.id_property,
                 "id": entry.content.contact,
-                "properties": {_theirs(name): _written(value) for name, value in entry.content.values.items()},
+                "properties": {theirs(name): _written(value) for name, value in entry.content.values.items()},
                 # with it each record has its own answer
                 "objectWriteTraceId": entry.messages[0].message_id,
             }
             for entry in entries
         ]
-        return Call(f"{self.base}{_CONTACTS}/batch/upsert", json_body({"inputs": inputs}))
+        return Call(f"{self.base}{CONTACTS}/batch/upsert", json_body({"inputs": inputs}))
 
     async def enlist(self, number: str, entries: Sequence[Entry], *, member: bool) -> list[Answer]:
         try:
@@ -113,7 +125,7 @@ class HubSpot:
             return Call(url, json_body([entry.content for entry in part]), "PUT")
 
         def read(part: Sequence[Entry], stated: Any) -> list[Said]:
-            gone = set(map(str, _listed(stated, "recordIdsMissing")))
+            gone = set(map(str, listed(stated, "recordIdsMissing")))
             return [unknown if entry.content in gone else Said("accepted") for entry in part]
 
         return [*answers, *await self.batches.send(there, _MEMBERSHIPS, call_of, read)]
@@ -153,41 +165,49 @@ class HubSpot:
         while True:
             query = urlencode({"limit": 500, **({"after": after} if after else {})})
             stated = await self.batches.ask(Call(f"{self.base}/crm/v3/owners/?{query}", method="GET"))
-            for owner in _listed(stated, "results"):
+            for owner in listed(stated, "results"):
                 if owner.get("email"):
                     found[str(owner["email"]).lower()] = str(owner["id"])
-            after = str(_next(stated) or "")
+            after = str(next_of(stated) or "")
             if not after:
                 self._owners.update(found)
                 return found
 
     async def changed(self, cursor: Cursor, names: Sequence[str]) -> tuple[list[Record], Cursor | None]:
-        # pages are found by the last change and not by counting, because what is changed meanwhile moves to the end;
-        # nor are there more than ten thousand counted ones
-        exactly = bool(cursor.number)
-        moment = str(int(cursor.changed_at.replace(tzinfo=UTC).timestamp() * 1_000))
-        filters = [{"propertyName": _CHANGED, "operator": "EQ" if exactly else "GTE", "value": moment}]
-        if exactly:
-            filters.append({"propertyName": "hs_object_id", "operator": "GT", "value": cursor.number})
-        body = {
-            "filterGroups": [{"filters": filters}],
-            "sorts": [{"propertyName": "hs_object_id" if exactly else _CHANGED, "direction": "ASCENDING"}],
-            "properties": [_CHANGED, *(_theirs(name) for name in names)],
-            "limit": _PAGE,
-        }
+        stated = await self._search(CONTACTS, cursor, [theirs(name) for name in names])
+        colleagues = {number: email for email, number in (await self.owners()).items()} if OWNER in names else {}
+        found = [record_of(each, names, colleagues) for each in stated]
+        return found, self._next(cursor, found)
+
+    async def gone(self, cursor: Cursor, names: Sequence[str]) -> tuple[list[Record], Cursor | None]:
+        properties = [theirs(name) for name in names]
+        stated, following = await archived(self.batches, self.base, CONTACTS, cursor, properties)
+        return [record_of(each, names, {}) for each in stated], following
+
+    async def deals(self, cursor: Cursor, names: Sequence[str]) -> tuple[list[Deal], Cursor | None]:
+        found = await self._with_contacts(await self._search(DEALS, cursor, OF_DEALS), names)
+        return found, self._next(cursor, found)
+
+    async def gone_deals(self, cursor: Cursor, names: Sequence[str]) -> tuple[list[Deal], Cursor | None]:
+        stated, following = await archived(self.batches, self.base, DEALS, cursor, OF_DEALS)
+        return await self._with_contacts(stated, names), following
+
+    async def _search(self, objects: str, cursor: Cursor, properties: Sequence[str]) -> list[Any]:
         if self.searches is not None:
             await self.searches.wait()
-        stated = await self.batches.ask(Call(f"{self.base}{_CONTACTS}/search", json_body(body)))
-        colleagues = {number: email for email, number in (await self.owners()).items()} if OWNER in names else {}
-        found = [_record(each, names, colleagues) for each in _listed(stated, "results")]
-        return found, self._next(cursor, found)
+        return await search(self.batches, self.base, objects, cursor, properties)
+
+    async def _with_contacts(self, stated: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[Deal]:
+        by_deal = await whose(self.batches, self.base, stated)
+        known = await contacts(self.batches, self.base, sorted(set(by_deal.values())), names)
+        return [deal_of(each, known.get(by_deal.get(str(each["id"]), ""))) for each in stated]
 
     async def close(self) -> None:
         await self.pool.close()
 
     @staticmethod
-    def _next(cursor: Cursor, found: Sequence[Record]) -> Cursor | None:
-        full = len(found) == _PAGE
+    def _next(cursor: Cursor, found: Sequence[Record] | Sequence[Deal]) -> Cursor | None:
+        full = len(found) == PAGE
         if cursor.number:
             # all of that one moment, and then on from the next
             return Cursor(cursor.changed_at, found[-1].number) if full else Cursor(_later(cursor.changed_at))
@@ -205,8 +225,8 @@ class HubSpot:
         for start in range(0, len(wanted), _BATCH):
             inputs = [{"id": contact} for contact in wanted[start : start + _BATCH]]
             body = {"idProperty": name, "inputs": inputs, "properties": [name], "propertiesWithHistory": []}
-            stated = await self.batches.ask(Call(f"{self.base}{_CONTACTS}/batch/read", json_body(body)))
-            found |= {str(each["properties"].get(name)).lower(): str(each["id"]) for each in _listed(stated, "results")}
+            stated = await self.batches.ask(Call(f"{self.base}{CONTACTS}/batch/read", json_body(body)))
+            found |= {str(each["properties"].get(name)).lower(): str(each["id"]) for each in listed(stated, "results")}
         return {contact: found[contact.lower()] for contact in wanted if contact.lower() in found}
 
     def _said_of_updates(self, entries: Sequence[Entry], stated: Any) -> list[Said]:
@@ -219,9 +239,9 @@ def _said_of_tasks(entries: Sequence[Entry], stated: Any) -> list[Said]:
 
 def _said_by_trace(entries: Sequence[Entry], stated: Any, traces: Sequence[str]) -> list[Said]:
     """What a batch says of each of its records: those that were written, and errors that name the others."""
-    errors = _listed(stated, "errors")
+    errors = listed(stated, "errors")
     if not errors:
-        results = _listed(stated, "results")
+        results = listed(stated, "results")
         numbers = {str(each.get("objectWriteTraceId")): str(each.get("id")) for each in results}
         return [Said("accepted", known_as=numbers.get(trace)) for trace in traces]
     refused = {}
@@ -229,7 +249,7 @@ def _said_by_trace(entries: Sequence[Entry], stated: Any, traces: Sequence[str])
         for trace in error.get("context", {}).get("objectWriteTraceId", []):
             code = {"RATE_LIMITS": 429, "VALIDATION_ERROR": 400, "CONFLICT": 409}.get(str(error.get("category")), 400)
             refused[trace] = Said(status_of(code), f"{error.get('category')}: {error.get('message')}")
-    written = {str(each.get("objectWriteTraceId")): str(each.get("id")) for each in _listed(stated, "results")}
+    written = {str(each.get("objectWriteTraceId")): str(each.get("id")) for each in listed(stated, "results")}
     silent = Said("in doubt", "the answer to the batch does not say what became of it")
     return [
         refused.get(trace) or (Said("accepted", known_as=written[trace]) if trace in written else silent)
@@ -246,21 +266,12 @@ def _task(task: Task, number: str, owner: str | None, trace: str) -> dict[str, A
         "hs_task_type": "TODO",
     }
     if owner:
-        properties[_OWNER] = owner
+        properties[OWNER_ID] = owner
     return {
         "properties": properties,
         "associations": [{"to": {"id": number}, "types": [_TASK_OF_CONTACT]}],
         "objectWriteTraceId": trace,
     }
-
-
-def _record(stated: Mapping[str, Any], names: Sequence[str], colleagues: Mapping[str, str]) -> Record:
-    properties = stated.get("properties", {})
-    moment = datetime.fromisoformat(str(properties.get(_CHANGED) or stated["updatedAt"]))
-    values = {name: properties.get(_theirs(name)) for name in names}
-    if OWNER in values:
-        values[OWNER] = colleagues.get(str(values[OWNER] or ""))
-    return Record(str(stated["id"]), moment.astimezone(UTC).replace(tzinfo=None), values)
 
 
 def _plainly(said: HttpAnswer) -> HttpAnswer:
@@ -291,22 +302,8 @@ def _later(moment: datetime) -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1_000 * 1_000) + _MILLISECOND
 
 
-def _theirs(name: str) -> str:
-    return _OWNER if name == OWNER else name
-
-
 def _written(value: Any) -> str:
     """A value as HubSpot reads it: text, and nothing clears the property."""
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def _listed(stated: Any, name: str) -> list[Any]:
-    found = stated.get(name) if isinstance(stated, dict) else None
-    return found if isinstance(found, list) else []
-
-
-def _next(stated: Any) -> Any:
-    paging = stated.get("paging") if isinstance(stated, dict) else None
-    return paging["next"].get("after") if isinstance(paging, dict) and isinstance(paging.get("next"), dict) else None

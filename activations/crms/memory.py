@@ -104,16 +104,16 @@ class Memory:
                 counting.append(fact)
         return news, counting
 
-    def learnt(self, facts: Sequence[Fact], cursor: str, now: datetime) -> None:
+    def learnt(self, facts: Sequence[Fact], cursor: str, now: datetime, stream: str = "") -> None:
         """The CRM told them, they have landed, and it was read up to there: all of it, or nothing."""
         with self._transaction():
             self._keep(facts, now)
-            self._connection.execute("insert or replace into cursors values (?, ?)", (self._crm, cursor))
+            self._connection.execute("insert or replace into cursors values (?, ?)", (self._crm + stream, cursor))
 
-    def cursor(self) -> str | None:
-        """How far the CRM was read."""
+    def cursor(self, stream: str = "") -> str | None:
+        """How far the CRM was read, of its contacts or another stream."""
         with self._explained():
-            row = self._connection.execute("select cursor from cursors where crm = ?", (self._crm,)).fetchone()
+            row = self._connection.execute("select cursor from cursors where crm = ?", (self._crm + stream,)).fetchone()
         return row[0] if row else None
 
     def _keep(self, facts: Iterable[Fact], now: datetime) -> None:

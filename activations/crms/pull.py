@@ -3,29 +3,31 @@
 Each page is written to disk before it counts as read, so that a crash repeats it, which changes nothing.
 """
 
-import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import polars as pl
 
-from activations.channels.batches import NotAnsweredError
 from activations.channels.face import Setting
-from activations.crms.face import OWNER, Crm, Cursor, Record
+from activations.crms.deals import EVENTS, ORDERS, deal_event, deal_facts, deal_order, gone_event, gone_fact, gone_order
+from activations.crms.face import OWNER, Crm, Record
 from activations.crms.memory import Fact, Memory, canonical
+from activations.crms.pages import Reading
 from activations.crms.registry import CRMS
 from activations.crms.settings import FILE, CrmSetting, read_crms
+from activations.crms.settings import ORDERS as AS_ORDERS
+from activations.crms.whose import IDENTIFIERS, stranger
 from activations.delivery.patience import Patience
 from activations.errors import HourbellError
 from activations.settings.people import mail_addresses, read_people
+from activations.settings.shop import read_shop
 from activations.spool import spool_file
 
-_IDENTIFIERS = ("email", "phone", "user_id")
-_COLUMNS = (*_IDENTIFIERS, "first_name", "last_name", "birth_date", "country", "locale", "timezone")
+_COLUMNS = (*IDENTIFIERS, "first_name", "last_name", "birth_date", "country", "locale", "timezone")
 _CONTACTS = pl.Schema(
     {
         **dict.fromkeys(("user_id", "source"), pl.String()),
@@ -40,9 +42,8 @@ _CONSENTS = pl.Schema(
         "occurred_at": pl.Datetime("us"),
     }
 )
-_BEGINNING = datetime(1970, 1, 1)
-_OVERLAP = timedelta(minutes=10)
-"""A search shows what has changed only after a while, and clocks differ."""
+_GONE, _DEALS, _GONE_DEALS = "/gone", "/deals", "/gone deals"
+"""Streams of a CRM, each with a place of its own up to which it was read."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,10 @@ class Pulled:
     contacts: int = 0
     """With something in them that is news to us."""
     withdrawals: int = 0
+    deals: int = 0
+    """Events of deals."""
+    deleted: int = 0
+    """Contacts that are there no more."""
 
 
 def named_crms(setting: Setting, wanted: str | None) -> list[CrmSetting]:
@@ -82,54 +87,121 @@ async def pull(setting: Setting, crm: CrmSetting, patience: Patience) -> Pulled:
 
 async def _pull(setting: Setting, crm: CrmSetting, opened: Crm, memory: Memory, patience: Patience) -> Pulled:
     names = {**opened.reads, **crm.pull, OWNER: OWNER}
-    asked = list(dict.fromkeys([*names.values(), crm.id_property, opened.opted_out]))
-    people = {address.lower(): name for name, address in mail_addresses(read_people(setting.templates)).items()}
-    stored = memory.cursor()
-    reached = Cursor.of(stored).changed_at if stored else _BEGINNING
-    cursor: Cursor | None = Cursor(max(_BEGINNING, reached - _OVERLAP))
-    account = Pulled(crm.name)
-    while cursor is not None:
-        asked_at = setting.now()
-        records, cursor = await _page(opened, cursor, asked, patience, crm.name)
-        contacts, consents, learnt = [], [], []
-        for record in records:
-            news, counting = memory.seen(_facts(record, crm, asked), asked_at)
-            learnt += counting
-            fresh = {fact.name for fact in news}
-            if row := _contact(record, crm, names, fresh, people):
-                contacts.append(row)
-            if opened.opted_out in fresh and canonical(record.values[opened.opted_out]) == "true":
-                consents.append(_withdrawal(record, crm, names, opened.opted_out))
-        if contacts:
-            spool_file(setting.spool, "contacts", pl.DataFrame(contacts, _CONTACTS))
-        if consents:
-            spool_file(setting.spool, "consents", pl.DataFrame(consents, _CONSENTS))
-        reached = max([reached, *(record.changed_at for record in records)])
-        memory.learnt(learnt, Cursor(reached).text, setting.now())
-        account = Pulled(
-            crm.name,
-            account.records + len(records),
-            account.contacts + len(contacts),
-            account.withdrawals + len(consents),
-        )
+    if crm.known_by == "user_id":
+        names.setdefault("user_id", crm.id_property)
+    pulling = _Pulling(setting, crm, opened, memory, Reading(crm.name, memory, setting.now, patience), names)
+    account = await pulling.changed(Pulled(crm.name))
+    account = await pulling.gone(account)
+    if crm.deals is not None:
+        account = await pulling.deals(account)
+        account = await pulling.gone_deals(account)
     return account
 
 
-async def _page(
-    opened: Crm, cursor: Cursor, names: Sequence[str], patience: Patience, name: str
-) -> tuple[list[Record], Cursor | None]:
-    attempts = 0
-    while True:
-        try:
-            return await opened.changed(cursor, names)
-        except NotAnsweredError as error:
-            attempts += 1
-            pause = patience.pause(attempts, attempts, error.answer.retry_after)
-            if error.answer.status != "retry" or attempts == patience.attempts or pause > patience.longest:
-                raise HourbellError(
-                    f"{name} could not be read to the end: {error.answer.reason}. What was read is kept; pull again."
-                ) from error
-        await asyncio.sleep(pause)
+@dataclass(frozen=True)
+class _Pulling:
+    """One CRM while it is read."""
+
+    setting: Setting
+    crm: CrmSetting
+    opened: Crm
+    memory: Memory
+    reading: Reading
+    names: Mapping[str, str]
+    """Their properties by the columns or properties of ours."""
+
+    async def changed(self, account: Pulled) -> Pulled:
+        """What is news about contacts, and who wants no more mail."""
+        crm, opened, names = self.crm, self.opened, self.names
+        asked = list(dict.fromkeys([*names.values(), crm.id_property, opened.opted_out]))
+        people = {
+            address.lower(): name for name, address in mail_addresses(read_people(self.setting.templates)).items()
+        }
+        async for page in self.reading.pages("", lambda cursor: opened.changed(cursor, asked)):
+            contacts, consents, learnt = [], [], []
+            for record in page.items:
+                news, counting = self.memory.seen(_facts(record, crm, asked), page.asked_at)
+                learnt += counting
+                fresh = {fact.name for fact in news}
+                if row := _contact(record, crm, names, fresh, people):
+                    contacts.append(row)
+                if opened.opted_out in fresh and canonical(record.values[opened.opted_out]) == "true":
+                    consents.append(_withdrawal(record, crm, names, opened.opted_out))
+            self._spool("contacts", contacts, _CONTACTS)
+            self._spool("consents", consents, _CONSENTS)
+            self.memory.learnt(learnt, page.cursor, self.setting.now())
+            account = replace(
+                account,
+                records=account.records + len(page.items),
+                contacts=account.contacts + len(contacts),
+                withdrawals=account.withdrawals + len(consents),
+            )
+        return account
+
+    async def gone(self, account: Pulled) -> Pulled:
+        """Contacts that were deleted."""
+        asked = self._identifying
+        async for page in self.reading.pages(_GONE, lambda cursor: self.opened.gone(cursor, asked)):
+            news, counting = self.memory.seen([gone_fact(record) for record in page.items], page.asked_at)
+            fresh = set(news)
+            events = [gone_event(record, self.names, self.crm) for record in page.items if gone_fact(record) in fresh]
+            self._spool("events", events, EVENTS)
+            self.memory.learnt(counting, page.cursor, self.setting.now(), _GONE)
+            account = replace(account, deleted=account.deleted + len(events))
+        return account
+
+    async def deals(self, account: Pulled) -> Pulled:
+        """What is news about deals. One that is nobody's is looked at again when it changes."""
+        asked, currency = self._identifying, read_shop(self.setting.templates).currency
+        async for page in self.reading.pages(_DEALS, lambda cursor: self.opened.deals(cursor, asked)):
+            events, orders, learnt = [], [], []
+            for deal in page.items:
+                if deal.contact is None:
+                    continue
+                facts = deal_facts(deal)
+                news, counting = self.memory.seen(facts, page.asked_at)
+                learnt += counting
+                fresh = {fact.name for fact in news}
+                if news:
+                    # of a deal that is known it is known whether it is closed
+                    is_new = {"is_closed", "is_won"} <= fresh
+                    events.append(deal_event(deal, self.names, self.crm, is_new=is_new))
+                if "order" in fresh and self.crm.deals == AS_ORDERS:
+                    orders.append(deal_order(deal, self.names, self.crm, currency, is_placed=deal.is_won))
+            self._spool("events", events, EVENTS)
+            self._spool("orders", [order for order in orders if order], ORDERS)
+            self.memory.learnt(learnt, page.cursor, self.setting.now(), _DEALS)
+            account = replace(account, deals=account.deals + len(events))
+        return account
+
+    async def gone_deals(self, account: Pulled) -> Pulled:
+        """Deals that were deleted, as far as their contact is still known; an order that one was is one no more."""
+        asked, currency = self._identifying, read_shop(self.setting.templates).currency
+        async for page in self.reading.pages(_GONE_DEALS, lambda cursor: self.opened.gone_deals(cursor, asked)):
+            events, orders, learnt = [], [], []
+            for deal in page.items:
+                news, counting = self.memory.seen([gone_fact(deal)], page.asked_at)
+                learnt += counting
+                if not news or deal.contact is None:
+                    continue
+                events.append(deal_event(deal, self.names, self.crm, is_new=False, is_gone=True))
+                cancelled, learnt_of_it = self.memory.seen([gone_order(deal)], page.asked_at)
+                learnt += learnt_of_it
+                if cancelled and self.crm.deals == AS_ORDERS:
+                    orders.append(deal_order(deal, self.names, self.crm, currency, is_placed=False))
+            self._spool("events", events, EVENTS)
+            self._spool("orders", [order for order in orders if order], ORDERS)
+            self.memory.learnt(learnt, page.cursor, self.setting.now(), _GONE_DEALS)
+            account = replace(account, deals=account.deals + len(events))
+        return account
+
+    @cached_property
+    def _identifying(self) -> list[str]:
+        return list(dict.fromkeys(self.names[ours] for ours in IDENTIFIERS if ours in self.names))
+
+    def _spool(self, table: str, rows: Sequence[Mapping[str, Any]], schema: pl.Schema) -> None:
+        if rows:
+            spool_file(self.setting.spool, table, pl.DataFrame([dict(row) for row in rows], schema))
 
 
 def _facts(record: Record, crm: CrmSetting, names: Sequence[str]) -> list[Fact]:
@@ -149,7 +221,7 @@ def _contact(
         value = record.values.get(theirs)
         if ours in _COLUMNS:
             text = canonical(value) or None
-            if ours in _IDENTIFIERS or theirs in fresh:
+            if ours in IDENTIFIERS or theirs in fresh:
                 columns[ours] = text
             # a column cannot be taken back
             has_news |= theirs in fresh and text is not None
@@ -160,7 +232,7 @@ def _contact(
     return {
         **dict.fromkeys(_CONTACTS),
         **columns,
-        "user_id": columns.get("user_id") or _stranger(record, crm),
+        "user_id": columns.get("user_id") or stranger(record, crm),
         "source": crm.name,
         "properties": json.dumps(properties) if properties else None,
         "occurred_at": record.changed_at,
@@ -171,7 +243,7 @@ def _withdrawal(record: Record, crm: CrmSetting, names: Mapping[str, str], field
     """Who wants no e-mail any more. That somebody does is never told by a CRM: it is no consent."""
     user_id = canonical(record.values.get(names.get("user_id", "")))
     return {
-        "user_id": user_id or _stranger(record, crm),
+        "user_id": user_id or stranger(record, crm),
         "email": canonical(record.values.get(names["email"])) or None,
         "channel": "email",
         "topic": "all",
@@ -180,8 +252,3 @@ def _withdrawal(record: Record, crm: CrmSetting, names: Mapping[str, str], field
         "source": crm.name,
         "occurred_at": record.changed_at,
     }
-
-
-def _stranger(record: Record, crm: CrmSetting) -> str:
-    """Of whom the CRM does not know our id; its own numbers must not be taken for ours."""
-    return f"{crm.platform}:{record.number}"

@@ -1,10 +1,10 @@
 """Salesforce, by its REST API: collections of two hundred, campaigns as lists, tasks, owners, a query for changes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from activations.channels.batches import (
@@ -19,7 +19,7 @@ from activations.channels.batches import (
 )
 from activations.channels.face import Answer, Setting
 from activations.channels.receivers import Receivers
-from activations.crms.face import OWNER, Cursor, Record, Task
+from activations.crms.face import OWNER, Cursor, Deal, Record, Task
 from activations.crms.settings import FILE, CrmSetting
 from activations.keys.access_tokens import AccessTokens, AuthorisedPool
 from activations.transport.http import HttpAnswer, HttpPool
@@ -30,11 +30,13 @@ _ASKED = 100
 """Contacts named in one query, whose address may not be endless."""
 _PAGE = 2_000
 _CHANGED = "SystemModstamp"
+_OF_DEALS = ("Name", "StageName", "Amount", "CloseDate", "IsClosed", "IsWon")
 _LATER = frozenset({"UNABLE_TO_LOCK_ROW", "SERVER_UNAVAILABLE", "REQUEST_RUNNING_TOO_LONG"})
 _IS_SO_ALREADY = frozenset({"DUPLICATE_VALUE", "ENTITY_IS_DELETED"})
 """Somebody is in the campaign already, or has left it."""
 _LIMIT = "REQUEST_LIMIT_EXCEEDED"
 _HOUR, _MOMENT = "3600", "5"
+Read = TypeVar("Read", Record, Deal)
 
 
 def open_crm(setting: Setting, crm: CrmSetting) -> "Salesforce":
@@ -129,25 +131,49 @@ class Salesforce:
         return self._owners
 
     async def changed(self, cursor: Cursor, names: Sequence[str]) -> tuple[list[Record], Cursor | None]:
+        return _page(await self._changed(self.crm.object, self._fields(names), cursor), lambda row: _record(row, names))
+
+    async def gone(self, cursor: Cursor, names: Sequence[str]) -> tuple[list[Record], Cursor | None]:
+        rows = await self._changed(self.crm.object, self._fields(names), cursor, is_deleted=True)
+        return _page(rows, lambda row: _record(row, names))
+
+    async def deals(self, cursor: Cursor, names: Sequence[str]) -> tuple[list[Deal], Cursor | None]:
+        rows = await self._changed("Opportunity", self._of_deals(names), cursor)
+        return _page(rows, lambda row: _deal(row, names))
+
+    async def gone_deals(self, cursor: Cursor, names: Sequence[str]) -> tuple[list[Deal], Cursor | None]:
+        rows = await self._changed("Opportunity", self._of_deals(names), cursor, is_deleted=True)
+        return _page(rows, lambda row: _deal(row, names))
+
+    def _fields(self, names: Sequence[str]) -> list[str]:
+        return list(dict.fromkeys(["Id", _CHANGED, *(_asked(name) for name in names)]))
+
+    def _of_deals(self, names: Sequence[str]) -> list[str]:
+        of_contact = ", ".join(f"Contact.{field}" for field in self._fields([name for name in names if name != OWNER]))
+        role = f"(SELECT {of_contact} FROM OpportunityContactRoles ORDER BY IsPrimary DESC LIMIT 1)"
+        return ["Id", _CHANGED, *_OF_DEALS, role]
+
+    async def _changed(
+        self, kind: str, fields: Sequence[str], cursor: Cursor, *, is_deleted: bool = False
+    ) -> list[Mapping[str, Any]]:
+        """A page of what changed, or of what was deleted and is in the bin; raises NotAnsweredError."""
         moment = f"{cursor.changed_at.isoformat(timespec='milliseconds')}Z"
         since = f"{_CHANGED} >= {moment}"
         if cursor.number:
             since = f"({_CHANGED} > {moment} OR ({_CHANGED} = {moment} AND Id > {_quoted(cursor.number)}))"
-        fields = ", ".join(dict.fromkeys(["Id", _CHANGED, *(_asked(name) for name in names)]))
-        found = await self._query(
-            f"SELECT {fields} FROM {self.crm.object} WHERE {since} ORDER BY {_CHANGED} ASC, Id ASC LIMIT {_PAGE}"
+        if is_deleted:
+            since = f"IsDeleted = true AND {since}"
+        return await self._query(
+            f"SELECT {', '.join(fields)} FROM {kind} WHERE {since} ORDER BY {_CHANGED} ASC, Id ASC LIMIT {_PAGE}",
+            "queryAll" if is_deleted else "query",
         )
-        records = [_record(each, names) for each in found]
-        if len(records) < _PAGE:
-            return records, None
-        return records, Cursor(records[-1].changed_at, records[-1].number)
 
     async def close(self) -> None:
         await self.pool.close()
 
-    async def _query(self, soql: str) -> list[Mapping[str, Any]]:
+    async def _query(self, soql: str, resource: str = "query") -> list[Mapping[str, Any]]:
         """All rows of a query, page by page; raises NotAnsweredError."""
-        url = f"{self.base}/query/?{urlencode({'q': soql})}"
+        url = f"{self.base}/{resource}/?{urlencode({'q': soql})}"
         rows: list[Mapping[str, Any]] = []
         while True:
             stated = await self.batches.ask(Call(url, method="GET"))
@@ -216,14 +242,48 @@ def _said(result: Mapping[str, Any]) -> Said:
     return Said("retry" if code in _LATER else "rejected", f"{code}: {errors[0].get('message')}")
 
 
-def _record(stated: Mapping[str, Any], names: Sequence[str]) -> Record:
+def _page(
+    rows: Sequence[Mapping[str, Any]], read: Callable[[Mapping[str, Any]], Read]
+) -> tuple[list[Read], Cursor | None]:
+    """What stands on a page, and where the next begins."""
+    found = [read(row) for row in rows]
+    if len(rows) < _PAGE:
+        return found, None
+    return found, Cursor(_changed_at(rows[-1]), str(rows[-1]["Id"]))
+
+
+def _changed_at(stated: Mapping[str, Any]) -> datetime:
     # its offset is +0000
-    moment = datetime.fromisoformat(str(stated[_CHANGED]).replace("+0000", "+00:00")).astimezone(UTC)
+    moment = datetime.fromisoformat(str(stated[_CHANGED]).replace("+0000", "+00:00"))
+    return moment.astimezone(UTC).replace(tzinfo=None)
+
+
+def _record(stated: Mapping[str, Any], names: Sequence[str]) -> Record:
     values = {name: stated.get(name) for name in names}
     if OWNER in values:
         email = (stated.get("Owner") or {}).get("Email")
         values[OWNER] = str(email).lower() if email else None
-    return Record(str(stated["Id"]), moment.replace(tzinfo=None), values)
+    return Record(str(stated["Id"]), _changed_at(stated), values)
+
+
+def _deal(stated: Mapping[str, Any], names: Sequence[str]) -> Deal:
+    name, stage, amount, closes_on, closed, won = (stated.get(field) for field in _OF_DEALS)
+    roles = (stated.get("OpportunityContactRoles") or {}).get("records") or []
+    contact = roles[0].get("Contact") if roles else None
+    return Deal(
+        str(stated["Id"]),
+        _changed_at(stated),
+        name,
+        stage,
+        None,
+        None if amount is None else str(amount),
+        # only an org of several currencies has a field for it
+        None,
+        closes_on,
+        bool(closed),
+        bool(won),
+        _record(contact, names) if contact else None,
+    )
 
 
 def _plainly(said: HttpAnswer) -> HttpAnswer:

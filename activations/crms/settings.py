@@ -14,7 +14,8 @@ PLATFORMS = ("hubspot", "salesforce")
 KNOWN_BY = ("email", "phone", "user_id")
 OBJECTS = ("Contact", "Lead")
 _SALESFORCE = {"url", "client", "object"}
-_PERHAPS = {"lists", "pull"}
+_PERHAPS = {"lists", "pull", "deals"}
+EVENTS, ORDERS = DEALS = ("events", "orders")
 _PROPERTY = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
 
 
@@ -35,6 +36,8 @@ class CrmSetting:
     """Their ids of lists or campaigns, by the name that workflows use."""
     pull: Mapping[str, str] = field(default_factory=dict)
     """Their properties, by the column or property of ours that each becomes."""
+    deals: str | None = None
+    """As what deals come to us: as events, or those that are won as orders, too; None leaves them there."""
 
 
 def read_crms(templates: Path) -> dict[str, CrmSetting]:
@@ -52,11 +55,14 @@ def _read(path: Path, name: object, given: object) -> CrmSetting:
     needed = {"platform", "id_property", "known_by", *(_SALESFORCE if given["platform"] == "salesforce" else ())}
     if not needed <= given.keys() <= needed | _PERHAPS:
         told = ", ".join(f"`{key}`" for key in sorted(needed))
-        raise HourbellError(f"{path}: {name} must hold {told}, perhaps `lists` and `pull`, and nothing else.")
+        raise HourbellError(f"{path}: {name} must hold {told}, perhaps `lists`, `pull` and `deals`, and nothing else.")
     if given["known_by"] not in KNOWN_BY:
         raise HourbellError(f"{path}: known_by of {name} must be {' or '.join(KNOWN_BY)}.")
     if given.get("object", OBJECTS[0]) not in OBJECTS:
         raise HourbellError(f"{path}: the object of {name} must be {' or '.join(OBJECTS)}.")
+    deals = given.get("deals")
+    if deals is not None and (deals not in DEALS or given.get("object") == OBJECTS[1]):
+        raise HourbellError(f"{path}: `deals` of {name} must be {' or '.join(DEALS)}, and a Lead has none.")
     lists, pull = given.get("lists") or {}, given.get("pull") or {}
     for what, said in (("lists", lists), ("pull", pull)):
         if not isinstance(said, dict) or not all(isinstance(part, str) for pair in said.items() for part in pair):
@@ -69,4 +75,4 @@ def _read(path: Path, name: object, given: object) -> CrmSetting:
     if "url" in given and (fault := fault_of_url(str(given["url"]))) is not None:
         raise HourbellError(f"{path}: the url of {name} {fault}")
     settings = {key: str(value) for key, value in given.items() if key not in _PERHAPS}
-    return CrmSetting(name=name, lists=lists, pull=pull, **settings)
+    return CrmSetting(name=name, lists=lists, pull=pull, deals=deals, **settings)

@@ -1,5 +1,6 @@
 """Access tokens by OAuth 2: fetched when they are needed, kept until they end or are refused."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,15 @@ _EARLY = 60.0
 """Seconds before its end at which a token is not used any more."""
 _REFUSED = 401
 
+
+class AccessRefusedError(HourbellError):
+    """The account is not let in."""
+
+
+class AccessUnknownError(HourbellError):
+    """There is no token now, and perhaps another time."""
+
+
 Grant = Callable[[], Mapping[str, str]]
 """The form that a token is asked for with."""
 
@@ -32,13 +42,16 @@ class AccessTokens:
     mend: str
     _token: str | None = field(default=None, init=False, repr=False)
     _until: datetime | None = field(default=None, init=False)
+    _asking: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)
 
     async def token(self) -> str:
-        """The token that counts now; raises HourbellError where there is none to be had."""
-        if self._token is None or self._until is None or self.now() >= self._until:
-            self._token, lifetime = await self._fetch()
-            self._until = self.now() + timedelta(seconds=max(0.0, lifetime - _EARLY))
-        return self._token
+        """The token that counts now; raises AccessRefusedError or AccessUnknownError where there is none to be had."""
+        # of many calls at once one asks
+        async with self._asking:
+            if self._token is None or self._until is None or self.now() >= self._until:
+                self._token, lifetime = await self._fetch()
+                self._until = self.now() + timedelta(seconds=max(0.0, lifetime - _EARLY))
+            return self._token
 
     def forget(self, token: str) -> None:
         """It was refused; the next call gets another."""
@@ -47,16 +60,24 @@ class AccessTokens:
 
     async def _fetch(self) -> tuple[str, float]:
         form = urlencode(self.grant()).encode()
-        headers = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
+        headers = {
+            "content-type": "application/x-www-form-urlencoded",
+            "accept": "application/json",
+            "accept-encoding": "identity",
+            "user-agent": "Hourbell",
+        }
         try:
             said = await self.pool.post(self.url, headers, form, _ANSWER_BYTES)
         except AnswerLostError as error:
-            raise HourbellError(f"No access token came: {error}. Deliver again.") from error
+            raise AccessUnknownError(f"No access token came: {error}. Deliver again.") from error
         stated = _stated(said.text)
         token = stated.get("access_token")
         if said.status != 200 or not isinstance(token, str) or not token.isprintable():
             why = stated.get("error_description") or stated.get("error") or said.reason
-            raise HourbellError(f"No access token was given: {said.status} {why}: {self.mend}.")
+            told = f"No access token was given: {said.status} {why}"
+            if said.status >= 500 or said.status in (200, 429):
+                raise AccessUnknownError(f"{told}. Deliver again.")
+            raise AccessRefusedError(f"{told}: {self.mend}.")
         lifetime = stated.get("expires_in")
         return token, float(lifetime) if isinstance(lifetime, int | float) else _LIFETIME
 

@@ -1,13 +1,11 @@
-"""Access to Google's APIs by a service account: a signed statement, exchanged for a token that lives an hour."""
+"""Access to Google's APIs by a service account: a signed statement, for which a token is given that lives an hour."""
 
-import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from urllib.parse import urlencode
 
 import jwt
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -15,29 +13,12 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generat
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from activations.errors import HourbellError
-from activations.transport.http import AnswerLostError, HttpPool
+from activations.keys.access_tokens import Grant
 
 _GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-_AUDIENCE = "https://oauth2.googleapis.com/token"
-"""Wherever the token is asked for."""
+TOKENS = "https://oauth2.googleapis.com/token"
+"""Whom the statement is for, wherever the token is asked for."""
 _LIFE = timedelta(hours=1)
-_EARLY = timedelta(minutes=1)
-"""So long before its end a token is not used any more."""
-_ANSWER_BYTES = 8_000
-_HEADERS = {
-    "content-type": "application/x-www-form-urlencoded",
-    "accept": "application/json",
-    "accept-encoding": "identity",
-    "user-agent": "Hourbell",
-}
-
-
-class AccessRefusedError(HourbellError):
-    """The account is not let in."""
-
-
-class AccessUnknownError(HourbellError):
-    """There is no token now, and perhaps another time."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +28,7 @@ class ServiceAccount:
     email: str
     key: RSAPrivateKey = field(repr=False)
     key_id: str
-    token_url: str
+    token_url: str = TOKENS
 
 
 def read_service_account(path: Path) -> ServiceAccount:
@@ -78,55 +59,18 @@ def _sandbox_key() -> RSAPrivateKey:
     return generate_private_key(65537, 2048)
 
 
-class AccessToken:
-    """A token for one scope, asked for when it is needed and kept until it ends."""
+def grant_of(account: ServiceAccount, scope: str, now: Callable[[], datetime]) -> Grant:
+    """How a token for one scope is asked for: with the account's word, signed by its key."""
+    return lambda: {"grant_type": _GRANT, "assertion": _assertion(account, scope, now())}
 
-    def __init__(self, account: ServiceAccount, scope: str, pool: HttpPool, now: Callable[[], datetime]) -> None:
-        self._account = account
-        self._scope = scope
-        self._pool = pool
-        self._now = now
-        self._token = ""
-        self._until = datetime.min
-        self._asking = asyncio.Lock()
 
-    async def get(self) -> str:
-        """The token; raises AccessRefusedError or AccessUnknownError where there is none."""
-        async with self._asking:
-            if self._now() >= self._until:
-                self._token, life = await self._ask()
-                self._until = self._now() + life - _EARLY
-            return self._token
-
-    def forget(self, token: str) -> None:
-        """It was not taken, whatever its age."""
-        if token == self._token:
-            self._until = datetime.min
-
-    async def _ask(self) -> tuple[str, timedelta]:
-        body = urlencode({"assertion": self._assertion(), "grant_type": _GRANT}).encode()
-        try:
-            said = await self._pool.post(self._account.token_url, _HEADERS, body, _ANSWER_BYTES)
-        except AnswerLostError as error:
-            raise AccessUnknownError(f"no token for {self._account.email}: {error}") from error
-        if 200 <= said.status < 300:
-            try:
-                granted = json.loads(said.text)
-                return str(granted["access_token"]), timedelta(seconds=int(granted["expires_in"]))
-            except (ValueError, TypeError, KeyError) as error:
-                raise AccessUnknownError(f"no token for {self._account.email} in the answer") from error
-        told = f"{said.status} {' '.join(said.text.split())}"[:200]
-        if said.status < 500 and said.status != 429:
-            raise AccessRefusedError(f"{self._account.email} is not let in: {told}. Mend its key or its rights.")
-        raise AccessUnknownError(f"no token for {self._account.email}: {told}")
-
-    def _assertion(self) -> str:
-        at = self._now().replace(tzinfo=UTC)
-        claims = {
-            "iss": self._account.email,
-            "scope": self._scope,
-            "aud": _AUDIENCE,
-            "iat": int(at.timestamp()),
-            "exp": int((at + _LIFE).timestamp()),
-        }
-        return jwt.encode(claims, self._account.key, "RS256", headers={"kid": self._account.key_id})
+def _assertion(account: ServiceAccount, scope: str, now: datetime) -> str:
+    at = now.replace(tzinfo=UTC)
+    claims = {
+        "iss": account.email,
+        "scope": scope,
+        "aud": TOKENS,
+        "iat": int(at.timestamp()),
+        "exp": int((at + _LIFE).timestamp()),
+    }
+    return jwt.encode(claims, account.key, "RS256", headers={"kid": account.key_id} if account.key_id else None)

@@ -10,7 +10,11 @@ from typing import Any
 from activations.sandbox.records import Asked, Records
 from activations.sandbox.reply import TOKEN, ProviderAnswer, Reply
 
-CONTACTS, LISTS, TASKS = "hubspot contact", "hubspot list", "hubspot task"
+CONTACTS, LISTS, TASKS, DEALS = "hubspot contact", "hubspot list", "hubspot task", "hubspot deal"
+ARCHIVED: Mapping[str, str] = {CONTACTS: "hubspot archived contact", DEALS: "hubspot archived deal"}
+_CHANGED: Mapping[str, str] = {CONTACTS: "lastmodifieddate", DEALS: "hs_lastmodifieddate"}
+_CONTACT = "contact"
+"""Of a deal: the number of the contact whose it is."""
 OWNERS = {"101": "sales@shop.example", "102": "support@shop.example"}
 _BATCH, _PAGE = 100, 200
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -35,6 +39,21 @@ def write(records: Records, number: str, properties: Mapping[str, Any], now: dat
     known = records.get(CONTACTS, number) or {"hs_object_id": number, "createdate": _moment(now)}
     known |= {**properties, "lastmodifieddate": _moment(now)}
     records.put(CONTACTS, {number: known})
+
+
+def write_deal(
+    records: Records, number: str, properties: Mapping[str, Any], contact: str | None, now: datetime
+) -> None:
+    """Set properties of a deal of a contact."""
+    known = records.get(DEALS, number) or {"hs_object_id": number, "createdate": _moment(now)}
+    known |= {**properties, _CHANGED[DEALS]: _moment(now), _CONTACT: contact}
+    records.put(DEALS, {number: known})
+
+
+def delete(records: Records, kind: str, number: str, now: datetime) -> None:
+    """Put an object into the bin, from which it can be restored."""
+    records.put(ARCHIVED[kind], {number: {**records.get(kind, number), "archivedAt": _moment(now)}})
+    records.remove(kind, number)
 
 
 def _upsert(asked: Asked, records: Records, now: datetime) -> ProviderAnswer:
@@ -81,21 +100,63 @@ def _read(asked: Asked, records: Records, now: datetime) -> ProviderAnswer:
     return _ok({"status": "COMPLETE", "results": results, "numErrors": 1, "errors": [error]}, 207)
 
 
+def _archived(asked: Asked, records: Records, now: datetime) -> ProviderAnswer:
+    """What is in the bin, in whatever order, a page of a hundred at most."""
+    kind = DEALS if asked.path.endswith("/deals") else CONTACTS
+    if asked.query.get("archived", "").lower() != "true" or not 1 <= int(asked.query.get("limit", "10")) <= _BATCH:
+        return _refused(400, "VALIDATION_ERROR", "limit is above 100")
+    there = list(records.all(ARCHIVED[kind]).items())
+    start = int(asked.query.get("after", "0"))
+    end = start + int(asked.query.get("limit", "10"))
+    wanted = asked.query.get("properties", "").split(",")
+    results = []
+    for number, known in there[start:end]:
+        result = {"id": number, "archived": True, "archivedAt": known["archivedAt"], "updatedAt": known["archivedAt"]}
+        result["properties"] = {name: known.get(name) for name in wanted}
+        if asked.query.get("associations") == "contacts" and known.get(_CONTACT):
+            linked = {"id": known[_CONTACT], "type": "deal_to_contact"}
+            result["associations"] = {"contacts": {"results": [linked]}}
+        results.append(result)
+    return _ok({"results": results, **({"paging": {"next": {"after": str(end)}}} if end < len(there) else {})})
+
+
+def _associations(asked: Asked, records: Records, now: datetime) -> ProviderAnswer:
+    inputs, refusal = _inputs(asked)
+    if refusal is not None:
+        return refusal
+    deals = records.all(DEALS)
+    linked = [(str(each["id"]), deals.get(str(each["id"]), {}).get(_CONTACT)) for each in inputs]
+    types = [{"category": "HUBSPOT_DEFINED", "typeId": 3, "label": None}]
+    results = [
+        {"from": {"id": deal}, "to": [{"toObjectId": int(contact), "associationTypes": types}]}
+        for deal, contact in linked
+        if contact
+    ]
+    missing = [deal for deal, contact in linked if not contact]
+    if not missing:
+        return _ok({"status": "COMPLETE", "results": results})
+    error = {"status": "error", "category": "OBJECT_NOT_FOUND", "subCategory": "crm.associations.NO_ASSOCIATIONS_FOUND",
+             "message": "No contact is associated", "context": {"fromObjectId": missing}}  # fmt: skip
+    return _ok({"status": "COMPLETE", "results": results, "numErrors": len(missing), "errors": [error]}, 207)
+
+
 def _search(asked: Asked, records: Records, now: datetime) -> ProviderAnswer:
+    kind = DEALS if "/deals/" in asked.path else CONTACTS
+    changed = _CHANGED[kind]
     query = asked.json()
     if not isinstance(query, dict) or not 1 <= query.get("limit", 10) <= _PAGE or len(query.get("sorts", [])) > 1:
         return _refused(400, "VALIDATION_ERROR", "Invalid input JSON: limit is above 200, or there are several sorts")
     found = [
         (number, known)
-        for number, known in records.all(CONTACTS).items()
+        for number, known in records.all(kind).items()
         if all(_holds(known, test) for test in query["filterGroups"][0]["filters"])
     ]
     by = query["sorts"][0]["propertyName"]
     found.sort(key=lambda pair: _comparable(by, pair[1].get(by)))
     page = found[: query.get("limit", 10)]
-    wanted = {*query.get("properties", []), "hs_object_id", "lastmodifieddate", "createdate"}
+    wanted = {*query.get("properties", []), "hs_object_id", changed, "createdate"}
     results = [
-        {"id": number, "properties": {name: known.get(name) for name in wanted}, "updatedAt": known["lastmodifieddate"]}
+        {"id": number, "properties": {name: known.get(name) for name in wanted}, "updatedAt": known[changed]}
         for number, known in page
     ]
     paging = {"paging": {"next": {"after": str(len(page))}}} if len(found) > len(page) else {}
@@ -188,7 +249,7 @@ def _holds(known: Mapping[str, Any], test: Mapping[str, Any]) -> bool:
 
 
 def _comparable(name: str, value: Any) -> float:
-    if name == "lastmodifieddate":
+    if name in _CHANGED.values():
         return round(datetime.fromisoformat(value).timestamp() * 1_000)
     return float(value or 0)
 
@@ -211,6 +272,10 @@ _DOES: Mapping[str, Callable[[Asked, Records, datetime], ProviderAnswer]] = {
     f"POST {_OBJECTS}/contacts/batch/upsert": _upsert,
     f"POST {_OBJECTS}/contacts/batch/read": _read,
     f"POST {_OBJECTS}/contacts/search": _search,
+    f"POST {_OBJECTS}/deals/search": _search,
+    f"GET {_OBJECTS}/contacts": _archived,
+    f"GET {_OBJECTS}/deals": _archived,
+    "POST /crm/v4/associations/deals/contacts/batch/read": _associations,
     f"POST {_OBJECTS}/tasks/batch/create": _tasks,
     "GET /crm/v3/owners/": _owners,
 }

@@ -17,7 +17,7 @@ USERS = {"005000000000001": "sales@shop.example", "005000000000002": "support@sh
 _DATA = r"/services/data/v\d\d\.0"
 _UPSERT = re.compile(_DATA + r"/composite/sobjects/(\w+)/(\w+)")
 _COLLECTION = re.compile(_DATA + r"/composite/sobjects")
-_QUERY = re.compile(_DATA + r"/query/")
+_QUERY = re.compile(_DATA + r"/query(All)?/")
 _BATCH = 200
 _FIELD = re.compile(r"[A-Z][A-Za-z0-9]*|[A-Za-z][A-Za-z0-9_]*__c")
 _WORDS = re.compile(r"'((?:[^'\\]|\\.)*)'")
@@ -36,8 +36,8 @@ def play(asked: Asked, records: Records, now: datetime) -> ProviderAnswer:
         return _insert(asked, records)
     if asked.method == "DELETE" and _COLLECTION.fullmatch(asked.path):
         return _delete(asked, records)
-    if asked.method == "GET" and _QUERY.fullmatch(asked.path):
-        return _query(asked.query.get("q", ""), records)
+    if asked.method == "GET" and (at := _QUERY.fullmatch(asked.path)):
+        return _query(asked.query.get("q", ""), records, with_deleted=bool(at[1]))
     return _refused(404, "NOT_FOUND", "The requested resource does not exist")
 
 
@@ -46,6 +46,11 @@ def write(records: Records, kind: str, number: str, fields: Mapping[str, Any], n
     known = records.get(f"salesforce {kind}", number) or {"Id": number, "OwnerId": next(iter(USERS))}
     known |= {**fields, "SystemModstamp": now.replace(tzinfo=UTC).strftime("%Y-%m-%dT%H:%M:%S.000+0000")}
     records.put(f"salesforce {kind}", {number: known})
+
+
+def delete(records: Records, kind: str, number: str, now: datetime) -> None:
+    """Put a record into the bin."""
+    write(records, kind, number, {"IsDeleted": True}, now)
 
 
 def _token(asked: Asked, records: Records) -> ProviderAnswer:
@@ -135,8 +140,8 @@ def _delete(asked: Asked, records: Records) -> ProviderAnswer:
     return _said(results)
 
 
-def _query(soql: str, records: Records) -> ProviderAnswer:
-    """The three questions that are asked: who is a user, who is in a campaign, what has changed."""
+def _query(soql: str, records: Records, *, with_deleted: bool) -> ProviderAnswer:
+    """The three questions that are asked: who is a user, who is in a campaign, what has changed or was deleted."""
     words = [re.sub(r"\\(.)", r"\1", word) for word in _WORDS.findall(soql)]
     rows: list[dict[str, Any]]
     if " FROM User " in soql:
@@ -149,26 +154,44 @@ def _query(soql: str, records: Records) -> ProviderAnswer:
             if member["CampaignId"] == words[0] and contact.get(field) in words[1:]:
                 rows.append({"Id": member["Id"], kind: {field: contact[field]}})
     elif asked := re.match(r"SELECT (.+) FROM (\w+) WHERE (.+) ORDER BY SystemModstamp ASC, Id ASC LIMIT (\d+)$", soql):
-        rows = _changed(asked[1].split(", "), asked[2], asked[3], words, int(asked[4]), records)
+        if "IsDeleted = true" in asked[3] and not with_deleted:
+            # a query leaves out what is in the bin
+            return _said({"totalSize": 0, "done": True, "records": []})
+        rows = _changed(asked[1], asked[2], asked[3], words, int(asked[4]), records)
     else:
         return _refused(400, "MALFORMED_QUERY", "unexpected token")
     return _said({"totalSize": len(rows), "done": True, "records": rows})
 
 
 def _changed(
-    fields: Sequence[str], kind: str, since: str, words: Sequence[str], limit: int, records: Records
+    selected: str, kind: str, since: str, words: Sequence[str], limit: int, records: Records
 ) -> list[dict[str, Any]]:
+    role = re.search(r"\(SELECT (.+) FROM OpportunityContactRoles ORDER BY IsPrimary DESC LIMIT 1\)", selected)
+    fields = (selected.replace(role[0], "") if role else selected).split(", ")
     moment = re.search(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3})Z", since)
     assert moment is not None
     after = (f"{moment[1]}+0000", words[0] if words else "")
     there = sorted(records.all(f"salesforce {kind}").values(), key=lambda each: (each["SystemModstamp"], each["Id"]))
     rows = []
     for each in there:
+        if bool(each.get("IsDeleted")) != ("IsDeleted = true" in since):
+            continue
         place = (each["SystemModstamp"], each["Id"])
         if place > after if words else place[0] >= after[0]:
-            row = {name: each.get(name) for name in fields if "." not in name}
+            row = {name: each.get(name) for name in fields if name and "." not in name}
+            if role:
+                row["OpportunityContactRoles"] = _role(each, role[1].split(", "), records)
             rows.append({**row, "Owner": {"Email": USERS.get(each["OwnerId"])}})
     return rows[:limit]
+
+
+def _role(opportunity: Mapping[str, Any], fields: Sequence[str], records: Records) -> dict[str, Any] | None:
+    """The contact of an opportunity, as a question within a question is answered."""
+    contact = records.get("salesforce Contact", str(opportunity.get("contact")))
+    if contact is None:
+        return None
+    told = {name.removeprefix("Contact."): contact.get(name.removeprefix("Contact.")) for name in fields}
+    return {"totalSize": 1, "done": True, "records": [{"Contact": told}]}
 
 
 def _known(who: Any, records: Records) -> str | None:

@@ -13,9 +13,9 @@ from activations.errors import HourbellError
 
 FILE = "shop.yml"
 _UTM = (("utm_source", "hourbell"), ("utm_medium", "email"))
-_TRACKED = frozenset({"opens", "clicks", "transactional"})
+_TRACKED = frozenset({"opens", "clicks", "texts", "transactional"})
 # what templates are not to know
-_SETTINGS = frozenset({"utm", "track"})
+_SETTINGS = frozenset({"utm", "track", "short_url"})
 _LOCALE = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?")
 EXAMPLES = (".example", ".test", ".invalid", "example.com", "example.org", "example.net")
 
@@ -40,7 +40,10 @@ class Shop:
     utm: tuple[tuple[str, str], ...] | None = _UTM
     """Parameters of links to the shop's own site; None adds none."""
     track: frozenset[str] = frozenset({"opens", "clicks"})
-    """What is followed up; of transactional messages only where it says `transactional`."""
+    """What is followed up; of transactional messages only where it says `transactional`. `texts` are the clicks in
+    what has no room for long links: text messages, WhatsApp and notifications."""
+    short_url: str = ""
+    """Where links in texts begin, if a shorter domain than that of tracking_url leads to the collector."""
 
     def as_fields(self) -> dict[str, str]:
         return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _SETTINGS}
@@ -98,6 +101,10 @@ def _settings(path: Path, stated: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(track, list) or not all(isinstance(one, str) and one in _TRACKED for one in track):
             raise HourbellError(f"{path}: `track` must be a list of {', '.join(sorted(_TRACKED))}, or empty.")
         found["track"] = frozenset(track)
+    if "short_url" in stated:
+        if not isinstance(stated["short_url"], str) or not stated["short_url"].startswith("https://"):
+            raise HourbellError(f"{path}: `short_url` must begin with https://")
+        found["short_url"] = stated["short_url"]
     return found
 
 

@@ -1,4 +1,6 @@
-"""Erasing people from what our own surfaces keep: the app's inbox, the website's decisions, files for partners."""
+"""Erasing people from what our own surfaces keep: the app's inbox, short links, the website's decisions, files for
+partners.
+"""
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -9,7 +11,7 @@ import sqlalchemy as sa
 
 from activations.errors import HourbellError
 from activations.settings.profile import LIVE, SANDBOX, Profile
-from activations.surfaces import inbox
+from activations.surfaces import inbox, short_links, standings
 from activations.surfaces.decisions import forget, names_of
 from activations.surfaces.drop_files import MANIFEST, SIGNATURE
 from activations.surfaces.place import open_surfaces, surfaces_folder
@@ -22,6 +24,7 @@ class ErasedSurfaces:
 
     messages: int = 0
     decisions: int = 0
+    links: int = 0
     partners_files: list[str] = field(default_factory=list)
     """Which partners have: they are to be told, for nothing of ours can take it back."""
 
@@ -45,6 +48,8 @@ def erase_in_surfaces(
         erased.decisions += forget(folder, {*names, *(f"user:{user_id}" for user_id in user_ids)})
         with _database(part, data) as engine:
             erased.messages += inbox.forget(engine, ids, user_ids)
+            standings.forget(engine, profile.link_key, ids)
+            erased.links += short_links.forget(engine, ids, [value for _, value in identifiers])
             files = _dropped(engine, ids)
         if part.is_live:
             erased.partners_files += files

@@ -3,13 +3,12 @@
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
 from activations.channels.face import UnsendableError, json_object
 from activations.delivery.outbox import Action, sent_at
-from activations.links import message_links
+from activations.given import given
 from activations.periods import period
 from activations.templating.rendering import Templates
 
@@ -21,14 +20,7 @@ def rendered_fields(templates: Templates, action: Action, part: str, link_key: b
     """The fields of a message as they read; raises UnsendableError."""
     if action.template is None:
         raise UnsendableError("no template is named")
-    links = message_links(templates.shop, action, link_key)
-    return templates.render_surface(
-        action.template,
-        part,
-        contact={"locale": action.locale, "timezone": action.timezone, **json_object("profile", action.profile)},
-        context=json_object("context", action.context, parse_float=Decimal),
-        message={"topic": action.topic, "variant": action.variant, **links},
-    )
+    return templates.render_surface(action.template, part, **given(templates.shop, action, link_key))
 
 
 def shown_until(action: Action, fields: Mapping[str, str]) -> datetime:

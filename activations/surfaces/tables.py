@@ -1,4 +1,4 @@
-"""The tables of the surfaces: the inbox of the app, and what is dropped as files."""
+"""The tables of the surfaces: the inbox of the app, where short links lead, and what is dropped as files."""
 
 import sqlalchemy as sa
 
@@ -26,6 +26,35 @@ IN_APP = sa.Table(
     sa.Index("in_app_by_contact", "contact_id"),
     sa.Index("in_app_by_user", "user_id"),
     sa.Index("in_app_removed_after", "removed_after"),
+)
+SHORT_LINKS = sa.Table(
+    "short_links",
+    METADATA,
+    sa.Column("token", sa.Text, primary_key=True),
+    sa.Column("target", sa.Text, nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("action_id", sa.BigInteger, nullable=False),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("topic", sa.Text, nullable=False),
+    # who got the message
+    sa.Column("identifier", sa.Text, nullable=False),
+    sa.Column("value", sa.Text, nullable=False),
+    sa.Column("removed_after", sa.DateTime, nullable=False),
+    sa.Index("short_links_by_action", "action_id"),
+    sa.Index("short_links_by_value", "value"),
+    sa.Index("short_links_removed_after", "removed_after"),
+)
+STANDINGS = sa.Table(
+    "standings",
+    METADATA,
+    # keyed hashes: the table alone tells nobody's name, address or choice
+    sa.Column("contact", sa.LargeBinary, primary_key=True),
+    sa.Column("known_by", sa.LargeBinary, nullable=False),
+    sa.Column("said", sa.Text, nullable=False),
+    sa.Column("as_of", sa.DateTime, nullable=False),
+    sa.Column("removed_after", sa.DateTime, nullable=False),
+    sa.Index("standings_by_identifiers", "known_by"),
+    sa.Index("standings_removed_after", "removed_after"),
 )
 DROP_FILES = sa.Table(
     "drop_files",

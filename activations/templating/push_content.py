@@ -1,15 +1,15 @@
 """What a notification says, whether it goes to an app or to a browser: push.yml of a template."""
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from activations.channels.face import UnsendableError, json_object
+from activations.channels.face import ShortLink, UnsendableError
 from activations.delivery.outbox import Action
-from activations.links import message_links
+from activations.given import given
 from activations.templating.files import PUSH
 from activations.templating.rendering import Templates
+from activations.templating.tracking import text_tracking_of
 
 _FIELDS = frozenset({"title", "body", "url", "image", "collapse"})
 
@@ -22,24 +22,19 @@ class Notification(NamedTuple):
     url: str | None
     image: str | None
     collapse: str | None
+    links: tuple[ShortLink, ...] = ()
 
 
 def render_notification(templates: Templates, action: Action, link_key: bytes) -> Notification:
     """The notification of an action; raises UnsendableError naming what is wrong."""
     if action.template is None:
         raise UnsendableError("no template is named")
-    fields = templates.render_fields(
-        action.template,
-        PUSH,
-        contact={"locale": action.locale, "timezone": action.timezone, **json_object("profile", action.profile)},
-        context=json_object("context", action.context, parse_float=Decimal),
-        message={
-            "topic": action.topic,
-            "variant": action.variant,
-            **message_links(templates.shop, action, link_key),
-        },
-    )
-    return _checked(f"template {action.template}: {PUSH}", fields)
+    fields = templates.render_fields(action.template, PUSH, **given(templates.shop, action, link_key))
+    said = _checked(f"template {action.template}: {PUSH}", fields)
+    if said.url is None:
+        return said
+    links = text_tracking_of(templates.shop, action, link_key)
+    return said._replace(url=links.plain(said.url), links=links.made)
 
 
 def _checked(where: str, fields: Mapping[str, Any]) -> Notification:
@@ -53,7 +48,8 @@ def _checked(where: str, fields: Mapping[str, Any]) -> Notification:
     for name in ("url", "image"):
         if (given := fields.get(name)) and not _is_link(given):
             raise UnsendableError(f"{where}: {name} must be a whole address that begins with https://")
-    return Notification(*(fields.get(name) or None for name in Notification._fields))  # type: ignore[arg-type]
+    url, image, collapse = (fields.get(name) or None for name in ("url", "image", "collapse"))
+    return Notification(fields["title"], fields["body"], url, image, collapse)
 
 
 def _is_link(text: str) -> bool:

@@ -27,6 +27,7 @@ from activations.templating.environment import TemplateEnvironment, present
 from activations.templating.files import (
     FIELDS,
     MAIL,
+    WHATSAPP,
     TemplateFile,
     file_of,
     layout_file,
@@ -154,13 +155,19 @@ class Templates:
         return Rendered(subject, html, text)
 
     def render_sms(
-        self, template: str, *, contact: Mapping[str, Any], context: Mapping[str, Any], message: Mapping[str, Any]
+        self,
+        template: str,
+        *,
+        contact: Mapping[str, Any],
+        context: Mapping[str, Any],
+        message: Mapping[str, Any],
+        links: Tracking = AS_WRITTEN,
     ) -> str:
         """Render a text message; raises UnsendableError naming the template and the field or the fault."""
         locale = locale_of(contact.get("locale"))
         written, part = self._sms_part(template, locale)
         with _refusing(template):
-            text = part.render(self._fields(contact, context, message, self._manner(locale, written))).strip()
+            text = part.render(self._fields(contact, context, message, self._manner(locale, written, links))).strip()
         if not text:
             raise UnsendableError(f"template {template} has an empty sms.liquid")
         return text
@@ -173,12 +180,13 @@ class Templates:
         contact: Mapping[str, Any],
         context: Mapping[str, Any],
         message: Mapping[str, Any],
+        links: Tracking = AS_WRITTEN,
     ) -> dict[str, Any]:
         """Render the fields of one of a template's files, each on one line; raises UnsendableError naming the field or
         the fault."""
         tree = self._tree(template, file)
         with _refusing(template):
-            rendered: dict[str, Any] = rendered_tree(tree, self._plainly(contact, context, message))
+            rendered: dict[str, Any] = rendered_tree(tree, self._plainly(contact, context, message, links))
         return rendered
 
     def render_surface(
@@ -252,10 +260,14 @@ class Templates:
         }
 
     def _plainly(
-        self, contact: Mapping[str, Any], context: Mapping[str, Any], message: Mapping[str, Any]
+        self,
+        contact: Mapping[str, Any],
+        context: Mapping[str, Any],
+        message: Mapping[str, Any],
+        links: Tracking = AS_WRITTEN,
     ) -> dict[Any, Any]:
-        """The same, for what is written in one language and has no links to count."""
-        return self._fields(contact, context, message, self._manner(locale_of(contact.get("locale")), ""))
+        """The same, for what is written in one language."""
+        return self._fields(contact, context, message, self._manner(locale_of(contact.get("locale")), "", links))
 
     def _manner(self, locale: str, written: str, links: Tracking = AS_WRITTEN) -> Manner:
         """Numbers and dates are in the language of the text, in the way of the reader's territory."""
@@ -299,9 +311,14 @@ class Templates:
             with _reading(template):
                 self._read_trees[template, file] = read_tree(
                     template_folder(self.folder, template) / file,
-                    lambda source: self._text.from_string(self._with_shop(source, escaped=False), name=file),
+                    lambda source: self._text.from_string(self._field_source(source, file), name=file),
                 )
         return self._read_trees[template, file]
+
+    def _field_source(self, source: str, file: str) -> str:
+        """A field's source. Notifications, the inbox and the website have fields of their own for where they lead."""
+        whole = self._with_shop(source, escaped=False)
+        return with_links(whole) if file == WHATSAPP else whole
 
     def _read_parts(self, template: str, files: list[TemplateFile], variant: str) -> _Parts:
         with _reading(template):
@@ -331,7 +348,7 @@ class Templates:
         whole = self._with_shop(around.replace(_CONTENT, source), escaped=not is_text)
         if not is_text:
             whole = html_of(whole, is_mjml=file.form == "mjml")
-        elif layout == "body":
+        elif layout in ("body", "sms"):
             whole = with_links(whole)
         return environment.from_string(whole, name=file.path.name, path=file.path)
 

@@ -1,4 +1,4 @@
-"""What becomes of the links in a mail: UTM parameters, and links and a picture that tell of clicks and opens."""
+"""What becomes of the links in a message: UTM parameters, and links and a picture that tell of clicks and opens."""
 
 import re
 from collections.abc import Callable
@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from urllib.parse import quote, urlencode, urlsplit
 
+from activations.channels.face import ShortLink
 from activations.delivery.outbox import Action
-from activations.links import click_link, open_link
+from activations.links import Shortening, click_link, is_known, open_link
 from activations.settings.shop import Shop
 
 # without a name or a password before the host, which are there to deceive
@@ -32,12 +33,21 @@ class Tracking:
     """Makes of a page and its position in the mail the link by which the click is seen."""
     pixel: str | None = field(default=None, repr=False)
     """The address of the picture by which it is seen that the mail was opened."""
+    short: Shortening | None = field(default=None, repr=False)
+    """Makes of a page the link by which the click is seen, in what is text and nothing else."""
+
+    @property
+    def made(self) -> tuple[ShortLink, ...]:
+        """What the short links of the message stand for, once it is rendered."""
+        return tuple(self.short.made.values()) if self.short else ()
 
     def plain(self, target: str) -> str:
-        """The address of a page, told where the reader came from, if it is our own."""
-        if not self.utm or target.startswith(self.ours):
+        """The address of a page, told where the reader came from, if it is our own; in texts by way of where clicks are
+        seen."""
+        if target.startswith(self.ours):
             return target
-        return _with_utm(target, self.site, self.utm)
+        told = _with_utm(target, self.site, self.utm) if self.utm else target
+        return self.short(told) if self.short and told[:4].lower() == "http" else told
 
     def href(self, target: str, position: int) -> str:
         """The same, by way of where clicks are seen."""
@@ -58,6 +68,21 @@ def tracking_of(shop: Shop, action: Action, key: bytes) -> Tracking:
         (shop.unsubscribe_url, shop.preferences_url),
         partial(click_link, shop, action, key) if "clicks" in wanted else None,
         open_link(shop, action, key) if "opens" in wanted else None,
+    )
+
+
+def text_tracking_of(shop: Shop, action: Action, key: bytes) -> Tracking:
+    """The same for a message that has no room for long links. Parameters stand behind short links only, as each of a
+    text's letters may cost a part of it more; their utm_medium is the channel."""
+    is_wanted = "texts" in shop.track and (action.topic_kind != "transactional" or "transactional" in shop.track)
+    if not is_wanted or not is_known(action):
+        return AS_WRITTEN
+    stated = None if shop.utm is None else tuple((dict(shop.utm) | {"utm_medium": action.channel}).items())
+    return Tracking(
+        _utm(stated, action.workflow, action.step, action.variant),
+        shop.url,
+        (shop.unsubscribe_url, shop.preferences_url),
+        short=Shortening(shop, action, key),
     )
 
 

@@ -6,6 +6,7 @@ header: [...]                # parameters in their order, or by name; likewise
 body: {first_name: "{{ contact.first_name }}"}
 buttons:                     # in their order: the end of a link, what a quick reply says to us, or a code to copy
   - url: "cart/{{ context.cart_id }}"
+  - link: "{{ shop.url }}/cart/{{ context.cart_id }}"   # whole, where the approved link is https://<short_url>/l/{{1}}
 """
 
 import re
@@ -28,7 +29,7 @@ _BUTTONS: Mapping[str, tuple[str, str, str]] = {
 _MOST_BUTTONS = 10
 
 
-def as_template(template: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+def as_template(template: str, fields: Mapping[str, Any], short_base: str) -> dict[str, Any]:
     """The rendered fields as a message has them; raises UnsendableError naming what is wrong."""
     where = f"template {template}: whatsapp.yml"
     if unknown := fields.keys() - _FIELDS:
@@ -46,7 +47,7 @@ def as_template(template: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     buttons = fields.get("buttons", [])
     if not isinstance(buttons, list) or len(buttons) > _MOST_BUTTONS:
         raise UnsendableError(f"{where}: `buttons` must be a list of {_MOST_BUTTONS} at most")
-    components += [_button(f"{where}, buttons", index, button) for index, button in enumerate(buttons)]
+    components += [_button(f"{where}, buttons", index, button, short_base) for index, button in enumerate(buttons)]
     said: dict[str, Any] = {"name": name, "language": {"code": language}}
     return {**said, "components": components} if components else said
 
@@ -78,9 +79,18 @@ def _parameters(where: str, stated: Any, longest: int) -> list[dict[str, str]]:
     ]
 
 
-def _button(where: str, index: int, stated: Any) -> dict[str, Any]:
+def _button(where: str, index: int, stated: Any, short_base: str) -> dict[str, Any]:
+    if isinstance(stated, dict) and isinstance(stated.get("link"), str):
+        # Meta takes the end of a link that was approved: that of a short one, which says nothing by itself
+        short = stated["link"]
+        if not short.startswith(short_base):
+            raise UnsendableError(
+                f"{where}: `link` needs `texts` among what shop.yml tracks, and a contact that is known"
+            )
+        stated = {**stated, "url": short.removeprefix(short_base)}
+        del stated["link"]
     if not isinstance(stated, dict) or len(stated) != 1 or not stated.keys() <= _BUTTONS.keys():
-        raise UnsendableError(f"{where}: each must have one of {', '.join(_BUTTONS)}")
+        raise UnsendableError(f"{where}: each must have one of {', '.join([*_BUTTONS, 'link'])}")
     [(key, value)] = stated.items()
     if not isinstance(value, str) or not value or len(value) > _LONGEST_BUTTON:
         raise UnsendableError(f"{where}: `{key}` must be a text of at most {_LONGEST_BUTTON:,} characters")

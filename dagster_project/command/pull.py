@@ -17,7 +17,8 @@ def pull(
 ) -> None:
     """Read what has changed in the CRMs since the last time; it counts from the next tick on.
 
-    What Hourbell has told them itself is no change.
+    What Hourbell has told them itself is no change. Deals come as crm.yml says; that a contact was deleted there is an
+    event, and nobody is forgotten for it.
 
     Example: hourbell pull hubspot
     """
@@ -26,7 +27,7 @@ def pull(
         pulled = pull_crms(home, profile, crm)
     table(
         "Pulled",
-        ["CRM", "changed there", "news to us", "withdrawals"],
-        [[each.crm, each.records, each.contacts, each.withdrawals] for each in pulled],
+        ["CRM", "changed there", "news to us", "withdrawals", "deals", "deleted there"],
+        [[each.crm, each.records, each.contacts, each.withdrawals, each.deals, each.deleted] for each in pulled],
     )
     console.print("Next: [bold]hourbell tick[/]")

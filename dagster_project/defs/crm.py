@@ -22,7 +22,11 @@ def crm_changes() -> dg.MaterializeResult:
     with open_profile(home.sandbox) as profile:
         pulled = pull_crms(home, profile)
     return dg.MaterializeResult(
-        metadata={f"{each.crm}: {what}": getattr(each, what) for each in pulled for what in ("records", "contacts")}
+        metadata={
+            f"{each.crm}: {what}": getattr(each, what)
+            for each in pulled
+            for what in ("records", "contacts", "deals", "deleted")
+        }
     )
 
 

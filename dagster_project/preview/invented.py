@@ -19,6 +19,8 @@ PERSON: Mapping[str, Any] = {
     "birth_date": date(1990, 5, 17),
 }
 INVENTED_CONTACT = -1
+# what lists of things in a context are called
+LISTS = ("products", "recommendations", "offers", "items")
 MADE_BY_ENTRIES = frozenset(
     {
         "enrollment_id",
@@ -167,6 +169,18 @@ def _usual(connection: duckdb.DuckDBPyConnection, table: str, column: str, type_
 def example_of(column: str) -> str:
     """A text that can be seen to be none of anybody's."""
     return f"example {column.removesuffix('_id').replace('_', ' ')}"
+
+
+def example_products(url: str, currency: str) -> list[dict[str, Any]]:
+    """A list of products as the block `product` shows them."""
+
+    def product(place: int, title: str, price: float) -> dict[str, Any]:
+        name = title.lower().replace(" ", "-")
+        page, picture = f"{url}/p/{name}", f"{url}/pictures/{name}.jpg"
+        told = {"title": title, "price": price, "currency": currency, "url": page, "image": picture}
+        return {"place": place, "product_id": name, **told}
+
+    return [product(1, "A stoneware jug", 34), product(2, "Two linen towels", 22.5)]
 
 
 def _asked(connection: duckdb.DuckDBPyConnection, question: str) -> Any:

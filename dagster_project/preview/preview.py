@@ -75,7 +75,8 @@ def _previewed(
         if contact is None
         else _profile_of(connection, find_contact(connection, contact))
     )
-    row, source = _entry(connection, entered.table, profile, at, read_shop(templates).currency)
+    shop = read_shop(templates)
+    row, source = _entry(connection, entered.table, profile, at, shop.currency)
     for statement in (entered, *steps.values(), *([exited] if exited else [])):
         connection.execute(f"delete from {statement.table}")
     carried = {name: value for name, value in row.items() if name not in MADE_BY_ENTRIES}
@@ -85,8 +86,8 @@ def _previewed(
     window = _window(connection, workflow, at)
     connection.execute(f"set variable tick_start = timestamp '{window.start}'")
     connection.execute(f"set variable tick_end = timestamp '{window.end}'")
-    before = _steps_before(workflow)
-    travel = Travel(connection, workflow, steps, before, entered.table, {("entered", OWN): (row["reached_at"], None)})
+    reached = {("entered", OWN): (row["reached_at"], None)}
+    travel = Travel(connection, workflow, steps, _steps_before(workflow), entered.table, shop, reached)
     travel.run()
     if is_invented:
         agree_to_all(connection, profile, at)

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from dagster_project.preview.branches import AWAITED
 from dagster_project.preview.found import Shown, Stop
+from dagster_project.preview.invented import LISTS
 
 ABOUT_GATES = (
     "Both gates were asked hour by hour along each way, as matters stand now: what the contact does meanwhile, and "
@@ -35,7 +36,7 @@ def difference_of(stop: Stop) -> str:
     told = ", ".join(
         f"{'what is waited for on' if name == AWAITED else name} {_plain(value)}"
         for name, value in stop.different.items()
-        if name != "reached_at"
+        if name not in ("reached_at", *LISTS)
     )
     if stop.is_forced:
         by_force = "put on this way: what a contact carries does not tell who goes it"

@@ -2,6 +2,7 @@
 the contact does not go, a double of theirs goes.
 """
 
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -10,9 +11,10 @@ from typing import Any
 import duckdb
 
 from activations.errors import HourbellError
+from activations.settings.shop import Shop
 from dagster_project.preview.branches import changed_row, other_ways, read_branching
 from dagster_project.preview.found import OWN
-from dagster_project.preview.invented import columns_of, example_of
+from dagster_project.preview.invented import LISTS, columns_of, example_of, example_products
 from dagster_project.ticks.statements import Statement
 
 
@@ -28,6 +30,7 @@ class Travel:
     """By step: the steps that it follows."""
     entered: str
     """The table of the entries."""
+    shop: Shop
     reached: dict[tuple[str, int], tuple[datetime, str | None]] = field(default_factory=dict)
     """By step and enrollment: when, and which way on."""
     doubles: dict[int, tuple[int, str]] = field(default_factory=dict)
@@ -86,12 +89,15 @@ class Travel:
             self.different[double] = (values, not other.values)
 
     def _lacking(self, table: str, enrollment: int, but: Collection[str]) -> dict[str, str]:
-        """Texts that an enrollment's row lacks, of which messages on another way may speak; as SQL."""
+        """Texts and lists that an enrollment's row lacks, of which messages on another way may speak; as SQL."""
         found = self.connection.execute(f"select * from {table} where enrollment_id = ?", [enrollment])
         names = [column[0] for column in found.description]
         lacking = [name for name, value in zip(names, found.fetchall()[0], strict=True) if value is None]
         types = columns_of(self.connection, table)
-        return {name: f"'{example_of(name)}'" for name in lacking if types[name] == "VARCHAR" and name not in but}
+        texts = {name: f"'{example_of(name)}'" for name in lacking if types[name] == "VARCHAR" and name not in but}
+        listed = json.dumps(example_products(self.shop.url, self.shop.currency))
+        lists = {name: f"try_cast(json '{listed}' as {types[name]})" for name in lacking if name in LISTS}
+        return texts | lists
 
     def step_before(self, step: str, enrollment: int) -> tuple[str, int] | None:
         """Where an enrollment was before a step; a double was where the one was whose double it is."""

@@ -5,10 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from activations.settings.shop import Shop
-from dagster_project.preview.invented import PERSON, example_of
+from dagster_project.preview.invented import LISTS, PERSON, example_of, example_products
 
-# what lists of things in a context are called
-LISTS = ("products", "recommendations", "offers", "items")
 _MONEY = ("value", "total", "price", "revenue", "amount", "discount")
 _NUMBERS = ("count", "days", "points", "number", "quantity")
 
@@ -33,7 +31,7 @@ def sample_message(shop: Shop) -> Mapping[str, Any]:
 def _sample(column: str, shop: Shop, now: datetime) -> Any:
     words = column.split("_")
     if column in LISTS:
-        return [_product(name, price, shop) for name, price in (("A stoneware jug", 34), ("Two linen towels", 22.5))]
+        return example_products(shop.url, shop.currency)
     if column == "currency":
         return shop.currency
     if column == "timezone":
@@ -48,14 +46,3 @@ def _sample(column: str, shop: Shop, now: datetime) -> Any:
     if any(word in _NUMBERS for word in words):
         return 3
     return example_of(column)
-
-
-def _product(title: str, price: float, shop: Shop) -> dict[str, Any]:
-    name = title.lower().replace(" ", "-")
-    return {
-        "title": title,
-        "price": price,
-        "currency": shop.currency,
-        "url": f"{shop.url}/p/{name}",
-        "image": f"{shop.url}/pictures/{name}.jpg",
-    }

@@ -16,6 +16,7 @@ from dagster_project.home import Home
 from dagster_project.landing.collected import land_collected
 from dagster_project.landing.ingest import Ingested, land_all
 from dagster_project.publish import FILE, publish
+from dagster_project.standings import note_standings
 from dagster_project.ticks.interrupted import begin, finish, interrupted
 from dagster_project.ticks.quick_tick import run_compiled
 from dagster_project.ticks.tick_costs import costing
@@ -141,6 +142,7 @@ def send_off(home: Home, window: Window) -> dict[str, int]:
     """Write the outbox of a tick that was decided, but for what is held; returns its actions by channel."""
     with costing(home, window, "leaving") as spent, open_warehouse(home) as connection:
         actions = leave(connection, home, window)
+        note_standings(connection, home, window)
         spent.rows = sum(actions.values())
     return actions
 

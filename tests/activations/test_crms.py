@@ -340,6 +340,8 @@ def test_what_cannot_be_told_is_rejected_alone(world: World, changes: Mapping[st
         ("hub: {platform: hubspot, id_property: email, known_by: email, lists: {club: '7/8'}}", "letters and digits"),
         (CRMS.replace("https://shop", "http://shop"), "must begin with https://"),
         (CRMS.replace("object: Contact", "object: Account"), "must be Contact or Lead"),
+        ("hub: {platform: hubspot, id_property: email, known_by: email, deals: all}", "must be events or orders"),
+        (CRMS.replace("object: Contact", "object: Lead\n  deals: events"), "a Lead has none"),
     ],
 )
 def test_a_file_of_crms_that_cannot_be_used_is_refused(place: Place, tmp_path: Path, written: str, told: str) -> None:

@@ -2,7 +2,7 @@ import base64
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from rehearsal import action, sms_action
+from rehearsal import NOW, action, sms_action
 
 from activations.channels.face import UnsendableError
 from activations.delivery.delivery import TEMPLATES
@@ -44,6 +44,7 @@ def test_every_link_knows_what_it_is_about() -> None:
     assert choosing(of_page(links["preferences_url"]), KEY) == (
         *(mail.action_id, "email", "offers"),
         *("u1", "person1@example.com", None),
+        NOW.isoformat(),
     )
     assert opening(of_path(open_link(SHOP, mail, KEY), OPEN_PATH), KEY) == sent
     click = clicking(of_path(click_link(SHOP, mail, KEY, TARGET, 3), CLICK_PATH), KEY)

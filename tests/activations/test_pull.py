@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from crm_place import World, crm_action, in_turn, templates_of
+from crm_place import CRMS, World, crm_action, in_turn, templates_of
 from rehearsal import IMPATIENT, NOW, Place
 
 from activations.channels.face import Setting
@@ -282,6 +283,147 @@ def test_a_crm_that_is_busy_is_asked_again(place: Place, tmp_path: Path, reply: 
     with pytest.raises(HourbellError, match="could not be read to the end"):
         sync.pull(reply)
     assert sync.pull().contacts == 1
+
+
+DEAL = {
+    "hub": ("dealname", "dealstage", "amount", "hs_is_closed", "hs_is_closed_won"),
+    "sales": ("Name", "StageName", "Amount", "IsClosed", "IsWon"),
+}
+
+
+def set_deal(
+    sync: Sync, number: int, contact: int | None = 1, *, closed: bool = False, won: bool = False, **values: Any
+) -> None:
+    """Somebody changes a deal there."""
+    told = {"name": "A table", "stage": "offered", "amount": "480.50", **values}
+    fields = dict(zip(DEAL[sync.name], [*told.values(), closed, won], strict=True))
+    with sync.records() as records:
+        if sync.name == "hub":
+            texts = {name: str(value).lower() if isinstance(value, bool) else value for name, value in fields.items()}
+            whose = None if contact is None else f"{500 + contact}"
+            hubspot.write_deal(records, f"{900 + number}", {**texts, "deal_currency_code": "EUR"}, whose, sync.now)
+        else:
+            whose = None if contact is None else f"003{contact:012}"
+            salesforce.write(records, "Opportunity", f"006{number:012}", {**fields, "contact": whose}, sync.now)
+
+
+def deleted(sync: Sync, kind: str, number: int) -> None:
+    with sync.records() as records:
+        if sync.name == "hub":
+            key = f"{(900 if kind == 'deal' else 500) + number}"
+            hubspot.delete(records, hubspot.DEALS if kind == "deal" else hubspot.CONTACTS, key, sync.now)
+        else:
+            theirs, begins = ("Opportunity", "006") if kind == "deal" else ("Contact", "003")
+            salesforce.delete(records, theirs, f"{begins}{number:012}", sync.now)
+
+
+@pytest.fixture
+def dealing(sync: Sync, tmp_path: Path) -> Sync:
+    """A CRM whose deals come to us as orders, too."""
+    own = tmp_path / "dealing"
+    own.mkdir()
+    sync.templates = templates_of(own, crm=re.sub(r"(  platform: \w+\n)", r"\1  deals: orders\n", CRMS))
+    sync.they_set(1, email="person1@example.com", us="u1")
+    sync.passes(minutes=1)
+    sync.pull()
+    sync.landed()
+    return sync
+
+
+def events(sync: Sync) -> list[tuple[str, str, dict[str, Any]]]:
+    return [(row["event"], row["user_id"], json.loads(row["properties"])) for row in sync.landed("events")]
+
+
+def test_a_deal_lands_by_what_becomes_of_it_and_once(dealing: Sync) -> None:
+    currency = {"hub": "EUR", "sales": "GBP"}[dealing.name]
+    number = {"hub": "901", "sales": "006000000000001"}[dealing.name]
+    set_deal(dealing, 1)
+    dealing.passes(minutes=1)
+    assert dealing.pull().deals == 1
+    [(event, user_id, told)] = events(dealing)
+    assert (event, user_id, told["deal_id"], told["stage"]) == ("Deal Opened", "u1", number, "offered")
+    assert dealing.landed("orders") == []
+    for again in range(2):
+        # the overlap brings it again, and it is no news
+        dealing.passes(minutes=again)
+        assert dealing.pull().deals == 0
+    set_deal(dealing, 1, stage="negotiating")
+    dealing.passes(minutes=1)
+    dealing.pull()
+    assert [(event, told["stage"]) for event, _, told in events(dealing)] == [("Deal Changed", "negotiating")]
+    set_deal(dealing, 1, stage="signed", closed=True, won=True)
+    won_at = dealing.now
+    dealing.passes(minutes=1)
+    dealing.pull()
+    assert [event for event, _, _ in events(dealing)] == ["Deal Won"]
+    platform = {"hub": "hubspot", "sales": "salesforce"}[dealing.name]
+    order = {"order_id": f"{platform}:{number}", "user_id": "u1", "email": "person1@example.com", "currency": currency}
+    order |= {"total": "480.50", "source": dealing.name}
+    assert dealing.landed("orders") == [{**order, "status": "placed", "occurred_at": won_at}]
+    set_deal(dealing, 1, stage="lost after all", closed=True)
+    dealing.passes(minutes=1)
+    dealing.pull()
+    assert [event for event, _, _ in events(dealing)] == ["Deal Lost"]
+    assert [(row["order_id"], row["status"]) for row in dealing.landed("orders")] == [(order["order_id"], "cancelled")]
+
+
+def test_what_was_deleted_there_is_told_once_and_forgets_nobody(dealing: Sync) -> None:
+    set_deal(dealing, 1, stage="signed", closed=True, won=True)
+    set_deal(dealing, 2)
+    dealing.they_set(2, email="person2@example.com", us="u2")
+    dealing.passes(minutes=1)
+    dealing.pull()
+    dealing.landed("events")
+    dealing.landed("orders")
+    deleted(dealing, "deal", 1)
+    deleted(dealing, "contact", 2)
+    dealing.passes(minutes=1)
+    pulled = dealing.pull()
+    assert (pulled.deals, pulled.deleted) == (1, 1)
+    assert {(event, user_id) for event, user_id, _ in events(dealing)} == {
+        ("Deal Deleted", "u1"),
+        ("CRM Contact Deleted", "u2"),
+    }
+    assert [row["status"] for row in dealing.landed("orders")] == ["cancelled"]
+    assert dealing.landed("consents") == []
+    for _ in range(2):
+        dealing.passes(minutes=1)
+        pulled = dealing.pull()
+        assert (pulled.deals, pulled.deleted) == (0, 0)
+    # and nobody's deal is nobody's event
+    set_deal(dealing, 3, contact=None)
+    dealing.passes(minutes=1)
+    assert dealing.pull().deals == 0
+
+
+def test_deals_stay_there_unless_they_are_asked_for(sync: Sync) -> None:
+    sync.they_set(1, email="person1@example.com", us="u1")
+    set_deal(sync, 1)
+    sync.passes(minutes=1)
+    assert sync.pull().deals == 0
+    assert not any("deals" in asked or "Opportunity" in asked for asked in sync.asked)
+    assert sync.landed("events") == []
+
+
+def test_a_crash_between_deals_and_memory_repeats_them(dealing: Sync, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_deal(dealing, 1, closed=True, won=True)
+    dealing.passes(minutes=1)
+    learnt = Memory.learnt
+
+    def crash(self: Memory, facts: Any, cursor: str, now: datetime, stream: str = "") -> None:
+        if stream == "/deals":
+            raise KeyboardInterrupt
+        learnt(self, facts, cursor, now, stream)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Memory, "learnt", crash)
+        with pytest.raises(KeyboardInterrupt):
+            dealing.pull()
+    first = dealing.landed("events"), dealing.landed("orders")
+    dealing.passes(minutes=1)
+    dealing.pull()
+    assert (dealing.landed("events"), dealing.landed("orders")) == first
+    assert len(first[0]) == len(first[1]) == 1
 
 
 def test_a_crm_that_nobody_named_is_explained(place: Place, tmp_path: Path) -> None:

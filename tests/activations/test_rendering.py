@@ -39,7 +39,7 @@ CARRIED = {
     **dict.fromkeys(["lead_guide", "lead_proof", "lead_offer", "lead_basics"], ("timezone",)),
     **dict.fromkeys(["lead_story", "lead_questions", "lead_invitation"], ("timezone", "was_engaged")),
     **dict.fromkeys(["subscription_reminder", "subscription_last_call", "subscription_win_back"], ("renews_on",)),
-    **dict.fromkeys(["cross_sell_suggestion", "cross_sell_upgrade"], ("order_id", "bought_category", "goes_with")),
+    **dict.fromkeys(["cross_sell_suggestion", "cross_sell_upgrade"], ("bought_category", "goes_with", "products")),
     **dict.fromkeys(["event_thanks", "event_recording", "event_next_step"], ("entry_key", "event_name")),
 }
 CONTEXT = {
@@ -60,6 +60,7 @@ CONTEXT = {
     "renews_on": "2026-03-16",
     "bought_category": "kitchen",
     "goes_with": "textiles",
+    "products": [{"title": "Two towels", "price": 22.5, "currency": "EUR", "url": "https://shop.example/p/towels"}],
     "entry_key": "e/1 2",
     "event_name": "Willow weaving",
 }

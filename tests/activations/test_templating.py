@@ -324,6 +324,30 @@ def test_the_blocks_that_come_along(own: Path) -> None:
     assert Links(bare.html).pictures == []
 
 
+@pytest.mark.parametrize("template", ["cross_sell_suggestion", "cross_sell_upgrade"])
+def test_a_message_draws_the_products_that_its_step_carries(template: str) -> None:
+    context = {"bought_category": "kitchen", "goes_with": "bath", "order_id": "o1"}
+    soap = {
+        "place": 2,
+        "product_id": "SKU 2",
+        "title": "Soap",
+        "currency": None,
+        "url": None,
+        "image": None,
+        "price": 4,
+    }
+    templates = Templates(TEMPLATES)
+    full, bare = (
+        render(templates, template, context={**context, "products": products}) for products in ([PRODUCT, soap], None)
+    )
+    assert "- A jug, £34.00\n  https://shop.example/p/jug\n- Soap, £4.00\n  https://shop.example/p/SKU+2\n" in full.text
+    links = Links(full.html)
+    assert [picture["src"] for picture in links.pictures] == [PRODUCT["image"]]
+    assert {"https://shop.example/p/jug", "https://shop.example/p/SKU+2"} <= set(links.hrefs)
+    assert "/p/" not in bare.html + bare.text
+    assert "\n\n\n" not in bare.text.strip()
+
+
 def sent(place: Place, templates: Path = TEMPLATES, **changes: Any) -> tuple[EmailMessage, str, str]:
     channel = email_channel(place, templates=templates)
     row = Action(**action(1, **changes))

@@ -20,6 +20,7 @@ from activations.ad_platforms.settings import read_audiences
 from activations.channels.batches import Entry
 from activations.channels.face import Message, Setting
 from activations.crms.face import Cursor, Properties, Task
+from activations.crms.hubspot_reading import OF_DEALS
 from activations.crms.registry import CRMS as OPEN
 from activations.crms.settings import read_crms
 from activations.sandbox import http, salesforce
@@ -167,6 +168,59 @@ def test_hubspots_library_makes_the_same_requests(hub: Vendor) -> None:
     assert [plain(request) for request in theirs] == [plain(request) for request in own]
 
 
+def test_hubspots_library_reads_deals_and_what_was_deleted_alike(hub: Vendor) -> None:
+    client = pytest.importorskip("hubspot", reason="needs the extra vendors").Client(access_token="sandbox")
+    client.config["host"] = hub.url
+    from hubspot.crm import contacts, deals
+    from hubspot.crm.associations import v4
+
+    with closing(Records(hub.setting.spool.parent / "sandbox")) as records:
+        hubspot_sandbox.write_deal(records, "901", {"dealname": "A table"}, "501", NOW)
+        hubspot_sandbox.write_deal(records, "902", {"dealname": "A chair"}, "501", NOW)
+        hubspot_sandbox.delete(records, hubspot_sandbox.DEALS, "902", NOW)
+    hubspot: Any = OPEN["hubspot"](hub.setting, read_crms(hub.setting.templates)["hub"])
+
+    async def ours() -> None:
+        await hubspot.deals(Cursor(NOW), ["email"])
+        await hubspot.gone(Cursor(NOW), ["email"])
+        await hubspot.gone_deals(Cursor(NOW), ["email"])
+        await hubspot.close()
+
+    hub.run(ours())
+    own = hub.taken()
+
+    since = deals.Filter(property_name="hs_lastmodifieddate", operator="GTE", value="1772445600000")
+    search = deals.PublicObjectSearchRequest(
+        filter_groups=[deals.FilterGroup(filters=[since])],
+        sorts=[{"propertyName": "hs_lastmodifieddate", "direction": "ASCENDING"}],
+        properties=["hs_lastmodifieddate", *OF_DEALS],
+        limit=200,
+    )
+    assert client.crm.deals.search_api.do_search(search).results[0].id == "901"
+    asked = v4.BatchInputPublicFetchAssociationsBatchRequest(inputs=[v4.PublicFetchAssociationsBatchRequest(id="901")])
+    [linked] = client.crm.associations.v4.batch_api.get_page("deals", "contacts", asked).results
+    assert [str(each.to_object_id) for each in linked.to] == ["501"]
+    read = contacts.BatchReadInputSimplePublicObjectId(
+        inputs=[contacts.SimplePublicObjectId(id="501")],
+        properties=["lastmodifieddate", "email"],
+        properties_with_history=[],
+    )
+    client.crm.contacts.batch_api.read(read)
+    client.crm.contacts.basic_api.get_page(limit=100, properties=["email"], archived=True)
+    gone = client.crm.deals.basic_api.get_page(
+        limit=100, properties=list(OF_DEALS), associations=["contacts"], archived=True
+    )
+    assert [(each.id, each.archived) for each in gone.results] == [("902", True)]
+    client.crm.contacts.batch_api.read(read)
+    assert [in_one_list(plain(request)) for request in hub.taken()] == [in_one_list(plain(request)) for request in own]
+
+
+def in_one_list(request: Request) -> Request:
+    """A list is told with commas, or as often as it is long; HubSpot takes both."""
+    query = {name: value.lower() for name, value in request.query.items() if name != "properties"}
+    return replace(request, query=query)
+
+
 def plain(request: Request) -> Request:
     """Without what a library puts in that says nothing."""
     query = {name: value for name, value in request.query.items() if (name, value) != ("archived", "False")}
@@ -190,6 +244,7 @@ def test_salesforces_library_makes_the_same_requests(org: Vendor) -> None:
         await ours.update([entry(Properties("u1", {"Tier__c": "gold"}))])
         await ours.owners()
         await ours.changed(Cursor(NOW), ["Tier__c"])
+        await ours.gone(Cursor(NOW), ["Tier__c"])
         await ours.enlist("701000000000001", [entry("u1")], member=True)
         await ours.enlist("701000000000001", [entry("u1")], member=False)
         await ours.create([entry(Task("u1", "Call", "About it", NOW, None))])
@@ -211,8 +266,13 @@ def test_salesforces_library_makes_the_same_requests(org: Vendor) -> None:
         "SELECT Id, SystemModstamp, Tier__c FROM Contact WHERE SystemModstamp >= 2026-03-02T10:00:00.000Z "
         "ORDER BY SystemModstamp ASC, Id ASC LIMIT 2000"
     )
+    there.query(
+        "SELECT Id, SystemModstamp, Tier__c FROM Contact WHERE IsDeleted = true AND "
+        "SystemModstamp >= 2026-03-02T10:00:00.000Z ORDER BY SystemModstamp ASC, Id ASC LIMIT 2000",
+        include_deleted=True,
+    )
     theirs = org.taken()
-    assert theirs == own[:3]
+    assert theirs == own[:4]
     # names are quoted as the library quotes them
     from activations.crms.salesforce import _quoted
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rehearsal import NOW, Place, sms_action, write_outbox
+from rehearsal import NOW, Place, counted, sms_action, write_outbox
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 from vonage import Auth, HttpClientOptions, Vonage
@@ -63,16 +63,7 @@ def deliver(
     """Deliver texts; the account, and how often the sandbox was called for each number."""
     if not again:
         write_outbox(place.outbox, [sms_action(number) for number in range(actions)], channel="sms")
-    calls: Counter[str] = Counter()
-
-    def count(to: str) -> Reply | None:
-        calls[to] += 1
-        return before(to) if before else None
-
-    with HttpSandbox(place.received, now=lambda: NOW, before=count) as sandbox:
-        account = place.deliver(1, webhooks=sandbox.url, templates=templates)
-    assert account.adds_up
-    return account, calls
+    return counted(place, before, templates=templates)
 
 
 class _Unencrypted(HTTPAdapter):
@@ -135,7 +126,7 @@ def test_what_cannot_be_sent_says_why(templates: Path) -> None:
         with pytest.raises(UnsendableError, match=reason):
             said(templates, **changes)
     with pytest.raises(UnsendableError, match="3,200 may be sent"):
-        said(templates, context=json.dumps({"cart_id": "x" * 3_200}))
+        said(templates, profile=json.dumps({"first_name": "x" * 3_200}))
 
 
 def refusal(status: int, code: str, **headers: str) -> Reply:

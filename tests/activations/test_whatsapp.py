@@ -11,7 +11,7 @@ import httpx
 import pytest
 from pywa import WhatsApp
 from pywa.types.templates import BodyText, TemplateLanguage, URLButton
-from rehearsal import NOW, Place, whatsapp_action, write_outbox
+from rehearsal import NOW, Place, counted, whatsapp_action, write_outbox
 from sqlalchemy import create_engine, text
 
 from activations.channels import whatsapp
@@ -59,16 +59,7 @@ def deliver(
     """Deliver messages; the account, and how often the sandbox was called for each number."""
     if not again:
         write_outbox(place.outbox, [whatsapp_action(number) for number in range(actions)], channel="whatsapp")
-    calls: Counter[str] = Counter()
-
-    def count(to: str) -> Reply | None:
-        calls[to] += 1
-        return before(to) if before else None
-
-    with HttpSandbox(place.received, now=lambda: NOW, before=count) as sandbox:
-        account = place.deliver(1, webhooks=sandbox.url)
-    assert account.adds_up
-    return account, calls
+    return counted(place, before)
 
 
 def test_a_client_in_wide_use_makes_the_same_request(place: Place) -> None:
@@ -180,7 +171,7 @@ def faults() -> Iterator[tuple[str, str]]:
     yield "name: hello\nlanguage: de\nbody: ['{% if false %}x{% endif %}']", "parameter 1 is empty"
     yield f"name: hello\nlanguage: de\nbody: ['{'x' * 1_025}']", "more than 1,024 characters"
     yield "name: hello\nlanguage: de\nbody: text", "must be a list of texts"
-    yield "name: hello\nlanguage: de\nbuttons: [{link: a}]", "each must have one of url, payload, code"
+    yield "name: hello\nlanguage: de\nbuttons: [{page: a}]", "each must have one of url, payload, code"
     yield "name: [hello", "is not valid YAML"
     yield "name: hello\nlanguage: de\nbody: ['{{ contact.']", "is not valid Liquid"
 

@@ -14,6 +14,7 @@ import requests
 from collecting import KEY, NOW, OTHER_KEY, Collecting, collecting
 from hypothesis import given
 from hypothesis import strategies as st
+from rehearsal import action
 
 from activations.collector.events import event_row
 from activations.collector.posthog import posthog_rows
@@ -22,7 +23,12 @@ from activations.collector.segment import segment_row
 from activations.collector.snowplow import snowplow_row
 from activations.collector.triggers import trigger_row
 from activations.collector.write_keys import write_keys
+from activations.delivery.delivery import TEMPLATES
+from activations.delivery.outbox import Action
 from activations.errors import HourbellError
+from activations.links import message_links
+from activations.settings.profile import silent_profile
+from activations.settings.shop import read_shop
 from data.contract import contract
 
 TRACK = {"type": "track", "event": "Order Completed", "userId": "u1", "messageId": "m1"}
@@ -289,3 +295,17 @@ def test_whatever_is_sent_is_a_row_or_is_refused(client: str, data: st.DataObjec
 def test_the_columns_are_those_of_the_contract() -> None:
     row = event_row("track", event="E", user_id="u1", source="shop", received_at=NOW, occurred_at=None)
     assert set(row) == set(contract("events").column_names)
+
+
+def test_without_any_key_no_event_is_taken_and_links_lead_all_the_same(tmp_path: Path) -> None:
+    with collecting(tmp_path, write_keys=write_keys({})) as at:
+        for path in ("/v1/track", "/v1/batch", "/v1/events", "/batch/", "/v1/workflows/welcome_series/start"):
+            for key in (None, "", "a-key-of-nobody"):
+                assert at.post(path, {"event": "Ticket Closed", "userId": "u1"}, key=key).status_code == 401, path
+        tracked = {"schema": "x", "data": [{"e": "pv", "aid": "website"}]}
+        assert at.post(TP2, tracked, key=None).status_code in (400, 401)
+        assert at.rows() == []
+        link = message_links(read_shop(TEMPLATES), Action(**action(1)), silent_profile(tmp_path, {}).link_key)
+        page = link["unsubscribe_url"].replace("https://links.shop.example", at.url)
+        assert requests.post(page, data={"List-Unsubscribe": "One-Click"}, timeout=10).status_code == 200
+        assert [row["event"] for row in at.rows()] == ["Unsubscribed From Topic"]

@@ -12,9 +12,12 @@ from rehearsal import action, sms_action
 from activations.collector.choices import Choice, choices
 from activations.delivery.delivery import TEMPLATES
 from activations.delivery.outbox import Action
-from activations.links import message_links
+from activations.keys.seals import sealed
+from activations.links import Known, message_links
 from activations.settings.profile import Profile, SmtpServer
 from activations.settings.shop import read_shop
+from activations.surfaces.place import open_surfaces
+from activations.surfaces.standings import SHOWN_FOR, Standing, among, find, forget, is_empty, put
 
 SHOP = read_shop(TEMPLATES)
 KEY = Profile("sandbox", SmtpServer("127.0.0.1", 0)).link_key
@@ -224,3 +227,91 @@ def test_what_can_be_chosen_comes_from_the_registries() -> None:
         "advertising/audience",
     ]
     assert Choice("offers", "sms", "Offers").channel_label == "Text message"
+
+
+@pytest.fixture
+def known(tmp_path: Path, clock: list[datetime]) -> Iterator[Collecting]:
+    """A collector beside which a tick has noted how a contact stands."""
+    clock[0] = NOW
+    profile = Profile("sandbox", SmtpServer("127.0.0.1", 0))
+    engine = open_surfaces(profile, tmp_path)
+    standing = Standing(
+        1, "u1", "person1@example.com", None, ["newsletter/email", "advertising/audience"], NOW + SHOWN_FOR
+    )
+    put(engine, KEY, [standing], NOW)
+    engine.dispose()
+    with collecting(tmp_path, now=lambda: clock[0], choices=CHOICES, data=tmp_path) as running:
+        yield running
+
+
+def standing_of(at: Collecting, **changes: Any) -> dict[str, str]:
+    page = requests.get(links(action(1, **changes), at)["preferences_url"], timeout=10).text
+    found = re.findall(r'<legend class="of">(.*?)</legend>\s*<label><input type="radio" name="([^"]+)"', page)
+    told = {name: re.search(r"you (get|do not get) this now", legend) for legend, name in found}
+    return {name: said[1] for name, said in told.items() if said}
+
+
+def test_a_fresh_link_shows_what_its_contact_gets_on_its_own_channel(known: Collecting) -> None:
+    assert standing_of(known) == {"newsletter/email": "get", "offers/email": "do not get"}
+    # nothing is ticked by itself: what was withdrawn meanwhile is not brought back by sending the page back
+    page = requests.get(links(action(1), known)["preferences_url"], timeout=10).text
+    assert page.count('value="keep" checked') == 3
+    assert counted(known) == (0, 0)
+
+
+def test_what_was_said_since_the_tick_is_shown_at_once(known: Collecting, clock: list[datetime]) -> None:
+    row = action(1)
+    clock[0] += timedelta(minutes=10)
+    form = {"what": "chosen", "offers/email": "yes"}
+    assert "you get this now" in requests.post(links(row, known)["preferences_url"], data=form, timeout=10).text
+    assert standing_of(known) == {"newsletter/email": "get", "offers/email": "get"}
+    clock[0] += timedelta(minutes=10)
+    requests.post(links(action(1, topic="newsletter"), known)["unsubscribe_url"], data=ONE_CLICK, timeout=10)
+    assert standing_of(known) == {"newsletter/email": "do not get", "offers/email": "get"}
+    clock[0] += timedelta(minutes=10)
+    requests.post(links(row, known)["preferences_url"], data={"what": "nothing"}, timeout=10)
+    assert standing_of(known) == {"newsletter/email": "do not get", "offers/email": "do not get"}
+
+
+def test_an_old_link_and_one_of_somebody_who_is_known_otherwise_show_nothing(
+    known: Collecting, clock: list[datetime]
+) -> None:
+    for otherwise in (
+        {"profile": '{"user_id": "u1", "phone": "+447700900001"}'},
+        {"profile": '{"user_id": "u2"}'},
+        {"address": "other@example.com"},
+    ):
+        assert standing_of(known, **otherwise) == {}
+    # the channel by which it came is a text's
+    assert standing_of(known, channel="sms", address="+447700900001") == {}
+    sent = action(1)["send_after"]
+    clock[0] = sent + SHOWN_FOR - timedelta(seconds=1)
+    assert standing_of(known) != {}
+    clock[0] = sent + SHOWN_FOR
+    assert standing_of(known) == {}
+    old = sealed("preferences", [1, "email", "offers", "u1", "person1@example.com", None], KEY)
+    assert requests.get(f"{known.url}/preferences?m={old}", timeout=10).status_code == 200
+    clock[0] = NOW
+    assert "this now" not in requests.get(f"{known.url}/preferences?m={old}", timeout=10).text
+
+
+def test_what_is_noted_says_nothing_without_the_key_and_goes_when_it_is_over(tmp_path: Path) -> None:
+    engine = open_surfaces(Profile("sandbox", SmtpServer("127.0.0.1", 0)), tmp_path)
+    people = [Standing(n, f"u{n}", f"person{n}@example.com", None, ["offers/email"], NOW + SHOWN_FOR) for n in (1, 2)]
+    put(engine, KEY, people, NOW)
+    held = b"".join(path.read_bytes() for path in (tmp_path / "sandbox").glob("surfaces.sqlite*"))
+    assert b"person1" not in held
+    assert b"offers" not in held
+    fresh = Known(7, "email", "offers", "u1", "person1@example.com", None, NOW.isoformat())
+    assert find(engine, KEY, fresh, NOW) == ({"offers/email"}, NOW)
+    assert find(engine, b"another key of 16", fresh, NOW) is None
+    # learnt anew in a later tick, and found by what they are known by since
+    put(engine, KEY, [people[0]._replace(phone="+447700900001", allowed=[], shown_until=NOW)], NOW + timedelta(hours=1))
+    assert find(engine, KEY, fresh, NOW) is None
+    assert find(engine, KEY, fresh._replace(phone="+447700900001"), NOW) == (set(), NOW + timedelta(hours=1))
+    assert among(engine, KEY, [1, 2, 3]) == [1, 2]
+    assert forget(engine, KEY, [1]) == 1
+    assert among(engine, KEY, [1, 2, 3]) == [2]
+    put(engine, KEY, [], NOW + SHOWN_FOR)
+    assert is_empty(engine)
+    engine.dispose()

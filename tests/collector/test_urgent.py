@@ -23,6 +23,7 @@ from activations.collector.latest import FILE, latest_events
 from activations.collector.sealing import seal_collected
 from activations.errors import HourbellError
 from dagster_project import registry
+from dagster_project.command import collect as command
 from dagster_project.defs.jobs import hourly
 from dagster_project.defs.sensors import urgent
 from dagster_project.home import Home
@@ -256,10 +257,12 @@ def test_the_registry_says_what_is_urgent(
         assert registry.urgent_workflows() == urgent
 
 
-def test_nobody_is_served_without_a_key(
-    home: Home, run_command: Callable[..., tuple[int, str]], monkeypatch: Any
+def test_without_a_key_it_says_that_no_events_are_taken(
+    home: Home, run_command: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("HOURBELL_WRITE_KEY", raising=False)
-    code, said = run_command("collect")
-    assert code == 1
-    assert "HOURBELL_WRITE_KEY" in said
+    served: list[str] = []
+    monkeypatch.setattr(command, "serve", lambda factory, *_: served.append(factory))
+    code, said = run_command("collect", "--port", "0")
+    assert (code, served) == (0, ["dagster_project.collect:app"])
+    assert "no events are taken until HOURBELL_WRITE_KEY is set" in " ".join(said.split())

@@ -126,6 +126,8 @@ def test_every_step_is_reached_and_every_message_can_be_read(lived: Engine, work
     assert len(samples) > 1
     assert [sample.text for sample in samples if not sample.subject] == []
     assert {stop.is_own for stop in found.stops()} == ({True} if workflow == "welcome_series" else {True, False})
+    if workflow == "cross_sell":
+        assert len(samples) == sum("A stoneware jug, £34.00" in sample.text for sample in samples)
     if workflow == "feedback":
         assert set(ways(found, "answer")) == {"silent", "promoter", "passive", "detractor", "unclear"}
         assert ways(found, "answer")["detractor"].wait < ways(found, "answer")["silent"].wait

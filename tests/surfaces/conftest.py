@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from file_drops import CALL, DROPS, LETTER
+from surface import Surface
 
 from activations.delivery.delivery import TEMPLATES
 
@@ -26,3 +28,9 @@ def own_templates(tmp_path: Path) -> Callable[..., Path]:
         return own
 
     return write
+
+
+@pytest.fixture
+def office(surface: Surface, own_templates: Callable[..., Path]) -> Surface:
+    surface.templates = own_templates(drops=DROPS, letter__row=LETTER, call__row=CALL, impersonal__row="drop: letters")
+    return surface

@@ -1,6 +1,5 @@
-"""Files for partners: what is in them, that each action is in one, and that they can be believed."""
+"""Files for partners: what is in them, that they can be believed, and what is refused."""
 
-import asyncio
 import csv
 import dataclasses
 import hashlib
@@ -8,95 +7,29 @@ import io
 import json
 import shutil
 import subprocess
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
-from botocore.auth import S3SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials as BotoCredentials
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-from moto.server import ThreadedMotoServer
-from rehearsal import NOW, Place, action, write_outbox
+from file_drops import HOME, call_action, dropped, letter_action, put, rows, setting
+from rehearsal import NOW, write_outbox
 from surface import Surface
 
 from activations.channels import file_drop
-from activations.channels.face import Setting, UnsendableError
-from activations.delivery.delivery import DeliveryStoppedError
+from activations.channels.face import UnsendableError
 from activations.delivery.outbox import SCHEMA, Action
 from activations.errors import HourbellError
-from activations.keys.aws_signing import Credentials, signed_headers
 from activations.keys.drop_key import drop_key
-from activations.settings.profile import Profile, SmtpServer, live_profile
-from activations.surfaces import drop_ledger
+from activations.settings.profile import live_profile
 from activations.surfaces.drop_files import MANIFEST, SIGNATURE, drop_file
-from activations.surfaces.drop_places import BucketPlace, FolderPlace, NotDroppedError, UnclearDropError, open_place
 from activations.surfaces.drop_settings import Drop, read_drops
-from activations.transport.http import AnswerLostError, HttpAnswer, HttpPool
-
-HOME = {"street": "12 Mill Lane", "city": "Bath", "postalCode": "BA1 1AA", "country": "GB"}
-DROPS = """
-letters: {url: file:///srv/letters, format: csv, columns: [salutation, offer]}
-calls: {url: file:///srv/calls, format: parquet, columns: [phone, note]}
-"""
-LETTER = "drop: letters\ncolumns: {salutation: 'Dear {{ contact.first_name }}', offer: '{{ context.offer }}'}"
-CALL = "drop: calls\ncolumns: {phone: '{{ contact.phone }}', note: '{{ context.offer }}'}"
-
-
-@pytest.fixture
-def office(surface: Surface, own_templates: Callable[..., Path]) -> Surface:
-    surface.templates = own_templates(drops=DROPS, letter__row=LETTER, call__row=CALL, impersonal__row="drop: letters")
-    return surface
-
-
-def letter_action(number: int, offer: str = "ten percent", **changes: Any) -> dict[str, Any]:
-    ours = {
-        "channel": "direct_mail",
-        "address": json.dumps(HOME),
-        "template": "letter",
-        "profile": json.dumps(
-            {"user_id": f"u{number}", "first_name": "Ann", "last_name": "Doe", "phone": "+447700900001"}
-        ),
-        "context": json.dumps({"offer": offer}),
-    }
-    return action(number, **{**ours, **changes})
-
-
-def call_action(number: int, **changes: Any) -> dict[str, Any]:
-    return letter_action(number, **{"channel": "file_drop", "kind": "drop_row", "template": "call", **changes})
-
-
-def folder(office: Surface, drop: str = "letters") -> Path:
-    return office.place.root / "sandbox" / "drops" / drop
-
-
-def dropped(office: Surface, drop: str = "letters") -> list[Path]:
-    """The files that are there for the partner: those with a signature."""
-    return sorted(
-        path.with_name(path.name.removesuffix(SIGNATURE)) for path in folder(office, drop).glob(f"*{SIGNATURE}")
-    )
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(path.read_text())))
-
-
-def actions_of(office: Surface) -> Counter[str]:
-    """How often each action is in a file that is there."""
-    return Counter(row["action_id"] for path in dropped(office) for row in rows(path))
-
-
-def put(office: Surface, *written: dict[str, Any]) -> None:
-    write_outbox(office.place.outbox, written, channel=written[0]["channel"])
-    assert office.deliver().accepted == len(written)
 
 
 def test_letters_come_as_one_signed_file(office: Surface) -> None:
@@ -210,131 +143,6 @@ def test_what_was_dropped_is_not_kept_here(office: Surface) -> None:
         assert connection.execute(sa.text("select count(*) from drop_rows")).scalar() == 1
 
 
-class _Dies(BaseException):
-    """As a process that is killed."""
-
-
-@dataclasses.dataclass(frozen=True)
-class _Frail:
-    """A place at which the process dies, or which fails, as it puts what ends so: before it is there, or after."""
-
-    place: FolderPlace
-    ending: str
-    is_there: bool
-    how: Callable[[], BaseException]
-    moments: list[int]
-
-    async def put(self, name: str, content: bytes) -> None:
-        is_it = (name.endswith(self.ending) if self.ending else "manifest" not in name) and self.moments
-        if is_it and not self.is_there:
-            self.moments.pop()
-            raise self.how()
-        await self.place.put(name, content)
-        if is_it:
-            self.moments.pop()
-            raise self.how()
-
-    async def close(self) -> None:
-        """Nothing is held open."""
-
-
-@pytest.fixture
-def frail(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Makes the next opened places fail once."""
-
-    def make(ending: str, is_there: bool, how: Callable[[], BaseException], times: int = 1) -> None:
-        moments = [1] * times
-
-        def opened(drop: Drop, profile: Profile, rehearsals: Path, now: Callable[[], datetime]) -> Any:
-            return _Frail(FolderPlace(rehearsals / drop.name), ending, is_there, how, moments)
-
-        monkeypatch.setattr(file_drop, "open_place", opened)
-
-    return make
-
-
-ENDINGS = pytest.mark.parametrize("ending", ["", MANIFEST, SIGNATURE], ids=["content", "manifest", "signature"])
-THERE = pytest.mark.parametrize("is_there", [False, True], ids=["before", "after"])
-
-
-@ENDINGS
-@THERE
-@pytest.mark.parametrize("changed", [False, True], ids=["same batch", "another batch"])
-def test_killed_while_dropping_and_run_again(
-    office: Surface, frail: Callable[..., None], ending: str, is_there: bool, changed: bool
-) -> None:
-    """The next delivery may compose another batch, because something has expired by then; all are in one file."""
-    written = [letter_action(number) for number in range(5)]
-    if changed:
-        written[2]["expires_at"] = NOW + timedelta(hours=1)
-    write_outbox(office.place.outbox, written, channel="direct_mail")
-    frail(ending, is_there, _Dies)
-    with pytest.raises(_Dies):
-        office.deliver()
-    assert len(dropped(office)) == (ending == SIGNATURE and is_there)
-    office.now = NOW + timedelta(hours=2)
-    account = office.deliver()
-    began = ending == SIGNATURE
-    assert account.accepted == 5 if began or not changed else 4
-    assert account.expired == (changed and not began)
-    found = actions_of(office)
-    assert set(found.values()) == {1}
-    assert len(found) == account.accepted, "whatever is said to be dropped is, and nothing else"
-    assert office.deliver().already_settled == 5
-
-
-@ENDINGS
-def test_a_place_that_refuses_loses_nothing(office: Surface, frail: Callable[..., None], ending: str) -> None:
-    write_outbox(office.place.outbox, [letter_action(1), letter_action(2)], channel="direct_mail")
-    frail(ending, False, lambda: NotDroppedError("the bucket is gone"), times=1)
-    account = office.deliver()
-    assert (account.waiting, account.accepted) == (2, 0)
-    assert dropped(office) == []
-    assert office.deliver().accepted == 2
-    assert set(actions_of(office).values()) == {1}
-
-
-@ENDINGS
-@THERE
-def test_an_answer_that_is_lost_is_found_out_about(
-    office: Surface, frail: Callable[..., None], ending: str, is_there: bool
-) -> None:
-    write_outbox(office.place.outbox, [letter_action(1), letter_action(2)], channel="direct_mail")
-    frail(ending, is_there, lambda: UnclearDropError("the answer was lost"))
-    assert office.deliver().accepted == 2
-    assert set(actions_of(office).values()) == {1}
-
-
-def test_while_it_cannot_be_found_out_nothing_is_settled(office: Surface, frail: Callable[..., None]) -> None:
-    write_outbox(office.place.outbox, [letter_action(1)], channel="direct_mail")
-    frail(SIGNATURE, True, lambda: UnclearDropError("the answer was lost"), times=2)
-    with pytest.raises(DeliveryStoppedError, match="cannot be found out"):
-        office.deliver()
-    office.now = NOW + timedelta(days=2)
-    assert office.deliver().accepted == 1, "it was there, though it would be late by now"
-    assert set(actions_of(office).values()) == {1}
-
-
-def test_the_mutant_without_a_ledger_is_caught(
-    office: Surface, frail: Callable[..., None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The file written twice under two names: the second batch is another, because something has expired."""
-    written = [letter_action(1), letter_action(2, expires_at=NOW + timedelta(hours=1))]
-    write_outbox(office.place.outbox, written, channel="direct_mail")
-    frail(SIGNATURE, True, _Dies)
-    with pytest.raises(_Dies):
-        office.deliver()
-    monkeypatch.setattr(drop_ledger.DropLedger, "_names", lambda ledger, action_ids: {})
-    monkeypatch.setattr(drop_ledger.DropLedger, "_stage", lambda ledger, file, action_ids: None)
-    office.now = NOW + timedelta(hours=2)
-    office.deliver()
-    assert max(actions_of(office).values()) == 2
-
-
-def setting(office: Surface) -> Setting:
-    return Setting(office.place.profile(1), lambda: NOW, office.place.spool, office.templates)
-
-
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
@@ -392,137 +200,6 @@ def test_drops_that_cannot_be_are_explained(own_templates: Callable[..., Path], 
         return
     with pytest.raises(HourbellError, match=told):
         read_drops(templates)
-
-
-# a bucket
-
-SECRETS = Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "lent")
-BUCKET = Drop("letters", "s3://letters/of/ours", "csv", (), region="eu-west-1")
-
-
-@pytest.fixture(scope="module")
-def store() -> Iterator[str]:
-    """A store that speaks S3, on this machine; its bucket is letters."""
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    client(f"http://{host}:{port}").create_bucket(
-        Bucket="letters", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
-    )
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-def client(url: str) -> Any:
-    return boto3.client(
-        "s3", endpoint_url=url, region_name="eu-west-1", aws_access_key_id="a", aws_secret_access_key="b"
-    )
-
-
-def bucket(url: str, place: Place, pool: HttpPool | None = None) -> BucketPlace:
-    pool = pool or HttpPool(place.profile(1))
-    return BucketPlace(pool, f"{url}/letters/of/ours", "eu-west-1", SECRETS, "HOURBELL_TOKEN_LETTERS", lambda: NOW)
-
-
-def test_a_bucket_has_the_files_whole_and_once(office: Surface, store: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(file_drop, "open_place", lambda *_: bucket(store, office.place))
-    put(office, letter_action(1), letter_action(2))
-    assert office.deliver().already_settled == 2
-    objects = client(store).list_objects_v2(Bucket="letters")["Contents"]
-    names = sorted(each["Key"].removeprefix("of/ours/") for each in objects)
-    assert names == [names[0], names[0] + MANIFEST, names[0] + SIGNATURE]
-    content = client(store).get_object(Bucket="letters", Key=objects[0]["Key"])["Body"].read()
-    assert [row["salutation"] for row in csv.DictReader(io.StringIO(content.decode()))] == ["Dear Ann", "Dear Ann"]
-
-
-async def _put(place: BucketPlace) -> None:
-    try:
-        await place.put("a.csv", b"x")
-    finally:
-        await place.close()
-
-
-def test_a_bucket_that_is_not_there_is_told(store: str, place: Place) -> None:
-    elsewhere = dataclasses.replace(bucket(store, place), url=f"{store}/nobodys")
-    with pytest.raises(NotDroppedError, match=r"says 404 .* Mend the bucket in drops.yml, or HOURBELL_TOKEN_LETTERS"):
-        asyncio.run(_put(elsewhere))
-    with pytest.raises(NotDroppedError, match="does not answer"):
-        asyncio.run(_put(bucket("http://127.0.0.1:1", place)))
-    pool = HttpPool(place.profile(1), resolve=_outside)
-    with pytest.raises(NotDroppedError, match="stays on this machine"):
-        asyncio.run(_put(bucket("https://s3.eu-west-1.amazonaws.example", place, pool)))
-
-
-async def _outside(host: str, port: int) -> list[Any]:
-    return [(2, ("93.184.216.34", port))]
-
-
-@dataclasses.dataclass
-class _Says:
-    """A pool that answers so."""
-
-    status: int
-    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
-
-    async def post(self, *_: Any, **__: Any) -> HttpAnswer:
-        if not self.status:
-            raise AnswerLostError("the answer was lost")
-        return HttpAnswer(self.status, "", self.headers, "")
-
-    async def close(self) -> None:
-        """Nothing is held open."""
-
-
-@pytest.mark.parametrize(
-    ("status", "headers", "kind", "rest"),
-    [
-        (0, {}, UnclearDropError, None),
-        (500, {}, UnclearDropError, None),
-        (503, {"Retry-After": "7"}, NotDroppedError, 7.0),
-        (429, {}, NotDroppedError, None),
-        (403, {}, NotDroppedError, None),
-        (301, {}, NotDroppedError, None),
-    ],
-)
-def test_each_answer_of_a_bucket_has_its_meaning(
-    place: Place, status: int, headers: Mapping[str, str], kind: type[Exception], rest: float | None
-) -> None:
-    with pytest.raises(kind) as told:
-        asyncio.run(_put(bucket("http://127.0.0.1:1", place, _Says(status, headers))))  # type: ignore[arg-type]
-    if isinstance(told.value, NotDroppedError):
-        assert (told.value.rest, told.value.is_later) == (rest, status in (429, 503))
-
-
-def test_requests_are_signed_as_amazons_own_library_does() -> None:
-    url, body = "https://s3.eu-west-1.amazonaws.com/letters/of/ours/letters-20260302T100000Z-0a.csv", b"a,b\r\n"
-    headers = {"content-type": "text/csv", "x-amz-content-sha256": hashlib.sha256(body).hexdigest()}
-    ours = signed_headers(SECRETS, "eu-west-1", "s3", url, headers, body, NOW, "PUT")
-    theirs = AWSRequest("PUT", url, headers={**headers, "X-Amz-Security-Token": "lent"}, data=body)
-    signer = S3SigV4Auth(BotoCredentials(SECRETS.key, SECRETS.secret, SECRETS.session), "s3", "eu-west-1")
-    theirs.context["timestamp"] = f"{NOW:%Y%m%dT%H%M%SZ}"
-    theirs.headers["X-Amz-Date"] = theirs.context["timestamp"]
-    wanted = signer.signature(signer.string_to_sign(theirs, signer.canonical_request(theirs)), theirs)
-    assert ours["authorization"].endswith(f"Signature={wanted}")
-
-
-def test_a_live_profile_drops_where_it_is_told(tmp_path: Path) -> None:
-    live = Profile("live", SmtpServer("mail.shop.example", 587), tokens={"LETTERS": "AKID:hush"})
-    opened = open_place(BUCKET, live, tmp_path, lambda: NOW)
-    assert isinstance(opened, BucketPlace)
-    assert opened.url == "https://s3.eu-west-1.amazonaws.com/letters/of/ours"
-    assert "hush" not in repr(opened)
-    other = dataclasses.replace(BUCKET, endpoint="https://s3.store.example", url="s3://letters")
-    elsewhere = open_place(other, live, tmp_path, lambda: NOW)
-    assert isinstance(elsewhere, BucketPlace)
-    assert elsewhere.url == "https://s3.store.example/letters"
-    local = dataclasses.replace(BUCKET, url="file:///srv/letters")
-    assert open_place(local, live, tmp_path, lambda: NOW) == FolderPlace(Path("/srv/letters"))
-    rehearsed = dataclasses.replace(live, name="sandbox")
-    assert open_place(local, rehearsed, tmp_path, lambda: NOW) == FolderPlace(tmp_path / "letters")
-    for token in ("hush", "hush:", ":hush", "a:b:c:hush"):
-        with pytest.raises(HourbellError, match="HOURBELL_TOKEN_LETTERS must be") as refused:
-            open_place(BUCKET, dataclasses.replace(live, tokens={"LETTERS": token}), tmp_path, lambda: NOW)
-        assert "hush" not in str(refused.value)
 
 
 def test_a_live_profile_signs_with_its_own_key(tmp_path: Path, office: Surface) -> None:

@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from rehearsal import action, write_outbox
+from rehearsal import NOW, action, write_outbox
 from surface import Surface, in_app_action
 
 from activations.errors import HourbellError
+from activations.surfaces import standings
 from activations.surfaces.erasure import erase_in_surfaces
+from activations.surfaces.place import open_surfaces
+from activations.surfaces.standings import SHOWN_FOR, Standing
 
 STREETS = ("1 Long Forgotten Lane", "2 Well Known Road")
 BROWSER = "0d2f64f4-9a61-4a0c-9a5b-3f1f3a1f7f1"
@@ -53,7 +56,13 @@ def test_who_is_erased_is_nowhere_and_the_others_are(surface: Surface) -> None:
     kept = surface.place.root / "sandbox"
     assert len(holding(kept, "user0", "Name0", STREETS[0], BROWSER + "0")) >= 3
     known = [("user_id", "user0"), ("anonymous_id", f"{BROWSER}0")]
-    erased = erase_in_surfaces(surface.place.profile(1), surface.place.root, ids_of(0), known)
+    profile = surface.place.profile(1)
+    engine = open_surfaces(profile, surface.place.root)
+    people = [Standing(number, f"user{number}", None, None, ["offers/in_app"], NOW + SHOWN_FOR) for number in (0, 1)]
+    standings.put(engine, profile.link_key, people, NOW)
+    erased = erase_in_surfaces(profile, surface.place.root, ids_of(0), known)
+    assert standings.among(engine, profile.link_key, [0, 1]) == [1]
+    engine.dispose()
     assert (erased.messages, erased.decisions, erased.partners_files) == (1, 3, [])
     assert holding(kept, "user0", "Name0", STREETS[0], BROWSER + "0") == []
     assert len(surface.as_user("user1").get("/v1/in-app/messages").json["messages"]) == 1

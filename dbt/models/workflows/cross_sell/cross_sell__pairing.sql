@@ -47,12 +47,30 @@ fitting as (
         on bought.enrollment_id = also_bought.enrollment_id and complements.goes_with = also_bought.category
     where also_bought.enrollment_id is null
     group by bought.enrollment_id
+),
+
+wanted as (
+    select
+        due.enrollment_id,
+        due.contact_id,
+        due.reached_at,
+        bought.product_id,
+        fitting.goes_with as category
+    from due
+    inner join fitting on due.enrollment_id = fitting.enrollment_id
+    inner join bought on due.enrollment_id = bought.enrollment_id
+),
+
+chosen as (
+    select * from {{ often_bought_with('wanted', ref('orders'), ref('stg_order_lines'), ref('stg_products')) }}
 )
 
 select
     due.*,
     fitting.bought_category,
     fitting.goes_with,
+    chosen.products,
     {{ branch({'the best': 'is_vip', 'what goes with it': 'goes_with is not null'}, otherwise='nothing fits') }}
 from due
 left join fitting on due.enrollment_id = fitting.enrollment_id
+left join chosen on due.enrollment_id = chosen.enrollment_id

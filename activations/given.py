@@ -1,0 +1,32 @@
+"""What a template is given of an action."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, TypedDict
+
+from activations.channels.face import json_object
+from activations.delivery.outbox import Action
+from activations.links import message_links
+from activations.settings.shop import Shop
+
+
+class Given(TypedDict):
+    """The fields by what they belong to, as the renderer wants them."""
+
+    contact: Mapping[str, Any]
+    context: Mapping[str, Any]
+    message: Mapping[str, Any]
+
+
+def given(shop: Shop, action: Action, link_key: bytes) -> Given:
+    """The fields of an action, with the links that every message may have; raises UnsendableError."""
+    return {
+        "contact": {"locale": action.locale, "timezone": action.timezone, **json_object("profile", action.profile)},
+        # no digit of an amount is lost
+        "context": json_object("context", action.context, parse_float=Decimal),
+        "message": {
+            "topic": action.topic,
+            "variant": action.variant,
+            **message_links(shop, action, link_key),
+        },
+    }

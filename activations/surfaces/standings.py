@@ -1,0 +1,116 @@
+"""What contacts were written to lately allow, for the page on which they choose.
+
+A row is found by all that a fresh link says of its contact, and read with the key that seals links: who has the
+database and not the key learns nothing from it.
+"""
+
+import hmac
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import orjson
+import sqlalchemy as sa
+
+from activations.journal.recovery import insert_into
+from activations.keys.seals import sealed, unsealed
+from activations.links import Known
+from activations.surfaces.tables import STANDINGS
+
+SHOWN_FOR = timedelta(days=7)
+"""How long after a message its link shows anything: it may be somebody else's by then, who was forwarded it."""
+_PURPOSE = "standing"
+_MANY = 500
+
+
+class Standing(NamedTuple):
+    """What a contact allows."""
+
+    contact_id: int
+    user_id: str | None
+    email: str | None
+    phone: str | None
+    allowed: Sequence[str]
+    """Choices by their names, as in offers/email."""
+    shown_until: datetime
+
+
+class Shown(NamedTuple):
+    """What a contact allowed as of a tick."""
+
+    allowed: frozenset[str]
+    as_of: datetime
+
+
+def put(engine: sa.Engine, key: bytes, standings: Iterable[Standing], as_of: datetime) -> None:
+    """Note how contacts stand, in place of what was noted of them, and take out what is over."""
+    rows = [
+        {
+            "contact": _contact(key, standing.contact_id),
+            "known_by": _known_by(key, standing.user_id, standing.email, standing.phone),
+            "said": sealed(_PURPOSE, list(standing.allowed), key),
+            "as_of": as_of,
+            "removed_after": standing.shown_until,
+        }
+        for standing in standings
+    ]
+    with engine.begin() as connection:
+        connection.execute(sa.delete(STANDINGS).where(STANDINGS.c.removed_after <= as_of))
+        if rows:
+            insert = insert_into(connection, STANDINGS)
+            changed = {name: insert.excluded[name] for name in ("known_by", "said", "as_of")}
+            # a message that is sent later is shown for longer
+            later = sa.case(
+                (insert.excluded.removed_after > STANDINGS.c.removed_after, insert.excluded.removed_after),
+                else_=STANDINGS.c.removed_after,
+            )
+            connection.execute(
+                insert.on_conflict_do_update(index_elements=["contact"], set_={**changed, "removed_after": later}), rows
+            )
+
+
+def among(engine: sa.Engine, key: bytes, contact_ids: Collection[int]) -> list[int]:
+    """Those of whom something is noted."""
+    by_hash = {_contact(key, contact_id): contact_id for contact_id in contact_ids}
+    hashes = list(by_hash)
+    with engine.connect() as connection:
+        return [
+            by_hash[row.contact]
+            for start in range(0, len(hashes), _MANY)
+            for row in connection.execute(
+                sa.select(STANDINGS.c.contact).where(STANDINGS.c.contact.in_(hashes[start : start + _MANY]))
+            )
+        ]
+
+
+def is_empty(engine: sa.Engine) -> bool:
+    """Whether nothing is noted of anybody."""
+    with engine.connect() as connection:
+        return connection.execute(sa.select(STANDINGS.c.as_of).limit(1)).first() is None
+
+
+def find(engine: sa.Engine, key: bytes, known: Known, now: datetime) -> Shown | None:
+    """How the contact of a link stands; None where the link is old, or the contact is known otherwise by now."""
+    if known.sent_at is None or now >= datetime.fromisoformat(known.sent_at) + SHOWN_FOR:
+        return None
+    theirs = STANDINGS.c.known_by == _known_by(key, known.user_id, known.email, known.phone)
+    with engine.connect() as connection:
+        rows = connection.execute(sa.select(STANDINGS).where(theirs)).all()
+    # two of one address and nothing else are not told apart
+    words = unsealed(_PURPOSE, rows[0].said, key) if len(rows) == 1 else None
+    return None if words is None else Shown(frozenset(words), rows[0].as_of)
+
+
+def forget(engine: sa.Engine, key: bytes, contact_ids: Collection[int]) -> int:
+    """Take out what is noted of contacts, and return of how many something was."""
+    hashes = [_contact(key, contact_id) for contact_id in contact_ids]
+    with engine.begin() as connection:
+        return connection.execute(sa.delete(STANDINGS).where(STANDINGS.c.contact.in_(hashes))).rowcount
+
+
+def _contact(key: bytes, contact_id: int) -> bytes:
+    return hmac.digest(key, f"contact {contact_id}".encode(), "sha256")
+
+
+def _known_by(key: bytes, *identifiers: str | None) -> bytes:
+    return hmac.digest(key, b"known by " + orjson.dumps(identifiers), "sha256")
