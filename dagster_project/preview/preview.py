@@ -86,8 +86,8 @@ def _previewed(
     window = _window(connection, workflow, at)
     connection.execute(f"set variable tick_start = timestamp '{window.start}'")
     connection.execute(f"set variable tick_end = timestamp '{window.end}'")
-    reached = {("entered", OWN): (row["reached_at"], None)}
-    travel = Travel(connection, workflow, steps, _steps_before(workflow), entered.table, shop, reached)
+    began = {("entered", OWN): (row["reached_at"], None)}
+    travel = Travel(connection, workflow, steps, _steps_before(workflow), entered.table, shop, {**began})
     travel.run()
     if is_invented:
         agree_to_all(connection, profile, at)
