@@ -12,6 +12,7 @@ from pathlib import Path
 import database
 import pytest
 import sqlalchemy as sa
+from quick_dbt import be_quick
 from rehearsal import Place
 from surface import Surface
 
@@ -27,16 +28,17 @@ from data.simulator import Shop
 
 # what is imported here stays to the end: looking for garbage in it at each turn is a tenth of the tests' time
 gc.set_threshold(100_000, 50, 100)
+be_quick()
 
 SMALL_SHOP = Shop(seed=7, contacts=300, start=datetime(2026, 3, 2), days=6)
 
 # files that take longest, in that order: begun first, so that no worker is left waiting for one of them at the end
 LONGEST = (
-    "test_real_orders.py",
     "test_closed_loop.py",
     "test_scenarios.py",
-    "test_whole_runs.py",
     "test_quality_of_code.py",
+    "test_real_orders.py",
+    "test_whole_runs.py",
     "test_leaving.py",
     "test_idempotence.py",
     "test_workflow_invariance.py",

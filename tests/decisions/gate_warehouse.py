@@ -56,7 +56,8 @@ COMPARED = tuple(field.name for field in fields(Decision))
 def compile_gate(folder: Path) -> dict[str, str]:
     """The models' SQL by name, as dbt compiles it for any window."""
     home = Home(folder).prepare()
-    results = run_dbt(home, ["compile", "--select", "path:models/decisions"]).results
+    only_models = ["--select", "path:models/decisions", "--indirect-selection", "empty"]
+    results = run_dbt(home, ["compile", *only_models]).results
     compiled = {result.node.name: result.node.compiled_code for result in results if result.node.compiled_code}
     if not compiled.keys() >= {*MODELS, "exits"}:
         raise HourbellError(f"Only {sorted(compiled)} of the decision models compile.")

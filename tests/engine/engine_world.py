@@ -50,6 +50,8 @@ def run_ticks(
     connection: duckdb.DuckDBPyConnection, statements: Iterable[Statement], windows: Iterable[Window]
 ) -> None:
     statements = list(statements)
+    # as ticks over a small warehouse have it
+    connection.execute("set threads = 1")
     memory = Memory.of(connection, statements)
     for window in windows:
         replay_tick(connection, statements, window, memory)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from engine_world import SHOP_SPAN, Engine, contents, differences
+from projects import copy_project
 
 from activations.errors import HourbellError
 from dagster_project.command.diff import markdown_of
@@ -14,7 +15,6 @@ from dagster_project.history.diff import diff
 from dagster_project.history.difference import Difference, Entered, Version, compare
 from dagster_project.history.past_version import Project
 from dagster_project.home import REPOSITORY, Home
-from dagster_project.ticks.transform import DBT
 from dagster_project.ticks.windows import HOUR
 from dagster_project.warehouse import open_warehouse
 
@@ -39,7 +39,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     half a day earlier; and after that there was no birthday for a while.
     """
     root = tmp_path_factory.mktemp("checkout")
-    shutil.copytree(DBT, root / "dbt", ignore=shutil.ignore_patterns("target", "logs"))
+    copy_project(root / "dbt", "marts")
     shutil.copytree(TEMPLATES, root / "activations" / "templates")
     cart = root / "dbt" / "models" / "workflows" / "abandoned_cart"
     change(cart / "abandoned_cart__entered.sql", "where {{ in_tick(", "where contact_id % 3 <> 0 and {{ in_tick(")

@@ -16,13 +16,14 @@ from dagster_project.ticks.quick_tick import run_compiled
 from dagster_project.ticks.tick import run_tick
 from dagster_project.ticks.transform import manifest, run_dbt, run_models
 from dagster_project.ticks.windows import CONTACTS, HOUR, Window, history_before, split
-from dagster_project.warehouse import open_warehouse
+from dagster_project.warehouse import open_warehouse, spare_threads
 
 TICKS = list(split(SHOP_SPAN, 14 * HOUR))
 
 
 def again(engine: Engine, window: Window) -> None:
     with open_warehouse(engine.home) as connection:
+        spare_threads(connection, engine.home)
         replay_tick(connection, engine.statements, window)
         write_outbox(connection, engine.home.outbox, window.end)
 
@@ -75,6 +76,7 @@ def test_what_is_left_out_of_a_tick_would_have_brought_nothing(shop: Engine, tmp
     replay(quick.home, hours, statements=quick.statements, with_outbox=False)
     everything = [replace(statement, empty_when=NEVER_EMPTY) for statement in thorough.statements]
     with open_warehouse(thorough.home) as connection:
+        spare_threads(connection, thorough.home)
         history = history_before(connection, hours[0])
         assert history is not None
         replay_tick(connection, [one for one in everything if one.scope == CONTACTS], history)

@@ -1,4 +1,4 @@
-"""The whole Online Retail year in daily ticks, against plain SQL over the raw file."""
+"""The whole Online Retail year, in ticks of a week and of a day, against plain SQL over the raw file."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,6 +17,9 @@ from data.importers.online_retail import NOT_PRODUCTS, import_online_retail
 
 RAW = Path(__file__).resolve().parents[3] / "shared" / "data" / "online_retail.parquet"
 YEAR = Window(datetime(2010, 12, 1), datetime(2011, 12, 10))
+# the weeks before Christmas, in which most is bought
+BUSY = Window(datetime(2011, 10, 31), YEAR.end)
+DAY = timedelta(days=1)
 MODELS = ("+post_purchase__entered", "+reengagement__entered", "workflow_status_changes")
 HOLDOUTS = ("treated", "holdout")
 
@@ -32,7 +35,8 @@ def year(tmp_path_factory: pytest.TempPathFactory) -> Home:
     statements = compile_tick(home, MODELS)
     with open_warehouse(home) as connection:
         land_all(connection, home.landing, known_from=None, tick_start=YEAR.start)
-    replay(home, split(YEAR, timedelta(days=1)), statements=statements, with_outbox=False)
+    ticks = [*split(Window(YEAR.start, BUSY.start), 7 * DAY), *split(BUSY, DAY)]
+    replay(home, ticks, statements=statements, with_outbox=False)
     return home
 
 

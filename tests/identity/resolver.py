@@ -12,7 +12,7 @@ from dagster_project.history.replay import replay_tick
 from dagster_project.home import Home
 from dagster_project.ticks.statements import Statement
 from dagster_project.ticks.windows import Window, split
-from dagster_project.warehouse import open_warehouse
+from dagster_project.warehouse import open_warehouse, spare_threads
 
 IDENTITY = (
     *(f"stg_{table}" for table in ("contacts", "events", "orders", "consents")),
@@ -36,6 +36,7 @@ class Resolver:
         change: Callable[[str], str] = lambda sql: sql,
     ) -> None:
         """Run the ticks; `change` may rewrite the statements."""
+        spare_threads(connection, self.home)
         statements = [known.saying([change(sql) for sql in known.sql]) for known in self.statements]
         for window in windows:
             replay_tick(connection, statements, window)

@@ -12,7 +12,7 @@ from dagster_project.history.replay import replay_tick
 from dagster_project.home import Home
 from dagster_project.ticks.statements import Statement
 from dagster_project.ticks.windows import Window
-from dagster_project.warehouse import open_warehouse
+from dagster_project.warehouse import open_warehouse, spare_threads
 
 INPUTS = {
     "contacts": ["contact_merges", "events", "orders", "contact_details", "consent_statements"],
@@ -47,6 +47,7 @@ class Profiles:
 
     def tick(self, windows: Iterable[Window]) -> None:
         with self.connect() as connection:
+            spare_threads(connection, self.home)
             for window in windows:
                 replay_tick(connection, self.statements, window)
 

@@ -128,7 +128,8 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Names are known at once, and nobody is asked twice."""
+    """Names are known at once, nobody is asked twice, and settings are read by the parser in C."""
+    monkeypatch.setattr(yaml, "SafeLoader", yaml.CSafeLoader)
     monkeypatch.setitem(http.HttpPool.__init__.__kwdefaults__ or {}, "resolve", resolve)
     monkeypatch.setattr(guard.open_socket, "__defaults__", (resolve,))
     for module in (http, smtp):

@@ -13,6 +13,7 @@ import duckdb
 import polars as pl
 import pytest
 import yaml
+from projects import copy_project
 from story import DAY_1, FOLDER, Scenario, moment, read_all, told
 
 from activations.delivery.delivery import TEMPLATES
@@ -143,7 +144,7 @@ def _counted(connection: duckdb.DuckDBPyConnection, files: Mapping[str, Sequence
 
 def _project(folder: Path, *, later: bool) -> Path:
     """The dbt project with the scenarios' workflows, topics and caps in it."""
-    shutil.copytree(transform.REPOSITORY / "dbt", folder, ignore=shutil.ignore_patterns("target", "logs"))
+    copy_project(folder)
     project = yaml.safe_load((folder / "dbt_project.yml").read_text())
     project["vars"]["experiments"] |= WORLD["experiments"]
     workflows = project["vars"]["workflows"]
