@@ -116,7 +116,7 @@ def condition(asked_for: tuple[str, str]) -> str:
 
 
 def known(figures: Mapping[tuple[Any, ...], Any]) -> dict[tuple[Any, ...], float]:
-    """Those that are there: nothing and none are alike, and by nothing DuckDB divides to infinity, MetricFlow to null."""
+    """Those that are there: zero and none are alike, since by zero DuckDB divides to infinity, MetricFlow to null."""
     numbers = {key: float(value) for key, value in figures.items() if value is not None}
     return {key: value for key, value in numbers.items() if value and abs(value) != float("inf") and value == value}
 
