@@ -32,11 +32,12 @@ def answered_run(compiled: tuple[Home, list[Statement]], tmp_path_factory: pytes
 
     def publish_tick(connection: duckdb.DuckDBPyConnection, window: Window) -> None:
         nonlocal ticks
+        tell(root / "readers", ticks, is_publishing=True)
         publish(connection, home.published)
         ticks += 1
         tell(root / "readers", ticks)
 
-    with reading(home.published, root / "readers", pause=0.3) as heard:
+    with reading(home.published, root / "readers", only_news=True) as heard:
         windows = list(split(Window(SHOP.start, SHOP.end), timedelta(days=SHOP.days) / TICKS))
         run_ticks(home, people, windows, statements=statements, after_tick=publish_tick)
     people.close()

@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 
 SECONDS = 60
+_PAUSE = 0.2
 
 
 @dataclass
@@ -24,27 +25,28 @@ class Heard:
     most_ticks_behind: int = 0
 
 
-def tell(folder: Path, ticks: int) -> None:
-    """Let readers know how many ticks have been published."""
+def tell(folder: Path, ticks: int, *, is_publishing: bool = False) -> None:
+    """Let readers know how many ticks have been published, and whether another just is."""
     unfinished = folder / "ticks.writing"
-    unfinished.write_text(str(ticks))
+    unfinished.write_text(f"{ticks} {is_publishing}")
     unfinished.replace(folder / "ticks")
 
 
 @contextmanager
 def reading(
-    published: Path, folder: Path, *, readers: int = 3, pause: float = 0.0, with_parquet: bool = True
+    published: Path, folder: Path, *, readers: int = 3, only_news: bool = False, with_parquet: bool = True
 ) -> Iterator[Heard]:
     """Have readers open the copy of the marts until the block ends; what they heard is complete then.
 
-    They begin when there is a copy, and compare it with what was told in `folder`. `pause` is in seconds.
+    They begin when there is a copy, and compare it with what was told in `folder`: without a pause, or with `only_news`
+    while another copy is written and once it is there.
     """
     # a reader knows DuckDB and nothing else of us, as a BI tool does, and starts as quickly
     from dagster_project.publish import FILE, PARQUET
 
     folder.mkdir()
     heard = Heard()
-    command = [sys.executable, __file__, str(published / FILE), str(folder), str(pause)]
+    command = [sys.executable, __file__, str(published / FILE), str(folder), str(only_news)]
     command += [str(published / PARQUET)] if with_parquet else []
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(readers)]
     try:
@@ -81,26 +83,29 @@ def read_parquet(folder: Path) -> int:
     return int(ticks)
 
 
-def read_on(file: Path, folder: Path, pause: float, parquet: Path | None) -> dict[str, object]:
+def read_on(file: Path, folder: Path, only_news: bool, parquet: Path | None) -> dict[str, object]:
     """Read until there is `enough` in the folder, and say how often, with what errors, and how far behind."""
-    reads, errors, most = 0, [], 0
+    reads, errors, most, known = 0, [], 0, ""
     places = [(read_file, file), *([(read_parquet, parquet)] if parquet else [])]
     (folder / f"ready-{os.getpid()}").touch()
     while not (folder / "enough").exists():
-        told = folder / "ticks"
-        published = int(told.read_text()) if told.exists() else 0
-        if published:
-            for read, place in places:
-                try:
-                    most = max(most, published - read(place))
-                except (duckdb.Error, OSError) as error:
-                    errors.append(f"{read.__name__}: {error}")
-                reads += 1
-        time.sleep(pause if published else 0.01)
+        told = (folder / "ticks").read_text() if (folder / "ticks").exists() else ""
+        published = int(told.partition(" ")[0] or 0)
+        if not published or (only_news and told == known and not told.endswith(str(True))):
+            time.sleep(0.01)
+            continue
+        known = told
+        for read, place in places:
+            try:
+                most = max(most, published - read(place))
+            except (duckdb.Error, OSError) as error:
+                errors.append(f"{read.__name__}: {error}")
+            reads += 1
+        time.sleep(_PAUSE if only_news else 0)
     return {"reads": reads, "errors": errors, "most_ticks_behind": most}
 
 
 if __name__ == "__main__":
-    copy, told_in, seconds, *parquet_folder = sys.argv[1:]
-    told = read_on(Path(copy), Path(told_in), float(seconds), Path(parquet_folder[0]) if parquet_folder else None)
-    json.dump(told, sys.stdout)
+    copy, told_in, news, *parquet_folder = sys.argv[1:]
+    heard = read_on(Path(copy), Path(told_in), news == "True", Path(parquet_folder[0]) if parquet_folder else None)
+    json.dump(heard, sys.stdout)

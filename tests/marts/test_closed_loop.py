@@ -21,7 +21,7 @@ from dagster_project.ticks.statements import Statement
 from dagster_project.ticks.transform import DBT, run_dbt
 from dagster_project.ticks.windows import Window, split
 from dagster_project.true_lift import true_lift
-from dagster_project.warehouse import open_warehouse
+from dagster_project.warehouse import open_warehouse, spare_threads
 
 MARTS = DBT / "models" / "marts"
 REGISTERED = yaml.safe_load((DBT / "dbt_project.yml").read_text())["vars"]["attribution_models"]
@@ -202,6 +202,7 @@ def test_the_data_tests_hold(answered_run: AnsweredRun) -> None:
     tests = [result.node for result in results if result.node.resource_type == "test"]
     assert len(tests) > 1_000
     with open_warehouse(answered_run.home, read_only=True) as warehouse:
+        spare_threads(warehouse, answered_run.home)
         failed = [
             test.name
             for test in tests
@@ -235,6 +236,7 @@ def worked_out_anew(answered_run: AnsweredRun, statements: list[Statement], size
     home = Home(folder).prepare()
     shutil.copyfile(answered_run.home.warehouse, home.warehouse)
     with open_warehouse(home) as connection:
+        spare_threads(connection, home)
         for table in rows_of_marts(connection):
             connection.execute(f"delete from marts.{table}")
         connection.execute("delete from engine.windows where scope = 'marts'")
