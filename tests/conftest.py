@@ -12,7 +12,6 @@ from pathlib import Path
 import database
 import pytest
 import sqlalchemy as sa
-from quick_dbt import be_quick
 from rehearsal import Place
 from surface import Surface
 
@@ -28,7 +27,6 @@ from data.simulator import Shop
 
 # what is imported here stays to the end: looking for garbage in it at each turn is a tenth of the tests' time
 gc.set_threshold(100_000, 50, 100)
-be_quick()
 
 SMALL_SHOP = Shop(seed=7, contacts=300, start=datetime(2026, 3, 2), days=6)
 

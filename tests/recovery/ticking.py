@@ -60,13 +60,9 @@ def ticking() -> Iterator[Ticking]:
 
 
 def _serve() -> None:
-    sys.path.append(str(Path(__file__).parents[1]))
-    from quick_dbt import be_quick
-
     import dagster_project.command  # noqa: F401
     from dagster_project.ticks.transform import manifest
 
-    be_quick()
     manifest()
     answers = os.fdopen(os.dup(1), "w")
     for line in sys.stdin:
