@@ -11,9 +11,9 @@ from activations.ad_platforms.settings import FILE, AudienceSetting
 from activations.channels.batches import Batches, Call, Entry, Said
 from activations.channels.face import Answer, Setting
 from activations.channels.receivers import Receivers
-from activations.form_encoding import form_body
 from activations.keys.access_tokens import AuthorisedPool
 from activations.sandbox.reply import TOKEN
+from activations.transport.form_encoding import form_body
 from activations.transport.http import HttpAnswer, HttpPool
 
 VERSION = "v25.0"

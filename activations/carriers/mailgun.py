@@ -10,8 +10,8 @@ from activations.carriers.face import Mail
 from activations.carriers.mail_settings import FILE, read_mail_settings
 from activations.channels.face import Setting
 from activations.errors import HourbellError
-from activations.form_encoding import quoted
 from activations.settings.shop import EXAMPLES
+from activations.transport.form_encoding import quoted
 from activations.transport.http import HttpAnswer
 
 PROVIDER = "mailgun"

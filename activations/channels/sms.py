@@ -11,10 +11,10 @@ from activations.channels.face import Answer, Idempotency, Message, Setting, Uns
 from activations.channels.unasked import UnaskedChannel
 from activations.delivery.outbox import Action, sent_at
 from activations.errors import HourbellError
-from activations.given import given
 from activations.settings.profile import Profile
 from activations.settings.text_sender import FILE, read_text_sender
 from activations.surfaces.short_links import ShortLinks
+from activations.templating.given import given
 from activations.templating.rendering import Templates
 from activations.templating.tracking import text_tracking_of
 from activations.text_carriers.face import Text, TextCarrier

@@ -15,11 +15,11 @@ from activations.channels.receivers import REASON_LENGTH, Meaning, Receivers, st
 from activations.channels.unasked import BlindChannel
 from activations.delivery.outbox import Action
 from activations.errors import HourbellError
-from activations.given import given
 from activations.links import short_base
 from activations.settings.settings_file import read_settings
 from activations.surfaces.short_links import ShortLinks
 from activations.templating.files import WHATSAPP
+from activations.templating.given import given
 from activations.templating.rendering import Templates
 from activations.templating.tracking import text_tracking_of
 from activations.templating.whatsapp_template import as_template, shown_template

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from activations.channels.face import UnsendableError, json_object
 from activations.delivery.outbox import Action, sent_at
-from activations.given import given
 from activations.periods import period
+from activations.templating.given import given
 from activations.templating.rendering import Templates
 
 SHOWN_FOR = "shown_for"

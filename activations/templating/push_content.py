@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 from activations.channels.face import ShortLink, UnsendableError
 from activations.delivery.outbox import Action
-from activations.given import given
 from activations.templating.files import PUSH
+from activations.templating.given import given
 from activations.templating.rendering import Templates
 from activations.templating.tracking import text_tracking_of
 

@@ -9,10 +9,10 @@ from functools import cached_property
 from activations.channels.face import Answer, Idempotency, Message, Setting
 from activations.channels.in_flight import in_flight
 from activations.channels.receivers import Receivers, stated_text
-from activations.form_encoding import form_body
 from activations.settings.shop import read_shop
 from activations.settings.text_sender import FILE, TWILIO, TextSender
 from activations.text_carriers.face import Text
+from activations.transport.form_encoding import form_body
 from activations.transport.http import HttpAnswer, HttpPool
 
 _API = "https://api.twilio.com"

@@ -22,12 +22,12 @@ from activations.channels.face import UnsendableError
 from activations.crms.memory import Fact, Memory
 from activations.delivery.channel_delivery import _without
 from activations.delivery.delivery import TEMPLATES
-from activations.form_encoding import form_body
 from activations.mime import email_bytes
 from activations.templating.environment import TemplateEnvironment
 from activations.templating.manner import MANNER, Manner
 from activations.templating.rendering import Templates
 from activations.templating.tracking import AS_WRITTEN
+from activations.transport.form_encoding import form_body
 
 DOMAINS = (
     "shop.example",

@@ -277,8 +277,6 @@ def test_a_whole_tick_in_dagster_says_no_secret(
     """The tick, its delivery, Dagster's events, dbt's compiled SQL and logs, and every file of the home."""
     from dagster_project.definitions import definitions
 
-    loaded: Any = definitions()
-    defs = loaded() if callable(loaded) else loaded
     environment, canaries = secrets
     caplog.set_level(logging.DEBUG)
     for name, value in environment.items():
@@ -295,6 +293,9 @@ def test_a_whole_tick_in_dagster_says_no_secret(
         monkeypatch.setattr(delivery, "deliver_outbox", deliver_then)
         monkeypatch.setattr(dg.RetryPolicy, "calculate_delay", lambda *_: 0)
         with dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as instance:
+            # in here, because Dagster asks the instance that it knows last, which may be that of another test
+            loaded: Any = definitions()
+            defs = loaded() if callable(loaded) else loaded
             result = defs.resolve_job_def("tick").execute_in_process(
                 instance=instance, tags=window_tags(window), raise_on_error=False
             )

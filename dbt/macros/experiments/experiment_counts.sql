@@ -99,14 +99,7 @@ by_person as (
         ) as entry
     from arrived
     left join ended on arrived.experiment = ended.experiment
-    left join (
-        select
-            contact_id,
-            {{ last_by('into_contact_id', 'merged_at') }} as into_contact_id
-        from {{ ref('contact_merges') }}
-        where merged_at < {{ as_of }}
-        group by contact_id
-    ) as surviving on arrived.drawn_contact_id = surviving.contact_id
+    left join {{ surviving_contacts(before=as_of) }} as surviving on arrived.drawn_contact_id = surviving.contact_id
     where arrived.variant = arrived.drawn and (ended.tick_end is null or arrived.tick_end <= ended.tick_end)
     window person as (partition by arrived.experiment, coalesce(surviving.into_contact_id, arrived.drawn_contact_id))
 ),
