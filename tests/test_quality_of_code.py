@@ -42,6 +42,15 @@ def test_sql_is_clean(monkeypatch: pytest.MonkeyPatch) -> None:
     run("python", "-c", lint, "lint", "dbt/models", "dbt/tests", "--disable-progress-bar")
 
 
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this is no checkout")
+def test_nothing_is_kept_at_the_top_but_what_belongs_there() -> None:
+    kept = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    folders = {name.partition("/")[0] for name in kept if not name.startswith(".")}
+    assert folders == {
+        *["activations", "dagster_project", "data", "dbt", "tests", "pyproject.toml", "README.md", "LICENSE"]
+    }
+
+
 def test_no_line_of_sql_is_too_long() -> None:
     too_long = [
         f"{path.relative_to(ROOT)}:{number}"

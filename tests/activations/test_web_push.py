@@ -74,9 +74,11 @@ def web_action(number: int, **changes: Any) -> dict[str, Any]:
     return push_action(number, **{"channel": "web_push", "address": address, **changes})
 
 
-def channel(profile: Profile | None = None, templates: Path = TEMPLATES) -> web_push.WebPushChannel:
+def channel(
+    profile: Profile | None = None, templates: Path = TEMPLATES, spool: Path = Path()
+) -> web_push.WebPushChannel:
     known = profile or Profile("sandbox", SmtpServer("127.0.0.1", 1), http_sandbox="http://127.0.0.1:1")
-    return web_push.open_channel(Setting(known, lambda: NOW, Path(), templates))
+    return web_push.open_channel(Setting(known, lambda: NOW, spool, templates))
 
 
 def deliver(
@@ -403,7 +405,7 @@ def live(folder: Path, allowed: frozenset[str] = frozenset()) -> web_push.WebPus
     key = generate_private_key(SECP256R1())
     (folder / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     profile = dataclasses.replace(LIVE, key_files={"VAPID": str(folder / "key.pem")}, allowed_hosts=allowed)
-    return channel(profile, own)
+    return channel(profile, own, folder / "spool")
 
 
 def test_a_live_profile_wants_its_own_address_and_key(tmp_path: Path) -> None:
