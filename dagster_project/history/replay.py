@@ -5,6 +5,7 @@ bring no row in a tick does not run in it.
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import partial
 from itertools import chain, islice
 
@@ -18,8 +19,10 @@ from dagster_project.ticks.statements import Memory, RunningTick, Statement
 from dagster_project.ticks.windows import CONTACTS, MARTS, Window, history_before, record_completed
 from dagster_project.warehouse import open_warehouse, spare_threads
 
-# ticks by which knowledge may run ahead of decisions, on another core
+# ticks by which knowledge may run ahead of decisions, on other cores
 KNOWN_AHEAD = 24
+# what contacts are like; segments and eligibility judge it, and need not keep up with it
+PROFILES = "contact_profile_versions"
 
 
 def replay_tick(
@@ -28,10 +31,13 @@ def replay_tick(
     window: Window,
     memory: Memory | None = None,
     before: RunningTick | None = None,
+    *,
+    completes: bool = True,
 ) -> RunningTick:
     """Run one tick, or a part of it, in one transaction.
 
-    `memory` is that of the replay which it belongs to, `before` the part of the tick that has run already.
+    `memory` is that of the replay which it belongs to, `before` the part of the tick that has run already, and
+    `completes` whether the scopes of these statements are done with them.
     """
     tick = RunningTick(connection, window, memory or Memory())
     if before is not None:
@@ -48,7 +54,8 @@ def replay_tick(
                 tick.run(statement)
             except duckdb.Error as error:
                 raise HourbellError(f"{statement.model} failed in the tick {window}: {error}") from error
-        record_completed(connection, scopes, window)
+        if completes:
+            record_completed(connection, scopes, window)
     except BaseException:
         connection.execute("rollback")
         raise
@@ -56,23 +63,47 @@ def replay_tick(
     return tick
 
 
+Stage = Callable[..., RunningTick]
+"""Runs a part of a tick: called with the window, and with what has run of that tick before as `before`."""
+
+
+def _stages(
+    connections: Sequence[duckdb.DuckDBPyConnection], knowledge: Sequence[Statement], memory: Memory
+) -> list[Stage]:
+    """The parts of knowledge that can work on different ticks at once, as no part looks beyond its own."""
+    models = [statement.model for statement in knowledge]
+    cut = models.index(PROFILES) + 1 if PROFILES in models else 0
+    parts = [part for part in (knowledge[:cut], knowledge[cut:]) if part]
+    return [
+        partial(replay_tick, connection, part, memory=memory, completes=part is parts[-1])
+        for connection, part in zip(connections, parts, strict=False)
+    ]
+
+
 def _known_ahead(
-    windows: Iterable[Window], learn: Callable[[Window], RunningTick], ahead: int
-) -> Iterator[tuple[Window, RunningTick]]:
-    """Windows whose knowledge is there, while that of some later ones is worked out beside."""
+    windows: Iterable[Window], stages: Sequence[Stage], ahead: int
+) -> Iterator[tuple[Window, RunningTick | None]]:
+    """Windows whose knowledge is there, while that of some later ones is worked out beside, stage by stage."""
     upcoming = iter(windows)
-    learning: deque[tuple[Window, Future[RunningTick]]] = deque()
-    worker = ThreadPoolExecutor(1)
-    try:
+    learning: deque[tuple[Window, Future[RunningTick] | None]] = deque()
+
+    def after(stage: Stage, window: Window, before: Future[RunningTick] | None) -> RunningTick:
+        return stage(window, before=None if before is None else before.result())
+
+    with ExitStack() as stack:
+        workers = [ThreadPoolExecutor(1) for _ in stages]
+        for worker in workers:
+            stack.callback(worker.shutdown, cancel_futures=True)
         while True:
             for window in islice(upcoming, max(ahead, 1) - len(learning)):
-                learning.append((window, worker.submit(learn, window)))
+                known: Future[RunningTick] | None = None
+                for stage, worker in zip(stages, workers, strict=True):
+                    known = worker.submit(after, stage, window, known)
+                learning.append((window, known))
             if not learning:
                 return
             window, known = learning.popleft()
-            yield window, known.result()
-    finally:
-        worker.shutdown(cancel_futures=True)
+            yield window, None if known is None else known.result()
 
 
 def _report(
@@ -107,19 +138,19 @@ def replay(
     first = next(upcoming, None)
     if first is None:
         return 0
-    with open_warehouse(home) as connection, connection.cursor() as beside:
+    with open_warehouse(home) as connection, connection.cursor() as beside, connection.cursor() as further:
         spare_threads(connection, home)
-        memory = Memory.of(connection, statements)
+        memory = Memory.of(connection, statements, lands=after_tick is not None)
         history = history_before(connection, first)
         if history is not None:
             replay_tick(connection, knowledge, history, memory)
         count = 0
         # what comes back from a tick may be knowledge in the next
         ahead = KNOWN_AHEAD if after_tick is None else 0
-        learn = partial(replay_tick, beside, knowledge, memory=memory)
+        stages = _stages((beside, further), knowledge, memory)
         unreported: list[Window] = []
         try:
-            for window, known in _known_ahead(chain([first], upcoming), learn, ahead):
+            for window, known in _known_ahead(chain([first], upcoming), stages, ahead):
                 replay_tick(connection, decisions, window, memory, known)
                 unreported.append(window)
                 if after_tick is not None or window.start.date() < window.end.date():

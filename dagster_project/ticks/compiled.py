@@ -5,8 +5,9 @@ import json
 import logging
 import pickle
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from dbt.version import __version__ as dbt_version
 
 from activations.errors import HourbellError
 from dagster_project.home import Home
-from dagster_project.ticks import emptiness, transform
+from dagster_project.ticks import arms, emptiness, transform
 from dagster_project.ticks import statements as written
+from dagster_project.ticks.arms import Columns, arms_of
 from dagster_project.ticks.emptiness import Reader
 from dagster_project.ticks.statements import Statement
 from dagster_project.ticks.transform import manifest, one_at_a_time, run_dbt, run_models, scope_of
@@ -76,16 +78,17 @@ def compile_models(home: Home, select: Iterable[str] = ()) -> CompiledTick:
         if result.node.resource_type == "model"
     }
     nodes = [compiled[model.unique_id] for model in created]
-    with open_warehouse(home) as connection:
-        reader = Reader(_aggregates(connection), [_table(node) for node in nodes if _is_replaced(node)])
     views = [
         View(node.name, scope_of(node.fqn), _table(node), node.compiled_code)
         for node in nodes
         if node.config.materialized == "view"
     ]
-    for view in views:
-        reader.add_view(view.name, view.sql)
-    statements = [_statement(node, reader) for node in nodes if node.config.materialized != "view"]
+    with open_warehouse(home) as connection:
+        reader = Reader(_aggregates(connection), [_table(node) for node in nodes if _is_replaced(node)])
+        for view in views:
+            reader.add_view(view.name, view.sql)
+        columns = partial(_columns, connection)
+        statements = [_statement(node, reader, columns) for node in nodes if node.config.materialized != "view"]
     return CompiledTick(tuple(statements), tuple(views), tuple(node.name for node in nodes))
 
 
@@ -139,17 +142,28 @@ def _is_replaced(node: Any) -> bool:
     return bool(node.config.materialized == "table")
 
 
-def _statement(node: Any, reader: Reader) -> Statement:
+def _columns(connection: duckdb.DuckDBPyConnection, query: str) -> Columns | None:
+    try:
+        return tuple((name, kind) for name, kind, *_ in connection.execute(f"describe {query}").fetchall())
+    except duckdb.Error:
+        # it reads what another part of its statement defines
+        return None
+
+
+def _statement(node: Any, reader: Reader, columns: Callable[[str], Columns | None]) -> Statement:
     table, written_at = _table(node), None if _is_replaced(node) else node.config.event_time
     written_before = _written_by_tick(written_at) if written_at else "true"
+    writes = f"insert into {table} by name ({node.compiled_code})"
     return Statement(
         model=node.name,
         scope=scope_of(node.fqn),
-        sql=(f"delete from {table} where {written_before}", f"insert into {table} by name ({node.compiled_code})"),
+        sql=(f"delete from {table} where {written_before}", writes),
         table=table,
         written_at=written_at,
         own_rows=reader.rows(table, written_before),
         empty_when=reader.ways(node.compiled_code),
+        arms=arms_of(writes, columns, reader.ways),
+        is_of_project=bool(node.config.meta.get("is_of_project")),
     )
 
 
@@ -220,7 +234,7 @@ def _fingerprint() -> str:
     """Of all that has a say in what a model is compiled to, and of how it is kept."""
     known = manifest()
     parts: list[Any] = [dbt_version, duckdb.__version__]
-    parts += [Path(code).read_text() for code in (__file__, emptiness.__file__, written.__file__)]
+    parts += [Path(code).read_text() for code in (__file__, arms.__file__, emptiness.__file__, written.__file__)]
     for unique_id, node in sorted(known.nodes.items()):
         if node.resource_type in ("model", "seed"):
             parts.append([unique_id, getattr(node, "raw_code", ""), node.checksum.checksum, str(node.config.to_dict())])

@@ -254,7 +254,8 @@ def _bounds(conditions: Iterable[exp.Expr]) -> Iterator[Bounds]:
         edge, before = moment
         if edge == "tick_start" and isinstance(condition, exp.GTE | exp.GT):
             lower[column.name] = before
-        if edge == "tick_end" and isinstance(condition, exp.LTE | exp.LT):
+        # before the tick's start is before its end, too
+        if isinstance(condition, exp.LTE | exp.LT):
             upper[column.name] = before
     for name in lower.keys() & upper.keys():
         yield Bounds(name, lower[name], upper[name])

@@ -1,15 +1,19 @@
 """The statements of a tick, and which of them have something to do in it."""
 
 import time
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import duckdb
 
+from dagster_project.ticks.arms import Arm
 from dagster_project.ticks.emptiness import NEVER_EMPTY, Bounds, Rows, Ways
-from dagster_project.ticks.windows import Window
+from dagster_project.ticks.windows import HOUR, Window
 
+# what people write between ticks, and no tick does
+_FROM_PEOPLE = "engine.backfilled"
 # no time is told more precisely
 _MOMENT = timedelta(microseconds=1)
 # by the contract of that column, a row with it was written by the tick that ends then
@@ -30,10 +34,14 @@ class Statement:
     own_rows: Rows = field(default_factory=lambda: Rows(""))
     """Those that this tick writes."""
     empty_when: Ways = NEVER_EMPTY
+    arms: tuple[Arm, ...] = ()
+    """The parts of what is written last, where some of them need not always be there."""
+    is_of_project: bool = False
+    """Whether what it writes comes of the project alone, so that it is written once for each state of it."""
 
     def saying(self, sql: Sequence[str]) -> "Statement":
         """The same model with other SQL, of which it is not known when it brings no row."""
-        return self if tuple(sql) == self.sql else replace(self, sql=tuple(sql), empty_when=NEVER_EMPTY)
+        return self if tuple(sql) == self.sql else replace(self, sql=tuple(sql), empty_when=NEVER_EMPTY, arms=())
 
 
 @dataclass(frozen=True)
@@ -66,11 +74,16 @@ class Memory:
     """What a replay knows of the tables without asking: in which spans their rows came to be."""
 
     spans: dict[str, list[Span]] = field(default_factory=dict)
+    """By table, in order and apart from each other."""
     columns: dict[str, str | None] = field(default_factory=dict)
+    of_project: set[str] = field(default_factory=set)
+    """The models that come of the project alone and have run."""
 
     @classmethod
-    def of(cls, connection: duckdb.DuckDBPyConnection, statements: Iterable[Statement]) -> "Memory":
-        """What is there already."""
+    def of(
+        cls, connection: duckdb.DuckDBPyConnection, statements: Sequence[Statement], *, lands: bool = True
+    ) -> "Memory":
+        """What is there already; `lands` says whether more may land between the ticks."""
         memory = cls()
         for statement in statements:
             if not statement.table:
@@ -81,23 +94,34 @@ class Memory:
                 latest = f"select cast(max({statement.written_at}) as timestamp) from {statement.table}"
                 row = connection.execute(latest).fetchone()
                 memory.spans[statement.table] = [Span(datetime.min, row[0] + _MOMENT)] if row and row[0] else []
+        read = {
+            (rows.table, bounds.column)
+            for statement in statements
+            for way in statement.empty_when
+            for rows in way
+            for bounds in rows.bounds
+        }
+        for table, column in sorted(read):
+            if table == _FROM_PEOPLE or (table.startswith("raw.") and not lands):
+                memory.columns[table] = column
+                memory.spans[table] = _hours(connection, table, column)
         return memory
 
     def may_hold(self, table: str, span: Span) -> bool:
         """Whether rows of a table may have come to be in a span."""
-        return any(known.overlaps(span) for known in reversed(self.spans.get(table, [_ALWAYS])))
+        spans = self.spans.get(table, [_ALWAYS])
+        before_its_end = bisect_left(spans, span.end, key=lambda known: known.start)
+        return before_its_end > 0 and spans[before_its_end - 1].end > span.start
 
     def note(self, statement: Statement, window: Window, count: int) -> None:
         """A window wrote so many rows, after what it had written before was taken away."""
+        if statement.is_of_project:
+            self.of_project.add(statement.model)
         if statement.written_at is None:
             self.spans[statement.table] = [_ALWAYS] if count else []
         elif count and statement.table in self.spans:
-            spans, new = self.spans[statement.table], _written(statement.written_at, window)
-            if spans and new.start <= spans[-1].end:
-                # in one step: another thread may be looking
-                spans[-1] = Span(min(new.start, spans[-1].start), max(new.end, spans[-1].end))
-            else:
-                spans.append(new)
+            # in one step: another thread may be looking
+            self.spans[statement.table] = _with(self.spans[statement.table], _written(statement.written_at, window))
 
     def rules_out(self, rows: Rows, window: Window) -> bool:
         """Whether there can be no such rows."""
@@ -105,6 +129,26 @@ class Memory:
             self.columns.get(rows.table) == bounds.column and not self.may_hold(rows.table, _asked_for(bounds, window))
             for bounds in rows.bounds
         )
+
+
+def _with(spans: Sequence[Span], new: Span) -> list[Span]:
+    """Spans and another one, which is seldom before the last."""
+    kept = list(spans)
+    while kept and new.start <= kept[-1].end:
+        last = kept.pop()
+        new = Span(min(new.start, last.start), max(new.end, last.end))
+    return [*kept, new]
+
+
+def _hours(connection: duckdb.DuckDBPyConnection, table: str, column: str) -> list[Span]:
+    """The hours in which a table has rows."""
+    hours = connection.execute(
+        f"select distinct date_trunc('hour', {column}) as hour from {table} where {column} is not null order by hour"
+    ).fetchall()
+    spans: list[Span] = []
+    for (hour,) in hours:
+        spans = _with(spans, Span(hour, hour + HOUR))
+    return spans
 
 
 def _asked_for(bounds: Bounds, window: Window) -> Span:
@@ -128,8 +172,12 @@ class RunningTick:
     def run(self, statement: Statement) -> None:
         """Let a model write its rows, where it can have any."""
         started = time.monotonic()
-        brings_rows = not any(not any(self._are_there(rows) for rows in way) for way in statement.empty_when)
+        brings_rows = statement.model not in self.memory.of_project and not any(
+            not any(self._are_there(rows) for rows in way) for way in statement.empty_when
+        )
         takes_away, *writes = statement.sql
+        if statement.arms:
+            writes[-1] = "".join(arm.sql for arm in statement.arms if not self._is_known_empty(arm.empty_when))
         if self.memory.may_hold(statement.table, _written(statement.written_at, self.window)):
             self.connection.execute(takes_away)
         count = 0
@@ -148,7 +196,12 @@ class RunningTick:
             self.answers[key] = self._look_for(rows)
         return self.answers[key]
 
-    def _look_for(self, rows: Rows) -> bool:
+    def _is_known_empty(self, ways: Ways) -> bool:
+        """Whether it is known without asking that there are no such rows; asking would cost more than they do."""
+        return any(all(self._known(rows) is False for rows in way) for way in ways)
+
+    def _known(self, rows: Rows) -> bool | None:
+        """Whether there are such rows, as far as this tick and the replay know."""
         if rows.table in self.written:
             own = self.own_rows[rows.table].conditions
             if own <= rows.conditions or _OF_THIS_TICK in rows.conditions:
@@ -156,7 +209,11 @@ class RunningTick:
                     return False
                 if rows.conditions in (own, {_OF_THIS_TICK}):
                     return True
-        if self.memory.rules_out(rows, self.window):
-            return False
+        return False if self.memory.rules_out(rows, self.window) else None
+
+    def _look_for(self, rows: Rows) -> bool:
+        known = self._known(rows)
+        if known is not None:
+            return known
         condition = " and ".join(sorted(rows.conditions)) or "true"
         return bool(self.connection.execute(f"select 1 from {rows.table} where {condition} limit 1").fetchall())

@@ -3,11 +3,11 @@
 import asyncio
 import ipaddress
 import socket
-import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
+from connections import watched_connections
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rehearsal import NOW, Place, action, write_outbox
@@ -34,24 +34,12 @@ LIVE = {
     "HOURBELL_LINK_KEY": "0123456789abcdef",
 }
 THIS_MACHINE = [ipaddress.ip_network(each) for each in ("127.0.0.0/8", "::1/128", "::ffff:127.0.0.0/104")]
-_watched: list[Any] | None = None
-
-
-def _watch(event: str, arguments: tuple[Any, ...]) -> None:
-    if event == "socket.connect" and _watched is not None:
-        _watched.append(arguments[1])
-
-
-sys.addaudithook(_watch)
 
 
 @pytest.fixture
 def connections() -> Iterator[list[Any]]:
-    """Every address to which a socket of this process is connected, as the interpreter reports it."""
-    global _watched
-    _watched = []
-    yield _watched
-    _watched = None
+    with watched_connections() as seen:
+        yield seen
 
 
 def resolver(answers: dict[str, Sequence[str]]) -> Any:
@@ -119,16 +107,14 @@ def loop() -> Iterator[asyncio.Runner]:
 def test_a_profile_that_is_not_live_stays_on_this_machine(
     loop: asyncio.Runner, host: str, port: int, profile: str, allowed: frozenset[str]
 ) -> None:
-    global _watched
-    _watched = []
     asked = Profile(profile, SmtpServer(host, port), allowed)
-    try:
-        connection = loop.run(open_socket(asked, host, port, 0.5, resolver(KNOWN)))
-    except HourbellError:
-        pass
-    else:
-        connection.close()
-    reached, _watched = _watched, None
+    with watched_connections() as reached:
+        try:
+            connection = loop.run(open_socket(asked, host, port, 0.5, resolver(KNOWN)))
+        except HourbellError:
+            pass
+        else:
+            connection.close()
     for address, *_ in reached:
         parsed = ipaddress.ip_address(address)
         assert any(parsed in network for network in THIS_MACHINE), f"{host!r} led to {address}"

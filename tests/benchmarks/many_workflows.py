@@ -10,24 +10,21 @@ each change of them, and told apart.
 """
 
 import argparse
-import os
 import resource
-import shutil
-import subprocess
-import sys
 import time
 from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import duckdb
-import yaml
+from checkouts import change_settings, copy_project, run_within
 
 from activations.holds.approvals import approve
 from dagster_project.command.show import console, progress, table
 from dagster_project.history.replay import replay_tick
-from dagster_project.home import REPOSITORY, Home
+from dagster_project.home import Home
 from dagster_project.registry import registered_workflows
 from dagster_project.scaffold import begin_workflow
 from dagster_project.ticks.compiled import compile_tick
@@ -46,19 +43,15 @@ BOUGHT_WITHIN = 180
 
 def crowd(folder: Path, workflows: int, like: str) -> None:
     """A copy of what runs, with so many more workflows, live."""
-    for part in ("activations", "dagster_project", "dbt"):
-        ignored = shutil.ignore_patterns("target", "logs", "__pycache__")
-        shutil.copytree(REPOSITORY / part, folder / part, ignore=ignored)
-    shutil.copytree(REPOSITORY / "data" / "contract", folder / "data" / "contract")
-    for file in ("pyproject.toml", "data/__init__.py"):
-        shutil.copy(REPOSITORY / file, folder / file)
+    copy_project(folder)
     for number in range(workflows):
         begin_workflow(folder / "dbt", folder / "activations" / "templates", f"crowd_{number:03}", like)
-    path = folder / "dbt" / "dbt_project.yml"
-    project = yaml.safe_load(path.read_text())
-    for settings in project["vars"]["workflows"].values():
-        settings["status"] = "live"
-    path.write_text(yaml.safe_dump(project, sort_keys=False))
+
+    def live(settings: dict[str, Any]) -> None:
+        for workflow in settings["workflows"].values():
+            workflow["status"] = "live"
+
+    change_settings(folder, live)
 
 
 def fill(connection: duckdb.DuckDBPyConnection, contacts: int, since: datetime, until: datetime) -> None:
@@ -123,7 +116,7 @@ def kind_of(statement: Statement) -> str:
     return {"entered": "entries", "exited": "exits"}.get(part, "steps")
 
 
-def run_within(contacts: int, days: int, ticks: int) -> None:
+def live_through(contacts: int, days: int, ticks: int) -> None:
     """Fill a warehouse, live through some days, and tell what hourly ticks take."""
     with TemporaryDirectory(prefix="hourbell-crowd-home-") as folder:
         home = Home(Path(folder)).prepare()
@@ -204,17 +197,12 @@ def main() -> None:
     parser.add_argument("--within", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.within:
-        run_within(options.contacts, options.days, options.ticks)
+        live_through(options.contacts, options.days, options.ticks)
         return
     with TemporaryDirectory(prefix="hourbell-crowd-") as name:
         console.print(f"{options.workflows} copies of {options.like} are written …")
         crowd(Path(name), options.workflows, options.like)
-        subprocess.run(
-            [sys.executable, __file__, *sys.argv[1:], "--within"],
-            env={**os.environ, "PYTHONPATH": name},
-            cwd=name,
-            check=True,
-        )
+        run_within(Path(name))
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ def test_what_is_left_out_of_a_tick_would_have_brought_nothing(shop: Engine, tmp
     hours = list(split(Window(SHOP_SPAN.start, SHOP_SPAN.start + 20 * HOUR), HOUR))[-14:]
     quick, thorough = shop.copy(tmp_path / "quick"), shop.copy(tmp_path / "thorough")
     replay(quick.home, hours, statements=quick.statements, with_outbox=False)
-    everything = [replace(statement, empty_when=NEVER_EMPTY) for statement in thorough.statements]
+    everything = [replace(statement, empty_when=NEVER_EMPTY, arms=()) for statement in thorough.statements]
     with open_warehouse(thorough.home) as connection:
         spare_threads(connection, thorough.home)
         history = history_before(connection, hours[0])

@@ -1,4 +1,4 @@
-{{ config(event_time='changed_at') }}
+{{ config(event_time='changed_at', meta={'is_of_project': true}) }}
 
 -- Which definition each segment follows: noted in the first tick that knows of it, in which everybody is looked at anew.
 with registered as (

@@ -1,4 +1,4 @@
-{{ config(event_time='changed_at', group='engine') }}
+{{ config(event_time='changed_at', group='engine', meta={'is_of_project': true}) }}
 
 -- Which definition of its workflow each step follows: noted in the first tick that knows of it.
 with registered as (

@@ -1,4 +1,4 @@
-{{ config(event_time='changed_at', group='engine') }}
+{{ config(event_time='changed_at', group='engine', meta={'is_of_project': true}) }}
 
 -- A workflow that is registered as live goes live with the first tick that knows it: nobody from before enters.
 with registered as (
