@@ -20,11 +20,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import yaml
+from checkouts import change_settings, copy_project, keep_workflows
 from sinks import sink
 
 from dagster_project.command.show import console, table
-from dagster_project.home import REPOSITORY
 
 PEER = Path(__file__).with_name("peer")
 NEEDS = ("django-drip-campaigns==1.16.2", "requests==2.34.2")
@@ -32,29 +31,19 @@ STEPS = ["entered", "call", "by_half", "first_half", "second_half"]
 TIMES_FASTER, SHARE_OF_CPU = 15, 0.1
 
 
-def copy_of_the_product(folder: Path) -> None:
-    """A copy of what runs, to change at will."""
-    for part in ("activations", "dagster_project", "data", "dbt"):
-        # what a person keeps in `data`, and not the modules of the same names
-        kept = ("landing", "warehouse", "demo") if part == "data" else ()
-        ignored = shutil.ignore_patterns("target", "logs", "__pycache__", "*.duckdb*", *kept)
-        shutil.copytree(REPOSITORY / part, folder / part, ignore=ignored)
-    shutil.copy(REPOSITORY / "pyproject.toml", folder)
-
-
 def checkout(folder: Path) -> Path:
-    """A copy of the product in which the flow is the one workflow that takes anybody in."""
-    copy_of_the_product(folder)
+    """A copy of the product whose one workflow is the flow."""
+    copy_project(folder)
+    keep_workflows(folder, ())
     shutil.copytree(PEER / "signup_flow", folder / "dbt" / "models" / "workflows" / "signup_flow")
-    path = folder / "dbt" / "dbt_project.yml"
-    project = yaml.safe_load(path.read_text())
-    # everybody is to get both
-    project["vars"]["global_holdout"] = 0
-    workflows = project["vars"]["workflows"]
-    for known in workflows.values():
-        known["status"] = "closed"
-    workflows["signup_flow"] = {"status": "live", "priority": 5, "longest_path": "2 days", "steps": STEPS}
-    path.write_text(yaml.safe_dump(project, sort_keys=False))
+
+    def with_the_flow(settings: dict[str, Any]) -> None:
+        # everybody is to get both
+        settings["global_holdout"] = 0
+        flow = {"status": "live", "priority": 5, "longest_path": "2 days", "steps": STEPS}
+        settings["workflows"]["signup_flow"] = flow
+
+    change_settings(folder, with_the_flow)
     return folder
 
 
