@@ -1,5 +1,7 @@
 """Where the surfaces keep what they show: apart for rehearsals, so that nobody sees one."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,23 +25,61 @@ def open_surfaces(profile: Profile, data: Path) -> sa.Engine:
 
     Raises HourbellError where it cannot be used.
     """
-    try:
-        if profile.is_live and profile.surfaces_url:
-            engine = sa.create_engine(profile.surfaces_url)
-        else:
-            folder = surfaces_folder(profile, data)
-            folder.mkdir(parents=True, exist_ok=True)
-            # nothing else remembers what was put there
-            engine = open_sqlite(sa.make_url(sqlite_url(folder / _FILE)), synchronous="full")
-            sa.event.listen(engine, "connect", _leave_nothing)
+    with _explained(data):
+        engine = _engine(profile, data)
         METADATA.create_all(engine)
+    return engine
+
+
+@contextmanager
+def existing_surfaces(profile: Profile, data: Path) -> Iterator[sa.Engine | None]:
+    """The database as it stands, for those who only look; None where there is none yet.
+
+    Raises HourbellError where it cannot be used.
+    """
+    if not _is_on_server(profile) and not _file(profile, data).exists():
+        yield None
+        return
+    with _explained(data):
+        engine = _engine(profile, data)
+    try:
+        with _explained(data):
+            is_there = all(map(sa.inspect(engine).has_table, METADATA.tables))
+        yield engine if is_there else None
+    finally:
+        engine.dispose()
+
+
+def _engine(profile: Profile, data: Path) -> sa.Engine:
+    if _is_on_server(profile):
+        assert profile.surfaces_url is not None
+        return sa.create_engine(profile.surfaces_url)
+    path = _file(profile, data)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # nothing else remembers what was put there
+    engine = open_sqlite(sa.make_url(sqlite_url(path)), synchronous="full")
+    sa.event.listen(engine, "connect", _leave_nothing)
+    return engine
+
+
+def _is_on_server(profile: Profile) -> bool:
+    return profile.is_live and bool(profile.surfaces_url)
+
+
+def _file(profile: Profile, data: Path) -> Path:
+    return surfaces_folder(profile, data) / _FILE
+
+
+@contextmanager
+def _explained(data: Path) -> Iterator[None]:
+    try:
+        yield
     except (OSError, sa.exc.SQLAlchemyError, ImportError) as error:
         # what the driver says may hold the password of the url
         raise HourbellError(
             "The surfaces' database cannot be used "
             f"({type(error).__name__}). Look at HOURBELL_SURFACES_URL, or give yourself rights to {data}."
         ) from error
-    return engine
 
 
 def _leave_nothing(connection: Any, _record: object) -> None:
