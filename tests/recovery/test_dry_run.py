@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import shutil
 import signal
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ from rehearsal import NOW, Place, action, channels, webhook_action, write_outbox
 
 from activations.channels.face import Answer, Channel, Message, Setting
 from activations.delivery import dry_run as dry_running
+from activations.delivery.delivery import DeliveryStoppedError
 from activations.delivery.dry_run import DryRun, Sending, dry_run
 from activations.errors import HourbellError
 from activations.journal.journal import Journal, open_journal
@@ -28,7 +28,7 @@ from activations.sandbox.server import Sandbox
 from activations.sandbox.store import messages
 from activations.sandbox.webhooks import webhooks
 from activations.settings.profile import silent_profile
-from activations.surfaces.drop_files import SIGNATURE
+from activations.surfaces.drop_files import MANIFEST, SIGNATURE
 from activations.surfaces.drop_places import FolderPlace
 from activations.surfaces.place import existing_surfaces
 from activations.surfaces.tables import METADATA as SURFACE_TABLES
@@ -81,20 +81,20 @@ def fill_surfaces(place: Place) -> None:
     """What is over and would be swept, a file for a partner without its signature, and what is new."""
     long_ago = NOW - timedelta(days=40)
     old = {"tick_end": long_ago, "send_after": long_ago, "expires_at": long_ago + HOUR}
+    only = {**dict.fromkeys(channels(20), _no_channel), **{name: channels(20)[name] for name in SURFACES}}
     for channel, made in SURFACES.items():
-        rows = [made(number, **old) for number in NUMBERS[channel][:1]]
-        write_outbox(place.outbox, rows, channel=channel, tick_end=long_ago)
-        write_outbox(place.outbox, [made(number) for number in NUMBERS[channel][1:]], channel=channel)
-    only = {name: open_channel for name, open_channel in channels(20).items() if name in SURFACES}
-    waiting = place.outbox.rename(place.root / "waiting")
-    shutil.copytree(waiting / f"tick={long_ago:%Y%m%dT%H%M%SZ}", place.outbox / f"tick={long_ago:%Y%m%dT%H%M%SZ}")
-    assert place.deliver(1, channels=only, now=long_ago).accepted == 2
-    shutil.rmtree(place.outbox)
-    waiting.rename(place.outbox)
+        write_outbox(place.outbox, [made(NUMBERS[channel][0], **old)], channel=channel, tick_end=long_ago)
+    with pytest.raises(DeliveryStoppedError):
+        place.deliver(1, channels=only, now=long_ago)
+    assert len(shown(place)) == 2
+    for channel, made in SURFACES.items():
+        rows = [made(number, send_after=None) for number in NUMBERS[channel][1:]]
+        write_outbox(place.outbox, rows, channel=channel)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(FolderPlace, "put", _die_before_the_second_signature())
         with pytest.raises(_Dies):
-            place.deliver(1, channels={**only, "web": _no_channel})
+            # when nothing was over yet
+            place.deliver(1, channels={**only, "web": _no_channel}, now=NOW - timedelta(days=20))
 
 
 class _Dies(BaseException):
@@ -161,7 +161,8 @@ def shown(place: Place) -> set[int]:
     """The actions that are in signed files and in the website's slots."""
     signed = [path.with_name(path.name.removesuffix(SIGNATURE)) for path in place.received.rglob(f"*{SIGNATURE}")]
     letters = [row["action_id"] for path in signed for row in csv.DictReader(io.StringIO(path.read_text()))]
-    slots = [each["action_id"] for path in place.received.rglob("*.json") for each in json.loads(path.read_bytes())]
+    decided = [path for path in place.received.rglob("*.json") if not path.name.endswith(MANIFEST)]
+    slots = [each["action_id"] for path in decided for each in json.loads(path.read_bytes())]
     return {int(number) for number in (*letters, *slots)}
 
 
