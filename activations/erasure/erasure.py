@@ -18,13 +18,14 @@ from activations.errors import HourbellError
 from activations.holds.hold import Hold, holds_of
 from activations.holds.settle import GATE
 from activations.journal.journal import Journal, open_journal
-from activations.journal.place import alone, sqlite_path
+from activations.journal.place import alone, sqlite_path, sqlite_url
 from activations.journal.receipts import Receipt, read_receipts, receipts_folder, segments
 from activations.journal.recovery import catch_up
-from activations.journal.rows import Settlement
+from activations.journal.rows import Claim, Settlement
 from activations.journal.tables import JOURNAL, METADATA, READ
 
 REASON = "erased: the contact asked to be forgotten"
+UNKNOWN_REASON = f"the answer never came, and {REASON}"
 _BATCH = 5_000
 _SQLITE = b"SQLite format 3\0"
 
@@ -33,7 +34,8 @@ def erase_in_outbox(
     outbox: Path, templates: Path, journal_url: str, receipts: Path, contacts: Collection[int], *, now: datetime
 ) -> int:
     """Take the actions of contacts out of every file of the outbox, held ones too, and return how many they were. What
-    was not sent ends as rejected; a release that was made holds for what is left."""
+    was not sent ends as rejected, and what was called for without an answer as unknown; a release that was made holds
+    for what is left."""
     removed = 0
     with open_journal(journal_url, receipts_folder(journal_url, receipts)) as journal:
         for hold in holds_of(outbox, templates):
@@ -57,13 +59,15 @@ def _erase_file(file: OutboxFile, journal: Journal, contacts: Collection[int], n
     theirs = rows.filter(mine)
     if theirs.is_empty():
         return 0
+    # what a dead deliverer claimed it may have called for, unless it was one that calls nobody
+    uncalled = {row.action_id for row in journal.in_doubt() if row.provider == GATE}
     for batch in read_actions(file, _BATCH):
         leaving = [action for action in batch if action.contact_id in contacts]
         if leaving:
             claims = journal.claim(
                 leaving, {action.action_id: str(action.action_id) for action in leaving}, provider=GATE, now=now
             )
-            journal.settle([Settlement(claim.action.action_id, "rejected", REASON) for claim in claims.ours], now=now)
+            journal.settle([_ending(claim, uncalled) for claim in claims.ours], now=now)
     left = rows.filter(~mine)
     was_finished = journal.finished_files().get(file.name, ("", 0))[0] == file.fingerprint
     unfinished = file.path.with_name(f".{file.path.name}.{os.getpid()}")
@@ -79,6 +83,13 @@ def _erase_file(file: OutboxFile, journal: Journal, contacts: Collection[int], n
     if was_finished:
         journal.file_finished(outbox_file(file.path, file.name), len(left))
     return len(theirs)
+
+
+def _ending(claim: Claim, uncalled: Collection[int]) -> Settlement:
+    number = claim.action.action_id
+    if claim.in_doubt and number not in uncalled:
+        return Settlement(number, "unknown", UNKNOWN_REASON, attempts=claim.attempts)
+    return Settlement(number, "rejected", REASON)
 
 
 def erase_in_journal(journal_url: str, receipts: Path, renamed: Mapping[int, int], anonymiser: Anonymiser) -> None:
