@@ -110,12 +110,13 @@ def erase_in_journal(journal_url: str, receipts: Path, renamed: Mapping[int, int
             path = sqlite_path(address)
             held.enter_context(alone(path))
             kept = [each for each in path.parent.glob(f"{path.name}*") if each.is_file() and _is_sqlite(each)]
-            addresses = [sa.make_url(f"sqlite:///{each}") for each in {path, *kept}]
+            # older copies have read nothing of the receipts as they are now
+            databases = [(sa.make_url(sqlite_url(each)), each == path) for each in {path, *kept}]
         else:
-            addresses = [address]
+            databases = [(address, True)]
         moved = _erase_receipts(folder, renamed, anonymiser, lambda: _catch_up(address, folder))
-        for each in addresses:
-            _erase_database(each, renamed, anonymiser, moved if each == address else {})
+        for each, is_current in databases:
+            _erase_database(each, renamed, anonymiser, moved if is_current else {})
 
 
 def _catch_up(address: sa.URL, folder: Path) -> None:
