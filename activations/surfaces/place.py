@@ -13,6 +13,7 @@ from activations.settings.profile import Profile
 from activations.surfaces.tables import METADATA
 
 _FILE = "surfaces.sqlite"
+_ON_SERVER = "on_server.txt"
 
 
 def surfaces_folder(profile: Profile, data: Path) -> Path:
@@ -28,7 +29,20 @@ def open_surfaces(profile: Profile, data: Path) -> sa.Engine:
     with _explained(data):
         engine = _engine(profile, data)
         METADATA.create_all(engine)
+        if _is_on_server(profile):
+            _leave_note(profile, data)
     return engine
+
+
+def needs_server(profile: Profile, data: Path) -> None:
+    """Raises HourbellError where surfaces were kept on a server, and this profile is not told of it."""
+    note = _note(profile, data)
+    if profile.is_live and not profile.surfaces_url and note.exists():
+        raise HourbellError(
+            "The app's inbox and short links of the live profile are kept on a server, and HOURBELL_SURFACES_URL is "
+            f"not set: nobody could be erased there. Set it as it is where messages are delivered; or remove {note}, "
+            "where that server is no more."
+        )
 
 
 @contextmanager
@@ -64,6 +78,18 @@ def _engine(profile: Profile, data: Path) -> sa.Engine:
 
 def _is_on_server(profile: Profile) -> bool:
     return profile.is_live and bool(profile.surfaces_url)
+
+
+def _note(profile: Profile, data: Path) -> Path:
+    return surfaces_folder(profile, data) / _ON_SERVER
+
+
+def _leave_note(profile: Profile, data: Path) -> None:
+    """For whoever must find all surfaces, and has not been told of the server."""
+    note = _note(profile, data)
+    if not note.exists():
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text("The surfaces are kept on the server of HOURBELL_SURFACES_URL.\n")
 
 
 def _file(profile: Profile, data: Path) -> Path:
