@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from activations.delivery.outbox import OutboxFile, outbox_file, outbox_files, read_actions
 from activations.durable import checked_line, write_whole
 from activations.erasure.anonymising import Anonymiser
+from activations.erasure.sought import Sought
 from activations.errors import HourbellError
 from activations.holds.hold import Hold, holds_of
 from activations.holds.settle import GATE
@@ -218,9 +219,9 @@ def vacuum(path: Path) -> None:
         connection.execute("pragma wal_checkpoint(truncate)")
 
 
-def erase_in_sandbox(folder: Path, words: Iterable[str], numbers: Iterable[int]) -> int:
+def erase_in_sandbox(folder: Path, sought: Sought, words: Iterable[str], numbers: Iterable[int]) -> int:
     """Take what a sandbox received for somebody out of its files, and return how many messages that were."""
-    sought = [word.encode().lower() for word in words if len(word) > 3] + [str(number).encode() for number in numbers]
+    called = [word.encode().lower() for word in words if len(word) > 3] + [str(number).encode() for number in numbers]
     removed = 0
     for path in sorted(folder.rglob("*.sqlite")) if folder.is_dir() else ():
         with closing(sqlite3.connect(path, timeout=60, isolation_level=None)) as connection:
@@ -230,7 +231,10 @@ def erase_in_sandbox(folder: Path, words: Iterable[str], numbers: Iterable[int])
                 gone = [
                     row[0]
                     for row in connection.execute(f'select rowid, * from "{table}"')
-                    if any(word in value for value in map(_bytes, row[1:]) for word in sought)
+                    if any(
+                        sought.names(value) or any(word in value.lower() for word in called)
+                        for value in map(_bytes, row[1:])
+                    )
                 ]
                 connection.executemany(f'delete from "{table}" where rowid = ?', [(number,) for number in gone])
                 removed += len(gone)
@@ -239,7 +243,7 @@ def erase_in_sandbox(folder: Path, words: Iterable[str], numbers: Iterable[int])
 
 
 def _bytes(value: Any) -> bytes:
-    return (value if isinstance(value, bytes) else str(value).encode()).lower()
+    return value if isinstance(value, bytes) else str(value).encode()
 
 
 def _is_sqlite(path: Path) -> bool:

@@ -71,7 +71,7 @@ class FilePresence:
         path = self._path(self.deliverer)
         try:
             is_there = self._file is not None and path.stat().st_ino == os.fstat(self._file.fileno()).st_ino
-        except FileNotFoundError:
+        except OSError:
             is_there = False
         if not is_there:
             raise TakenForDeadError(

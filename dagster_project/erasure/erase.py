@@ -11,6 +11,7 @@ import polars as pl
 from activations.collector.objections import forget_statements
 from activations.delivery.delivery import TEMPLATES, default_receipts
 from activations.erasure.erasure import erase_in_journal, erase_in_outbox, erase_in_sandbox
+from activations.erasure.sought import Sought
 from activations.erasure.suppression import open_suppression
 from activations.errors import HourbellError
 from activations.settings.profile import surface_profiles
@@ -19,7 +20,6 @@ from activations.surfaces.erasure import erase_in_surfaces, needs_all_surfaces
 from dagster_project.erasure.files import erase_in_damaged, erase_in_landing, erase_in_logs, holding
 from dagster_project.erasure.person import Person, find_person, plan_file, read_plan, remove_plan, write_plan
 from dagster_project.erasure.rows import anonymiser_of
-from dagster_project.erasure.sought import Sought
 from dagster_project.erasure.warehouse import compact, erase_in_warehouse
 from dagster_project.home import Home
 from dagster_project.landing.collected import land_collected
@@ -95,7 +95,7 @@ def erase(
     _publish_anew(home)
     told("surfaces, sandbox and logs")
     surfaces = erase_in_surfaces(profiles, home.root, renamed.keys(), identifiers, now=now)
-    received = erase_in_sandbox(home.sandbox, words, renamed)
+    received = erase_in_sandbox(home.sandbox, sought, words, renamed)
     erase_in_logs(home, sought)
     told("a last look")
     if left := holding(home, sought, but=plan_file(home.erased)):

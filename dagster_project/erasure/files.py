@@ -9,9 +9,9 @@ import duckdb
 from activations.collector.sealing import DAMAGED
 from activations.durable import read_checked_line, write_whole
 from activations.erasure.anonymising import Anonymiser
+from activations.erasure.sought import Sought
 from activations.errors import HourbellError
 from dagster_project.erasure.rows import anonymise_file, anonymising, concerns
-from dagster_project.erasure.sought import Sought
 from dagster_project.home import Home
 from dagster_project.landing.sources import quoted_text
 from data.contract import tables

@@ -1,5 +1,7 @@
 """Erasing people from what delivery keeps, with the journal in a file and on a server."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,8 @@ from rehearsal import NOW, Place, action, write_outbox
 from activations.delivery.delivery import TEMPLATES
 from activations.delivery.outbox import outbox_file, outbox_files, read_actions
 from activations.erasure.anonymising import Anonymiser
-from activations.erasure.erasure import REASON, UNKNOWN_REASON, erase_in_journal, erase_in_outbox
+from activations.erasure.erasure import REASON, UNKNOWN_REASON, erase_in_journal, erase_in_outbox, erase_in_sandbox
+from activations.erasure.sought import Sought
 from activations.erasure.suppression import NUMBER, Suppression
 from activations.holds.settle import GATE
 from activations.journal.care import verify
@@ -114,3 +117,18 @@ def test_where_receipts_were_read_is_known_afterwards_however_the_file_is_named(
         read = {row.segment: row.position for row in connection.execute(sa.select(READ))}
     assert read == {segment.name: segment.path.stat().st_size for segment in segments(place.receipts)}
     assert verify(place.journal_url, place.receipts).agrees
+
+
+def test_what_a_sandbox_received_for_them_goes_by_a_short_id_too(tmp_path: Path) -> None:
+    """A number may be anything, unless it is said to be an id."""
+    path = tmp_path / "http" / "received.sqlite"
+    path.parent.mkdir()
+    kept = ['{"user_id":"123"}', '{"total":12}']
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("create table received (body blob)")
+        connection.executemany(
+            "insert into received values (?)", [(body.encode(),) for body in ('{"user_id":"12"}', *kept)]
+        )
+    assert erase_in_sandbox(tmp_path, Sought.of([("user_id", "12")]), ["12"], []) == 1
+    with closing(sqlite3.connect(path)) as connection:
+        assert [body.decode() for (body,) in connection.execute("select body from received")] == kept

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from activations.erasure.sought import Sought
 from dagster_project.erasure import files
 from dagster_project.erasure.files import holding
-from dagster_project.erasure.sought import Sought
 from dagster_project.home import Home
 
 SOUGHT = Sought.of(
