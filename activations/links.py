@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from activations.addresses.channel_addresses import ADDRESS_OF
 from activations.channels.face import ShortLink, UnsendableError, json_object
 from activations.delivery.outbox import Action, sent_at
 from activations.keys.seals import sealed, unsealed
@@ -22,7 +23,6 @@ OPEN_PATH, CLICK_PATH, FORM_PATH, CONFIRM_PATH = "/o/", "/c/", "/f/", "/confirm/
 SHORT_PATH = "/l/"
 PARAMETER = "m"
 """In which the links of pages carry their seal."""
-_ADDRESSES = {"email": "email", "sms": "phone", "whatsapp": "phone"}
 _IDENTIFIERS = ("user_id", "email", "phone")
 _LETTERS = string.digits + string.ascii_letters
 _LENGTH = 11
@@ -228,12 +228,12 @@ def _page(url: str, seal: str) -> str:
 
 def is_known(action: Action) -> bool:
     """Whether anything is known by which a link could name the contact."""
-    return bool(action.address and action.channel in _ADDRESSES) or bool(_identifiers(action.profile))
+    return bool(action.address and action.channel in ADDRESS_OF) or bool(_identifiers(action.profile))
 
 
 def _sent(action: Action) -> Sent:
-    if action.address and action.channel in _ADDRESSES:
-        identifier, value = _ADDRESSES[action.channel], action.address
+    if action.address and action.channel in ADDRESS_OF:
+        identifier, value = ADDRESS_OF[action.channel], action.address
     else:
         known = _identifiers(action.profile)
         if not known:
@@ -244,8 +244,8 @@ def _sent(action: Action) -> Sent:
 
 def _known(action: Action) -> Known:
     known = {**_identifiers(action.profile)}
-    if action.address and action.channel in _ADDRESSES:
-        known[_ADDRESSES[action.channel]] = action.address
+    if action.address and action.channel in ADDRESS_OF:
+        known[ADDRESS_OF[action.channel]] = action.address
     return Known(action.action_id, action.channel, action.topic or "", *(known.get(name) for name in _IDENTIFIERS))
 
 

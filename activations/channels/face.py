@@ -130,7 +130,11 @@ class Channel(Protocol):
     async def push(self, batch: Sequence[Message]) -> list[Answer]: ...
 
     async def ask(self, message_ids: Sequence[str]) -> Mapping[str, str]:
-        """The provider's id for each message that it has received; those it never saw are left out."""
+        """The provider's id for each message that it has received; those it never saw are left out. What was begun may
+        be finished by it."""
+
+    async def look(self, message_ids: Sequence[str]) -> Mapping[str, str]:
+        """What `ask` would find, where nothing may be changed by the question."""
 
     async def close(self) -> None:
         """Let go of connections; the next push opens new ones."""

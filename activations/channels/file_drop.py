@@ -16,10 +16,10 @@ from activations.channels.face import Answer, Idempotency, Message, Setting, Uns
 from activations.delivery.outbox import Action, sent_at
 from activations.errors import HourbellError
 from activations.surfaces.drop_files import drop_file
-from activations.surfaces.drop_ledger import KEPT_FOR, DropLedger
+from activations.surfaces.drop_ledger import KEPT_FOR, DropLedger, begun_files
 from activations.surfaces.drop_places import NotDroppedError, UnclearDropError, open_place
 from activations.surfaces.drop_settings import ACTION_ID, ADDRESS, FILE, Drop, read_drops
-from activations.surfaces.place import open_surfaces, surfaces_folder
+from activations.surfaces.place import existing_surfaces, open_surfaces, surfaces_folder
 from activations.surfaces.postal import needs_postal_rules, postal_address
 from activations.surfaces.showing import rendered_fields
 from activations.templating.files import ROW
@@ -125,7 +125,12 @@ class FileDropChannel:
         return answers
 
     async def ask(self, message_ids: Sequence[str]) -> Mapping[str, str]:
-        found = await self._ledger.find([int(each.removeprefix(_ID)) for each in message_ids])
+        found = await self._ledger.find(_numbers(message_ids))
+        return {self.message_id(action_id): name for action_id, name in found.items()}
+
+    async def look(self, message_ids: Sequence[str]) -> Mapping[str, str]:
+        with existing_surfaces(self.setting.profile, self.setting.spool.parent) as engine:
+            found = {} if engine is None else begun_files(engine, _numbers(message_ids))
         return {self.message_id(action_id): name for action_id, name in found.items()}
 
     async def close(self) -> None:
@@ -154,3 +159,7 @@ class FileDropChannel:
 
     def _columns(self, drop: Drop) -> list[str]:
         return [ACTION_ID, *(ADDRESS if self.name == LETTERS else ()), *drop.columns]
+
+
+def _numbers(message_ids: Sequence[str]) -> list[int]:
+    return [int(each.removeprefix(_ID)) for each in message_ids]

@@ -18,6 +18,9 @@ class UnaskedChannel:
     async def ask(self, message_ids: Sequence[str]) -> Mapping[str, str]:
         return {}
 
+    async def look(self, message_ids: Sequence[str]) -> Mapping[str, str]:
+        return {}
+
 
 @dataclass(frozen=True, kw_only=True)
 class BlindChannel(UnaskedChannel):

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from activations.collector.collector import Collector
+from activations.collector.requests import bearer
 from activations.settings.shop import read_shop
 from activations.surfaces.tokens import Viewer, viewer_of
 from activations.surfaces.website import read_website
@@ -35,12 +36,6 @@ def cors(collector: Collector) -> list[Middleware]:
             max_age=_SECONDS_REMEMBERED,
         )
     ]
-
-
-def bearer(request: Request) -> str | None:
-    """The token that a request carries."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" and token.strip() else None
 
 
 def viewer(collector: Collector, request: Request) -> Viewer | None:

@@ -17,8 +17,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from activations.collector.access import PRIVATE, bearer, cors, unknown_viewer, viewer
+from activations.collector.access import PRIVATE, cors, unknown_viewer, viewer
 from activations.collector.collector import Collector
+from activations.collector.requests import bearer
 from activations.surfaces.decisions import Decision, name_of, read
 from activations.surfaces.place import surfaces_folder
 from activations.surfaces.showing import reported

@@ -9,12 +9,12 @@ from typing import Any
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
+from activations.addresses.channel_addresses import ADDRESS_OF
 from activations.errors import HourbellError
 from activations.settings.settings_file import read_settings
 
 FILE = "forms.yml"
 TYPES = ("text", "email", "phone", "date", "choice")
-_ADDRESS_OF = {"email": "email", "sms": "phone", "whatsapp": "phone"}
 _WHO = ("email", "phone")
 _LONGEST = 200
 _MOST_ASKED = 2
@@ -59,7 +59,7 @@ class Consent:
 
     @property
     def address(self) -> str:
-        return _ADDRESS_OF[self.channel]
+        return ADDRESS_OF[self.channel]
 
 
 @dataclass(frozen=True)
@@ -113,10 +113,10 @@ def _form(path: Path, name: str, stated: Any) -> Form:
         raise HourbellError(f"{place}: a field is asked twice.")
     if form.ask not in range(1, _MOST_ASKED + 1):
         raise HourbellError(f"{place}: `ask` is {form.ask}. Ask one or two fields at a time.")
-    if consent and (consent.channel not in _ADDRESS_OF or consent.address != form.identifying.name):
+    if consent and (consent.channel not in ADDRESS_OF or consent.address != form.identifying.name):
         raise HourbellError(
             f"{place}: who agrees to {consent.channel} has to give an address of it. Let its first of `email` and "
-            f"`phone` be {_ADDRESS_OF.get(consent.channel, 'that of the channel')}."
+            f"`phone` be {ADDRESS_OF.get(consent.channel, 'that of the channel')}."
         )
     return form
 

@@ -96,7 +96,7 @@ def basic_user(request: Request) -> str | None:
 def bearer(request: Request) -> str | None:
     """The token of a bearer; None where there is none."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
+    return token.strip() or None if scheme.lower() == "bearer" else None
 
 
 def source_of(keys: WriteKeys, *given: object) -> str:

@@ -1,16 +1,20 @@
 """What the page for choosing shows of how somebody stands: of the channel by which its link came, and for some days."""
 
+import logging
 import threading
 from collections.abc import Mapping
 from datetime import date
 
 from activations.collector.collector import Collector
 from activations.collector.objections import FOLDER, Objections
+from activations.errors import HourbellError
 from activations.links import Known
 from activations.surfaces.place import open_surfaces
 from activations.surfaces.standings import find
 
 YES, NO = "yes", "no"
+
+log = logging.getLogger(__name__)
 
 
 class StandingShown:
@@ -25,10 +29,15 @@ class StandingShown:
         self._turn = threading.Lock()
 
     def of(self, known: Known) -> Mapping[str, str]:
-        """Yes or no by the name of a choice; nothing where the link is old or nothing is known."""
+        """Yes or no by the name of a choice; nothing where the link is old, or nothing is known or can be read."""
         if self._noted is None:
             return {}
-        shown = find(self._noted, self._collector.profile.link_key, known, self._collector.now())
+        try:
+            shown = find(self._noted, self._collector.profile.link_key, known, self._collector.now())
+        except HourbellError as error:
+            # what somebody chooses is kept all the same, and they are told so
+            log.error("The page on which people choose does not show how they stand: %s", error)
+            return {}
         if shown is None:
             return {}
         whom = [(name, value) for name in ("user_id", "email", "phone") if (value := getattr(known, name))]

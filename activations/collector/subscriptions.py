@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from activations.addresses.channel_addresses import ADDRESS_OF
 from activations.collector.choices import Choice
 from activations.collector.collector import Collector
 from activations.collector.engagement import (
@@ -30,7 +31,6 @@ from activations.links import PARAMETER, Known, Sent, choosing, preferences_of, 
 SOURCE = "preferences"
 UNSUBSCRIBE, PREFERENCES = "/unsubscribe", "/preferences"
 _STATES = {"yes": "granted", "no": "withdrawn"}
-_ADDRESSES = {"email": "email", "sms": "phone", "whatsapp": "phone"}
 
 
 def routes(collector: Collector) -> list[BaseRoute]:
@@ -152,7 +152,7 @@ def _nothing_more(known: Known, collector: Collector) -> Rows:
 
 def _who(known: Known, channel: str) -> dict[str, str | None] | None:
     """Whom a choice is about, as columns; None where we could not reach them there."""
-    if (address := _ADDRESSES.get(channel)) is not None:
+    if (address := ADDRESS_OF.get(channel)) is not None:
         value = getattr(known, address)
         # the address stands with it, so that the choice counts for whoever is written to there
         return None if value is None else {"user_id": known.user_id, address: value}

@@ -93,7 +93,7 @@ def _silent(open_channel: Callable[[Setting], Channel], sendings: list[Sending])
 
 
 class _SilentChannel:
-    """A channel that notes what it is given to push."""
+    """A channel that notes what it is given to push, and only looks where others ask."""
 
     rate = None
     ask_after = 0.0
@@ -108,6 +108,13 @@ class _SilentChannel:
     async def push(self, batch: Sequence[Message]) -> list[Answer]:
         self._sendings += (Sending.of(self._channel.name, message) for message in batch)
         return [Answer(message.action_id, "accepted") for message in batch]
+
+    async def ask(self, message_ids: Sequence[str]) -> Mapping[str, str]:
+        # a question may finish what it asks about
+        return await self._channel.look(message_ids)
+
+    async def close(self) -> None:
+        """Nothing is swept, and nothing was opened by which something could be sent."""
 
 
 class _ForgetfulJournal(Journal):

@@ -14,17 +14,19 @@ import sqlalchemy as sa
 from activations.delivery.outbox import OutboxFile, outbox_file, outbox_files, read_actions
 from activations.durable import checked_line, write_whole
 from activations.erasure.anonymising import Anonymiser
+from activations.erasure.sought import Sought
 from activations.errors import HourbellError
 from activations.holds.hold import Hold, holds_of
 from activations.holds.settle import GATE
 from activations.journal.journal import Journal, open_journal
-from activations.journal.place import alone, sqlite_path
+from activations.journal.place import alone, sqlite_path, sqlite_url
 from activations.journal.receipts import Receipt, read_receipts, receipts_folder, segments
 from activations.journal.recovery import catch_up
-from activations.journal.rows import Settlement
+from activations.journal.rows import Claim, Settlement
 from activations.journal.tables import JOURNAL, METADATA, READ
 
 REASON = "erased: the contact asked to be forgotten"
+UNKNOWN_REASON = f"the answer never came, and {REASON}"
 _BATCH = 5_000
 _SQLITE = b"SQLite format 3\0"
 
@@ -33,7 +35,8 @@ def erase_in_outbox(
     outbox: Path, templates: Path, journal_url: str, receipts: Path, contacts: Collection[int], *, now: datetime
 ) -> int:
     """Take the actions of contacts out of every file of the outbox, held ones too, and return how many they were. What
-    was not sent ends as rejected; a release that was made holds for what is left."""
+    was not sent ends as rejected, and what was called for without an answer as unknown; a release that was made holds
+    for what is left."""
     removed = 0
     with open_journal(journal_url, receipts_folder(journal_url, receipts)) as journal:
         for hold in holds_of(outbox, templates):
@@ -57,13 +60,15 @@ def _erase_file(file: OutboxFile, journal: Journal, contacts: Collection[int], n
     theirs = rows.filter(mine)
     if theirs.is_empty():
         return 0
+    # what a dead deliverer claimed it may have called for, unless it was one that calls nobody
+    uncalled = {row.action_id for row in journal.in_doubt() if row.provider == GATE}
     for batch in read_actions(file, _BATCH):
         leaving = [action for action in batch if action.contact_id in contacts]
         if leaving:
             claims = journal.claim(
                 leaving, {action.action_id: str(action.action_id) for action in leaving}, provider=GATE, now=now
             )
-            journal.settle([Settlement(claim.action.action_id, "rejected", REASON) for claim in claims.ours], now=now)
+            journal.settle([_ending(claim, uncalled) for claim in claims.ours], now=now)
     left = rows.filter(~mine)
     was_finished = journal.finished_files().get(file.name, ("", 0))[0] == file.fingerprint
     unfinished = file.path.with_name(f".{file.path.name}.{os.getpid()}")
@@ -79,6 +84,13 @@ def _erase_file(file: OutboxFile, journal: Journal, contacts: Collection[int], n
     if was_finished:
         journal.file_finished(outbox_file(file.path, file.name), len(left))
     return len(theirs)
+
+
+def _ending(claim: Claim, uncalled: Collection[int]) -> Settlement:
+    number = claim.action.action_id
+    if claim.in_doubt and number not in uncalled:
+        return Settlement(number, "unknown", UNKNOWN_REASON, attempts=claim.attempts)
+    return Settlement(number, "rejected", REASON)
 
 
 def erase_in_journal(journal_url: str, receipts: Path, renamed: Mapping[int, int], anonymiser: Anonymiser) -> None:
@@ -99,12 +111,13 @@ def erase_in_journal(journal_url: str, receipts: Path, renamed: Mapping[int, int
             path = sqlite_path(address)
             held.enter_context(alone(path))
             kept = [each for each in path.parent.glob(f"{path.name}*") if each.is_file() and _is_sqlite(each)]
-            addresses = [sa.make_url(f"sqlite:///{each}") for each in {path, *kept}]
+            # older copies have read nothing of the receipts as they are now
+            databases = [(sa.make_url(sqlite_url(each)), each == path) for each in {path, *kept}]
         else:
-            addresses = [address]
+            databases = [(address, True)]
         moved = _erase_receipts(folder, renamed, anonymiser, lambda: _catch_up(address, folder))
-        for each in addresses:
-            _erase_database(each, renamed, anonymiser, moved if each == address else {})
+        for each, is_current in databases:
+            _erase_database(each, renamed, anonymiser, moved if is_current else {})
 
 
 def _catch_up(address: sa.URL, folder: Path) -> None:
@@ -206,9 +219,9 @@ def vacuum(path: Path) -> None:
         connection.execute("pragma wal_checkpoint(truncate)")
 
 
-def erase_in_sandbox(folder: Path, words: Iterable[str], numbers: Iterable[int]) -> int:
+def erase_in_sandbox(folder: Path, sought: Sought, words: Iterable[str], numbers: Iterable[int]) -> int:
     """Take what a sandbox received for somebody out of its files, and return how many messages that were."""
-    sought = [word.encode().lower() for word in words if len(word) > 3] + [str(number).encode() for number in numbers]
+    called = [word.encode().lower() for word in words if len(word) > 3] + [str(number).encode() for number in numbers]
     removed = 0
     for path in sorted(folder.rglob("*.sqlite")) if folder.is_dir() else ():
         with closing(sqlite3.connect(path, timeout=60, isolation_level=None)) as connection:
@@ -218,7 +231,10 @@ def erase_in_sandbox(folder: Path, words: Iterable[str], numbers: Iterable[int])
                 gone = [
                     row[0]
                     for row in connection.execute(f'select rowid, * from "{table}"')
-                    if any(word in value for value in map(_bytes, row[1:]) for word in sought)
+                    if any(
+                        sought.names(value) or any(word in value.lower() for word in called)
+                        for value in map(_bytes, row[1:])
+                    )
                 ]
                 connection.executemany(f'delete from "{table}" where rowid = ?', [(number,) for number in gone])
                 removed += len(gone)
@@ -227,7 +243,7 @@ def erase_in_sandbox(folder: Path, words: Iterable[str], numbers: Iterable[int])
 
 
 def _bytes(value: Any) -> bytes:
-    return (value if isinstance(value, bytes) else str(value).encode()).lower()
+    return value if isinstance(value, bytes) else str(value).encode()
 
 
 def _is_sqlite(path: Path) -> bool:

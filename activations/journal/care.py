@@ -2,9 +2,9 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, get_args
@@ -21,6 +21,7 @@ from activations.journal.tables import CLAIMED, JOURNAL
 
 _EXAMPLES = 20
 _ROWS_AT_ONCE = 5_000
+_PLACE = "place_in_file"
 _COMPARED = [column.name for column in JOURNAL.columns if column.name != "outcome_written"]
 
 
@@ -55,6 +56,8 @@ class Rebuilt:
     damaged: Sequence[Damage] = ()
     kept_as: Path | None = None
     """Where the old one is."""
+    unread: Sequence[str] = ()
+    """Why the old one could not be read whole: what only that knew may be lost."""
 
 
 @dataclass
@@ -87,12 +90,13 @@ def verify(url: str, receipts: Path) -> Verification:
     )
 
 
-def rebuild(url: str, receipts: Path, *, skip_damaged: bool = False) -> Rebuilt:
+def rebuild(url: str, receipts: Path, *, skip_damaged: bool = False, skip_unread: bool = False) -> Rebuilt:
     """Build the journal anew from its receipts; nothing is sent.
 
     A file is replaced in one step and the old one kept; what only that knows is taken over. On a server the rows that
     are missing are added and those that lag are brought up, because the receipts of other machines are not here.
-    Raises HourbellError where a deliverer is at work, or a receipt is damaged and not to be skipped.
+    Raises HourbellError where a deliverer is at work, or where a receipt is damaged or the old file cannot be read
+    whole, and that is not to be skipped.
     """
     folder = receipts_folder(url, receipts)
     damaged: list[Damage] | None = [] if skip_damaged else None
@@ -108,11 +112,18 @@ def rebuild(url: str, receipts: Path, *, skip_damaged: bool = False) -> Rebuilt:
         _remove(new)
         with open_journal(sqlite_url(new), folder, recover=False) as journal:
             taken = journal.catch_up(damaged=damaged)
-            salvaged = _salvage(path, journal, {segment.deliverer for segment in segments(folder)})
+            salvaged, unread = _salvage(path, journal, {segment.deliverer for segment in segments(folder)})
             rows = sum(journal.counts().values())
+        if unread and not skip_unread:
+            _remove(new)
+            raise HourbellError(
+                f"{path} cannot be read whole ({unread[0]}), and nothing was changed: what was sent and has no receipt "
+                "any more would be sent again. Bring the file back from a backup, then rebuild; or, where its receipts "
+                "are all there, run `hourbell journal rebuild --skip-unread`."
+            )
         kept_as = _swap(new, path)
         _remove(new)
-    return Rebuilt(taken, rows, salvaged, damaged or (), kept_as)
+    return Rebuilt(taken, rows, salvaged, damaged or (), kept_as, unread)
 
 
 def _compare(journal: Journal, expected: Journal) -> _Comparison:
@@ -158,38 +169,77 @@ def _rows(journal: Journal) -> Iterator[Mapping[str, Any]]:
 
 def _faults(journal: Journal) -> list[str]:
     with journal.transaction() as connection:
-        if connection.dialect.name != "sqlite":
-            return []
-        found = connection.exec_driver_sql(f"pragma integrity_check({_EXAMPLES})").scalars().all()
+        return _faults_of(connection) if connection.dialect.name == "sqlite" else []
+
+
+def _faults_of(connection: sa.Connection) -> list[str]:
+    """What SQLite says of its file."""
+    found = connection.exec_driver_sql(f"pragma integrity_check({_EXAMPLES})").scalars().all()
     return [str(fault) for fault in found if fault != "ok"]
 
 
-def _salvage(path: Path, journal: Journal, deliverers: set[str]) -> int:
-    """Take over rows of which there is no receipt, as far as the old file can be read."""
+def _salvage(path: Path, journal: Journal, deliverers: set[str]) -> tuple[int, list[str]]:
+    """Take over rows of which there is no receipt, as far as the old file can be read from either end; returns how
+    many, and why it cannot be read whole."""
     if not path.exists():
-        return 0
+        return 0, []
     before = sum(journal.counts().values())
-    engine = sa.create_engine(sqlite_url(path))
     settled = set(get_args(Settled))
+    unread: list[str] = []
+    engine = sa.create_engine(sqlite_url(path))
     try:
-        with engine.connect() as old:
-            found = old.execution_options(yield_per=_ROWS_AT_ONCE).execute(sa.select(JOURNAL)).mappings()
-            while rows := [dict(row) for row in islice(found, _ROWS_AT_ONCE)]:
-                # an open claim that the receipts do not know was given back, or never called for
-                known = [
-                    row
-                    for row in rows
-                    if row["status"] in settled or (row["status"] == CLAIMED and row["claimed_by"] not in deliverers)
-                ]
-                if known:
-                    with journal.transaction() as connection:
-                        connection.execute(insert_into(connection, JOURNAL).on_conflict_do_nothing(), known)
-    except (sa.exc.DatabaseError, ValueError, TypeError):
-        # what is left of a broken file; the receipts have the rest
-        pass
+        with engine.connect() as old, _noted(unread):
+            unread += _faults_of(old)
+        for is_backwards in (False, True):
+            with engine.connect() as old, _noted(unread):
+                for rows in _readable(old, is_backwards=is_backwards):
+                    # an open claim that the receipts do not know was given back, or never called for
+                    known = [
+                        row
+                        for row in rows
+                        if row["status"] in settled
+                        or (row["status"] == CLAIMED and row["claimed_by"] not in deliverers)
+                    ]
+                    if known:
+                        with journal.transaction() as connection:
+                            connection.execute(insert_into(connection, JOURNAL).on_conflict_do_nothing(), known)
+                break
     finally:
         engine.dispose()
-    return sum(journal.counts().values()) - before
+    return sum(journal.counts().values()) - before, unread
+
+
+@contextmanager
+def _noted(unread: list[str]) -> Iterator[None]:
+    """Note that something cannot be read."""
+    try:
+        yield
+    except (sa.exc.DatabaseError, ValueError, TypeError) as error:
+        unread.append(str(error.orig) if isinstance(error, sa.exc.DatabaseError) else f"a row is damaged: {error}")
+
+
+def _readable(old: sa.Connection, *, is_backwards: bool) -> Iterator[list[dict[str, Any]]]:
+    """The rows of the journal as they are stored, from one end to the first that cannot be read: that raises."""
+    stored: sa.ColumnElement[int] = sa.literal_column("rowid", sa.BigInteger)
+    last: int | None = None
+    size = _ROWS_AT_ONCE
+    while True:
+        page = sa.select(JOURNAL, stored.label(_PLACE)).order_by(stored.desc() if is_backwards else stored).limit(size)
+        if last is not None:
+            page = page.where(stored < last if is_backwards else stored > last)
+        try:
+            rows = [dict(row) for row in old.execute(page).mappings()]
+        except (sa.exc.DatabaseError, ValueError, TypeError):
+            if size == 1:
+                raise
+            # those before it in the page can be read
+            size = 1
+            continue
+        if rows:
+            last = rows[-1][_PLACE]
+            yield [{name: value for name, value in row.items() if name != _PLACE} for row in rows]
+        if len(rows) < size:
+            return
 
 
 def _swap(new: Path, path: Path) -> Path | None:

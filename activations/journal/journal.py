@@ -207,8 +207,7 @@ class Journal:
 
         `attempts` are those that were made for an action before; 0 unless given.
         """
-        with self._explained():
-            self._presence.enter()
+        self._come_forward()
         wanted: dict[int, Action] = {}
         for action in actions:
             wanted.setdefault(action.action_id, action)
@@ -363,8 +362,7 @@ class Journal:
     def abandoned(self, channel: str) -> list[JournalRow]:
         """Take over what dead deliverers of a channel left, whether or not it still is in the outbox; not what is
         paused."""
-        with self._explained():
-            self._presence.enter()
+        self._come_forward()
 
         def work(connection: sa.Connection) -> list[JournalRow]:
             self._catch_up(connection, only=self._dead(reading.claimed(connection, channel)))
@@ -440,6 +438,12 @@ class Journal:
 
     def _held_by_us(self) -> sa.ColumnElement[bool]:
         return sa.and_(JOURNAL.c.status == CLAIMED, JOURNAL.c.claimed_by == self.deliverer)
+
+    def _come_forward(self) -> None:
+        """Be alive to others before anything is claimed; raises HourbellError where they take us for dead by now."""
+        with self._explained():
+            self._presence.enter()
+            self._presence.prove()
 
     def _dead(self, rows: Sequence[JournalRow]) -> set[str]:
         return {by for by in {row.claimed_by for row in rows} if not self._presence.is_alive(by)}

@@ -14,6 +14,10 @@ import sqlalchemy as sa
 from activations.errors import HourbellError
 
 
+class TakenForDeadError(HourbellError):
+    """Others take this deliverer for dead, and its claims over."""
+
+
 class Presence(Protocol):
     """This deliverer among others."""
 
@@ -23,6 +27,9 @@ class Presence(Protocol):
 
     def enter(self) -> None:
         """Be alive to others until `leave` or the end of the process, however it ends. Harmless when repeated."""
+
+    def prove(self) -> None:
+        """Look whether others still take us for alive, who have entered; raises HourbellError where they do not."""
 
     def is_alive(self, deliverer: str) -> bool: ...
 
@@ -59,6 +66,19 @@ class FilePresence:
             raise HourbellError(
                 f"Cannot write to {self._folder}: {error.strerror}. Make room, or give yourself rights to it."
             ) from error
+
+    def prove(self) -> None:
+        path = self._path(self.deliverer)
+        try:
+            is_there = self._file is not None and path.stat().st_ino == os.fstat(self._file.fileno()).st_ino
+        except OSError:
+            is_there = False
+        if not is_there:
+            raise TakenForDeadError(
+                f"Somebody has removed {path}, by which others know that this delivery is at work. Let nothing clear "
+                f"{self._folder} meanwhile, then deliver again: what was under way is found out, and nothing is sent "
+                "twice."
+            )
 
     def is_alive(self, deliverer: str) -> bool:
         if deliverer == self.deliverer:
@@ -100,6 +120,13 @@ def _locked(path: Path) -> Iterator[bool]:
             yield True
 
 
+# a lock of 64 bits is listed by its halves
+_HOLDS = sa.text(
+    "select exists (select from pg_locks where locktype = 'advisory' and granted and pid = pg_backend_pid() "
+    "and objsubid = 1 and (classid::bigint << 32) | objid::bigint = :number)"
+)
+
+
 class PostgresPresence:
     """By advisory locks of a session: the server lets go of them when the connection ends."""
 
@@ -107,11 +134,31 @@ class PostgresPresence:
         self.deliverer = uuid.uuid4().hex
         self._engine = engine
         self._connection: sa.Connection | None = None
+        self._is_lost = False
 
     def enter(self) -> None:
         if self._connection is None:
             self._connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
             self._connection.execute(sa.select(sa.func.pg_advisory_lock(_lock_number(self.deliverer))))
+
+    def prove(self) -> None:
+        # asked in the session itself, which is used by it: one that nobody uses is closed by some servers
+        self._is_lost = self._is_lost or not self._holds_lock()
+        if self._is_lost:
+            raise TakenForDeadError(
+                "The journal's server has ended the session by which others know that this delivery is at work, or a "
+                "pooler has. Set idle_session_timeout to 0 for this user, and connect to the server itself or to a "
+                "pooler that keeps sessions; then deliver again: what was under way is found out, and nothing is sent "
+                "twice."
+            )
+
+    def _holds_lock(self) -> bool:
+        if self._connection is None:
+            return False
+        try:
+            return bool(self._connection.execute(_HOLDS, {"number": _lock_number(self.deliverer)}).scalar_one())
+        except sa.exc.DBAPIError:
+            return False
 
     def is_alive(self, deliverer: str) -> bool:
         if deliverer == self.deliverer:

@@ -156,7 +156,7 @@ def live_profile(environment: Mapping[str, str]) -> Profile:
         webhook_rate=_rate(environment, "HOURBELL_WEBHOOK_RATE"),
         sms_rate=_rate(environment, "HOURBELL_SMS_RATE"),
         drop_key=drop_key(environment),
-        surfaces_url=environment.get("HOURBELL_SURFACES_URL", "").strip() or None,
+        surfaces_url=_surfaces_url(environment),
         mail_carrier=carrier,
         dkim=dkim_key(environment),
         tokens={name.removeprefix(_TOKENS): value for name, value in environment.items() if name.startswith(_TOKENS)},
@@ -213,6 +213,15 @@ def silent_profile(sandbox: Path, environment: Mapping[str, str] | None = None) 
     )
 
 
+def surface_profiles(environment: Mapping[str, str] | None = None) -> tuple[Profile, Profile]:
+    """The live one and the sandbox's as far as surfaces are kept under them, whichever the environment asks for: where,
+    and under which key. Nothing can be sent by them. The live one has no key where the environment names none."""
+    environment = os.environ if environment is None else environment
+    nobody = SmtpServer("", 0)
+    key = environment.get("HOURBELL_LINK_KEY", "").strip().encode()
+    return Profile(LIVE, nobody, link_key=key, surfaces_url=_surfaces_url(environment)), Profile(SANDBOX, nobody)
+
+
 def smtp_server(url: str) -> SmtpServer:
     """Read smtp://user:password@host:port (STARTTLS; without it by ?tls=no) or smtps://…; raises HourbellError."""
     # the url holds a secret: no message quotes it
@@ -266,6 +275,10 @@ def covers(hosts: Collection[str], host: str) -> bool:
 
 def _mail_carrier(environment: Mapping[str, str]) -> str:
     return environment.get(MAIL_CARRIER, "").strip().lower() or SMTP
+
+
+def _surfaces_url(environment: Mapping[str, str]) -> str | None:
+    return environment.get("HOURBELL_SURFACES_URL", "").strip() or None
 
 
 def _rates(environment: Mapping[str, str]) -> dict[str, float]:

@@ -5,7 +5,7 @@ not there for the partner; so until the signature is begun it can be composed an
 it was.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -50,8 +50,8 @@ class DropLedger:
     async def find(self, action_ids: Collection[int]) -> dict[int, str]:
         """The files in which actions are. One that may be in its place is put there once more, as it was; one that
         certainly is not is forgotten, to be composed anew. Raises HourbellError where that cannot be done now."""
-        names = self._names(action_ids)
-        for row in self._unfinished(set(names.values())):
+        names = _names(self.engine, action_ids)
+        for row in _unfinished(self.engine, names.values()):
             if row.signing_at is None:
                 self._unstage(row.name)
                 names = {action_id: name for action_id, name in names.items() if name != row.name}
@@ -104,16 +104,25 @@ class DropLedger:
         with self.engine.begin() as connection:
             connection.execute(sa.update(DROP_FILES).where(DROP_FILES.c.name == name).values(**values))
 
-    def _names(self, action_ids: Collection[int]) -> dict[int, str]:
-        asked = list(action_ids)
-        found: dict[int, str] = {}
-        with self.engine.connect() as connection:
-            for start in range(0, len(asked), _ASKED_AT_ONCE):
-                among = DROP_ROWS.c.action_id.in_(asked[start : start + _ASKED_AT_ONCE])
-                found |= {row.action_id: row.name for row in connection.execute(sa.select(DROP_ROWS).where(among))}
-        return found
 
-    def _unfinished(self, names: Collection[str]) -> list[sa.Row]:
-        query = sa.select(DROP_FILES).where(DROP_FILES.c.name.in_(names), DROP_FILES.c.dropped_at.is_(None))
-        with self.engine.connect() as connection:
-            return list(connection.execute(query))
+def begun_files(engine: sa.Engine, action_ids: Collection[int]) -> dict[int, str]:
+    """The files in which actions are for good, in their place or to be put there once more. Nothing is put anywhere."""
+    names = _names(engine, action_ids)
+    forgotten = {row.name for row in _unfinished(engine, names.values()) if row.signing_at is None}
+    return {action_id: name for action_id, name in names.items() if name not in forgotten}
+
+
+def _names(engine: sa.Engine, action_ids: Collection[int]) -> dict[int, str]:
+    asked = list(action_ids)
+    found: dict[int, str] = {}
+    with engine.connect() as connection:
+        for start in range(0, len(asked), _ASKED_AT_ONCE):
+            among = DROP_ROWS.c.action_id.in_(asked[start : start + _ASKED_AT_ONCE])
+            found |= {row.action_id: row.name for row in connection.execute(sa.select(DROP_ROWS).where(among))}
+    return found
+
+
+def _unfinished(engine: sa.Engine, names: Iterable[str]) -> list[sa.Row]:
+    query = sa.select(DROP_FILES).where(DROP_FILES.c.name.in_(set(names)), DROP_FILES.c.dropped_at.is_(None))
+    with engine.connect() as connection:
+        return list(connection.execute(query))

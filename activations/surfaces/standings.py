@@ -1,17 +1,19 @@
 """What contacts were written to lately allow, for the page on which they choose.
 
 A row is found by all that a fresh link says of its contact, and read with the key that seals links: who has the
-database and not the key learns nothing from it.
+database and not the key learns nothing from it. Each function raises HourbellError where the database fails.
 """
 
 import hmac
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import orjson
 import sqlalchemy as sa
 
+from activations.errors import HourbellError
 from activations.journal.recovery import insert_into
 from activations.keys.seals import sealed, unsealed
 from activations.links import Known
@@ -54,7 +56,7 @@ def put(engine: sa.Engine, key: bytes, standings: Iterable[Standing], as_of: dat
         }
         for standing in standings
     ]
-    with engine.begin() as connection:
+    with _explained(), engine.begin() as connection:
         connection.execute(sa.delete(STANDINGS).where(STANDINGS.c.removed_after <= as_of))
         if rows:
             insert = insert_into(connection, STANDINGS)
@@ -73,7 +75,7 @@ def among(engine: sa.Engine, key: bytes, contact_ids: Collection[int]) -> list[i
     """Those of whom something is noted."""
     by_hash = {_contact(key, contact_id): contact_id for contact_id in contact_ids}
     hashes = list(by_hash)
-    with engine.connect() as connection:
+    with _explained(), engine.connect() as connection:
         return [
             by_hash[row.contact]
             for start in range(0, len(hashes), _MANY)
@@ -85,7 +87,7 @@ def among(engine: sa.Engine, key: bytes, contact_ids: Collection[int]) -> list[i
 
 def is_empty(engine: sa.Engine) -> bool:
     """Whether nothing is noted of anybody."""
-    with engine.connect() as connection:
+    with _explained(), engine.connect() as connection:
         return connection.execute(sa.select(STANDINGS.c.as_of).limit(1)).first() is None
 
 
@@ -94,7 +96,7 @@ def find(engine: sa.Engine, key: bytes, known: Known, now: datetime) -> Shown | 
     if known.sent_at is None or now >= datetime.fromisoformat(known.sent_at) + SHOWN_FOR:
         return None
     theirs = STANDINGS.c.known_by == _known_by(key, known.user_id, known.email, known.phone)
-    with engine.connect() as connection:
+    with _explained(), engine.connect() as connection:
         rows = connection.execute(sa.select(STANDINGS).where(theirs)).all()
     # two of one address and nothing else are not told apart
     words = unsealed(_PURPOSE, rows[0].said, key) if len(rows) == 1 else None
@@ -104,8 +106,14 @@ def find(engine: sa.Engine, key: bytes, known: Known, now: datetime) -> Shown | 
 def forget(engine: sa.Engine, key: bytes, contact_ids: Collection[int]) -> int:
     """Take out what is noted of contacts, and return of how many something was."""
     hashes = [_contact(key, contact_id) for contact_id in contact_ids]
-    with engine.begin() as connection:
+    with _explained(), engine.begin() as connection:
         return connection.execute(sa.delete(STANDINGS).where(STANDINGS.c.contact.in_(hashes))).rowcount
+
+
+def forget_all(engine: sa.Engine) -> None:
+    """Take out what is noted of anybody: it is noted anew with the next message to them."""
+    with _explained(), engine.begin() as connection:
+        connection.execute(sa.delete(STANDINGS))
 
 
 def _contact(key: bytes, contact_id: int) -> bytes:
@@ -114,3 +122,15 @@ def _contact(key: bytes, contact_id: int) -> bytes:
 
 def _known_by(key: bytes, *identifiers: str | None) -> bytes:
     return hmac.digest(key, b"known by " + orjson.dumps(identifiers), "sha256")
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """What the database says may hold what is noted."""
+    try:
+        yield
+    except sa.exc.SQLAlchemyError as error:
+        raise HourbellError(
+            f"How people stand can be neither read nor noted ({type(error).__name__}). Make room, or look after the "
+            "surfaces' database."
+        ) from error

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from dagster_project.command.show import console
+from dagster_project.command.show import console, say
 from dagster_project.deliver import utc_now
 from dagster_project.erasure.erase import erase, find_people
 from dagster_project.home import Home
@@ -36,11 +36,11 @@ def erase_contact(
         for person in people:
             kinds = Counter(kind for kind, _ in person.identifiers)
             known = ", ".join(f"{number} × {kind}" for kind, number in kinds.items())
-            _line(
+            say(
                 f"{person.asked}: contact {person.contact_id or 'unknown'}, known by {known or 'nothing'}; "
                 f"{len(person.ids):,} ids of contacts, enrollments and actions"
             )
-        _line(
+        say(
             "Their rows stay and name nobody: landed files, warehouse, outbox, journal and receipts, published marts, "
             f"the app's inbox, the website's slots, sandbox and logs in {home.root}. "
             f"Keyed hashes are kept in {home.erased}. This cannot be undone."
@@ -48,15 +48,11 @@ def erase_contact(
         if not yes and not typer.confirm("Erase?", default=False):
             console.print("Nothing was erased.")
             return
-        done = erase(home, people, now, told=lambda step: _line(f"  {step} …"))
-    _line(
+        done = erase(home, people, now, told=lambda step: say(f"  {step} …"))
+    say(
         f"Erased {done.people:,}: {done.actions:,} actions out of the outbox, {done.landed_files:,} landed files, "
         f"{done.received:,} messages of the sandbox. The next tick knows of it. Files that were loaded from elsewhere, "
         "backups and providers are yours to see to."
     )
     for file in done.partners_files:
-        _line(f"A partner has {file}, in which they are: tell them.")
-
-
-def _line(text: str) -> None:
-    console.print(text, highlight=False, markup=False, soft_wrap=True)
+        say(f"A partner has {file}, in which they are: tell them.")

@@ -15,7 +15,7 @@ from activations.holds.sample import samples
 from activations.holds.settle import settle_holds
 from activations.journal.journal import open_journal
 from activations.journal.receipts import receipts_folder
-from dagster_project.command.show import console
+from dagster_project.command.show import console, say
 from dagster_project.deliver import utc_now
 from dagster_project.home import Home
 from dagster_project.ticks.windows import parse_time
@@ -82,7 +82,7 @@ def tell_holds(home: Home) -> None:
         return
     console.print(f"[bold red]The gate out holds {_counted(holds)}:[/]")
     for hold in holds:
-        _line(f"  {hold}: {hold.about.actions:,} actions: {'; '.join(hold.reasons)}")
+        say(f"  {hold}: {hold.about.actions:,} actions: {'; '.join(hold.reasons)}")
     console.print("Look at it with [bold]hourbell release[/], or refuse it with [bold]hourbell drop[/].")
 
 
@@ -101,16 +101,16 @@ def _show(hold: Hold) -> None:
         f"[bold]{about.workflow}[/], tick {about.tick_start:%Y-%m-%d %H:%M} to {about.tick_end:%Y-%m-%d %H:%M}"
     )
     for reason in hold.reasons:
-        _line(f"  held: {reason}")
+        say(f"  held: {reason}")
     counts = [f"{name} {number:,}" for part in (about.steps, about.channels) for name, number in part.items()]
-    _line(f"  {about.actions:,} actions: {', '.join(counts)}")
+    say(f"  {about.actions:,} actions: {', '.join(counts)}")
     if about.first_expires_at is not None:
-        _line(f"  the first expires on {about.first_expires_at:%Y-%m-%d %H:%M} UTC")
+        say(f"  the first expires on {about.first_expires_at:%Y-%m-%d %H:%M} UTC")
     for sample in samples(hold, utc_now()):
-        _line(f"  template {sample.template} ({about.templates.get(sample.template, 0):,}): {sample.subject}")
+        say(f"  template {sample.template} ({about.templates.get(sample.template, 0):,}): {sample.subject}")
         for line in filter(str.strip, sample.text.splitlines()):
-            _line(f"    | {line}")
-    _line(f"  SQL {', '.join(about.definitions) or 'unknown'}; content {hold.content.digest}")
+            say(f"    | {line}")
+    say(f"  SQL {', '.join(about.definitions) or 'unknown'}; content {hold.content.digest}")
 
 
 def _agreed(yes: bool, question: str) -> bool:
@@ -130,7 +130,3 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError) as error:
         raise HourbellError("It is not known who decides. Say so: --by NAME") from error
-
-
-def _line(text: str) -> None:
-    console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -9,7 +9,7 @@ from activations.errors import HourbellError
 from activations.journal.care import rebuild, verify
 from activations.journal.journal import open_journal
 from activations.journal.receipts import Damage, receipts_folder
-from dagster_project.command.show import console, table
+from dagster_project.command.show import console, say, table
 from dagster_project.deliver import utc_now
 from dagster_project.home import Home
 
@@ -32,18 +32,18 @@ def list_actions(
     with open_journal(home.journal_url, receipts_folder(home.journal_url, default_receipts(home.spool))) as journal:
         table("Journal", ["channel", "status", "actions"], [(*by, n) for by, n in sorted(journal.counts().items())])
         for channel, workflow, state, reason, number in journal.reasons(statuses):
-            _line(f"  {number:,} × {channel}, {workflow}, {state}: {reason or 'no reason'}")
+            say(f"  {number:,} × {channel}, {workflow}, {state}: {reason or 'no reason'}")
         newest = journal.rows(statuses, limit=limit)
         if newest:
             console.print("The newest:")
         for row in newest:
             # a line each, so that a number can be copied however narrow the terminal is
-            _line(
+            say(
                 f"  {row.action_id}  {row.claimed_at:%Y-%m-%d %H:%M} UTC  {row.channel}  {row.workflow}.{row.step}  "
                 f"{row.status} after {row.attempts}: {row.reason or 'no reason'}"
             )
         if any(status == "unknown" for _, status in journal.counts()):
-            _line("Ask the provider about what is unknown, then: hourbell journal resolve NUMBER --accepted")
+            say("Ask the provider about what is unknown, then: hourbell journal resolve NUMBER --accepted")
 
 
 @app.command("verify")
@@ -59,8 +59,8 @@ def verify_journal() -> None:
         ["actions", "missing", "different", "without a receipt", "damaged receipts"],
         [(found.rows, found.missing, found.different, found.without_receipt, len(found.damaged))],
     )
-    for line in (*found.examples, *found.faults, *map(_damage, found.damaged)):
-        _line(f"  {line}")
+    for fault in (*found.examples, *found.faults, *map(_damage, found.damaged)):
+        say(f"  {fault}")
     if not found.agrees:
         raise HourbellError("The journal and its receipts differ. `hourbell journal rebuild` makes it anew from them.")
 
@@ -70,18 +70,28 @@ def rebuild_journal(
     skip_damaged: Annotated[
         bool, typer.Option("--skip-damaged", help="Go on without receipts that cannot be read, and name them.")
     ] = False,
+    skip_unread: Annotated[
+        bool,
+        typer.Option(
+            "--skip-unread",
+            help="Go on where the old journal cannot be read whole. What only that knew is lost, and may go out again: "
+            "only where its receipts are all there.",
+        ),
+    ] = False,
 ) -> None:
     """Build the journal anew from its receipts. The old one is kept, and nothing is sent.
 
     Example: hourbell journal rebuild
     """
     home = Home.from_environment().prepare()
-    built = rebuild(home.journal_url, default_receipts(home.spool), skip_damaged=skip_damaged)
+    built = rebuild(home.journal_url, default_receipts(home.spool), skip_damaged=skip_damaged, skip_unread=skip_unread)
     console.print(f"{built.rows:,} actions from {built.receipts:,} receipts; {built.salvaged:,} from the old journal.")
     for damage in built.damaged:
-        _line(f"  left out: {_damage(damage)}")
+        say(f"  left out: {_damage(damage)}")
+    if built.unread:
+        say(f"  the old journal could not be read whole: {built.unread[0]}. What is in no receipt is lost.")
     if built.kept_as is not None:
-        _line(f"The old journal is {built.kept_as}.")
+        say(f"The old journal is {built.kept_as}.")
 
 
 @app.command("resolve")
@@ -106,7 +116,3 @@ def resolve(
 
 def _damage(damage: Damage) -> str:
     return f"line {damage.line} of {damage.segment}"
-
-
-def _line(text: str) -> None:
-    console.print(text, highlight=False, markup=False, soft_wrap=True)

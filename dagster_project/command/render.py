@@ -9,7 +9,7 @@ import typer
 from activations.delivery.delivery import TEMPLATES
 from activations.errors import HourbellError
 from activations.templating.rendering import Templates
-from dagster_project.command.show import console
+from dagster_project.command.show import console, say
 from dagster_project.deliver import utc_now
 from dagster_project.render import render_templates
 from dagster_project.render.render import WIDTHS, checked_locale
@@ -43,7 +43,7 @@ def render(
         context=_object("--context", context),
     )
     for view in views:
-        console.print(f"{view.html}: {view.rendered.subject}", highlight=False, markup=False, soft_wrap=True)
+        say(f"{view.html}: {view.rendered.subject}")
     if not any(view.pictures for view in views):
         console.print("No pictures: Chromium is not installed. On Debian: apt install chromium.", soft_wrap=True)
     else:

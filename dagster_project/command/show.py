@@ -53,6 +53,11 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, 
     console.print(grid)
 
 
+def say(text: str) -> None:
+    """Print a line as it is, however long, so that what is in it can be copied."""
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
 def _text(value: Any) -> str:
     if value is None:
         return "–"

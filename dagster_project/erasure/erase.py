@@ -11,13 +11,14 @@ import polars as pl
 from activations.collector.objections import forget_statements
 from activations.delivery.delivery import TEMPLATES, default_receipts
 from activations.erasure.erasure import erase_in_journal, erase_in_outbox, erase_in_sandbox
+from activations.erasure.sought import Sought
 from activations.erasure.suppression import open_suppression
 from activations.errors import HourbellError
-from activations.settings.profile import silent_profile
+from activations.settings.profile import surface_profiles
 from activations.spool import land_spool, spool_file
-from activations.surfaces.erasure import erase_in_surfaces
-from dagster_project.erasure.files import erase_in_landing, erase_in_logs, holding
-from dagster_project.erasure.person import Person, find_person, read_plan, remove_plan, write_plan
+from activations.surfaces.erasure import erase_in_surfaces, needs_all_surfaces
+from dagster_project.erasure.files import erase_in_damaged, erase_in_landing, erase_in_logs, holding
+from dagster_project.erasure.person import Person, find_person, plan_file, read_plan, remove_plan, write_plan
 from dagster_project.erasure.rows import anonymiser_of
 from dagster_project.erasure.warehouse import compact, erase_in_warehouse
 from dagster_project.home import Home
@@ -58,8 +59,11 @@ def erase(
 ) -> Erased:
     """Erase people, and go on where an earlier erasure was interrupted. The caller holds the lock of the tick.
 
-    Raises HourbellError where something cannot be written, or still holds them afterwards; running it again goes on.
+    Whatever the profile, the live one's surfaces and the sandbox's are meant. Raises HourbellError where something
+    cannot be found or written, or still holds them afterwards; running it again goes on.
     """
+    profiles = surface_profiles()
+    needs_all_surfaces(profiles, home.root)
     # first of all nothing more of them comes in, and who they are is kept until all is done
     write_plan(home.erased, people)
     suppression = open_suppression(home.erased)
@@ -70,7 +74,8 @@ def erase(
     except OSError as error:
         raise HourbellError(f"Cannot write to {home.erased}: {error.strerror}. Nothing was erased yet.") from error
     words = sorted({word for person in people for word in person.words})
-    addresses = sorted({address for person in people for address in person.addresses})
+    identifiers = [known for person in people for known in person.identifiers]
+    sought = Sought.of(identifiers)
     renamed = {old: new for person in people for old, new in person.renamed(suppression).items()}
     anonymiser = anonymiser_of(suppression, words)
 
@@ -82,24 +87,23 @@ def erase(
     told("landing")
     _land_what_waits(home, people, now)
     landed = erase_in_landing(home, anonymiser)
+    erase_in_damaged(home, sought, words)
     told("warehouse")
     erase_in_warehouse(home, people, anonymiser)
     compact(home)
     told("published marts")
     _publish_anew(home)
     told("surfaces, sandbox and logs")
-    identifiers = [known for person in people for known in person.identifiers]
-    surfaces = erase_in_surfaces(silent_profile(home.sandbox), home.root, renamed.keys(), identifiers)
-    received = erase_in_sandbox(home.sandbox, words, renamed)
-    erase_in_logs(home, addresses)
+    surfaces = erase_in_surfaces(profiles, home.root, renamed.keys(), identifiers, now=now)
+    received = erase_in_sandbox(home.sandbox, sought, words, renamed)
+    erase_in_logs(home, sought)
     told("a last look")
-    remove_plan(home.erased)
-    if left := holding(home.root, addresses):
-        write_plan(home.erased, people)
+    if left := holding(home, sought, but=plan_file(home.erased)):
         raise HourbellError(
-            "These files are none that Hourbell writes, or are written just now, and still hold an address: "
+            "These files are none that Hourbell writes, or are written just now, and still hold an address or an id: "
             f"{', '.join(map(str, left))}. Remove them, then run `hourbell erase` again."
         )
+    remove_plan(home.erased)
     return Erased(len(people), actions, landed, received, tuple(surfaces.partners_files))
 
 

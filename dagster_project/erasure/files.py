@@ -1,13 +1,15 @@
 """Files that hold people: what has landed, logs, and a last look at all that there is."""
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import duckdb
 
-from activations.durable import write_whole
+from activations.collector.sealing import DAMAGED
+from activations.durable import read_checked_line, write_whole
 from activations.erasure.anonymising import Anonymiser
+from activations.erasure.sought import Sought
 from activations.errors import HourbellError
 from dagster_project.erasure.rows import anonymise_file, anonymising, concerns
 from dagster_project.home import Home
@@ -15,6 +17,8 @@ from dagster_project.landing.sources import quoted_text
 from data.contract import tables
 
 _CHUNK = 1 << 24
+_OVERLAP = 512
+_SHORTEST_WORD = 4
 
 
 def erase_in_landing(home: Home, anonymiser: Anonymiser) -> int:
@@ -42,33 +46,52 @@ def erase_in_landing(home: Home, anonymiser: Anonymiser) -> int:
     return written
 
 
-def erase_in_logs(home: Home, addresses: Collection[str]) -> int:
+def erase_in_logs(home: Home, sought: Sought) -> int:
     """Take the lines that name somebody out of the logs, and return how many they were."""
-    sought = [address.encode().lower() for address in addresses]
+    return sum(_keep_lines(path, lambda line: not sought.names(line)) for path in sorted(home.logs.rglob("*")))
+
+
+def erase_in_damaged(home: Home, sought: Sought, words: Collection[str]) -> int:
+    """Take out of what the collector kept of damaged files whatever has landed, and lines that name somebody by what is
+    left of them; returns how many those were."""
+    called = [word.encode().lower() for word in words if len(word) >= _SHORTEST_WORD]
+
+    def is_kept(line: bytes) -> bool:
+        lower = line.lower()
+        return read_checked_line(line) is None and not sought.names(line) and not any(word in lower for word in called)
+
     removed = 0
-    for path in sorted(home.logs.rglob("*")) if sought else ():
-        if not path.is_file():
-            continue
-        lines = path.read_bytes().splitlines(keepends=True)
-        kept = [line for line in lines if not any(word in line.lower() for word in sought)]
-        if len(kept) < len(lines):
-            write_whole(path, b"".join(kept))
-            removed += len(lines) - len(kept)
+    for path in sorted(home.collected.glob(f"*{DAMAGED}")):
+        removed += _keep_lines(path, is_kept)
+        if not path.stat().st_size:
+            path.unlink()
     return removed
 
 
-def holding(root: Path, addresses: Collection[str]) -> list[Path]:
-    """Files in which an address still stands, by their bytes and, of Parquet, by what is in it."""
-    sought = [address.lower() for address in addresses]
-    if not sought:
-        return []
-    words = [word.encode() for word in sought]
+def _keep_lines(path: Path, is_kept: Callable[[bytes], bool]) -> int:
+    """Leave some lines of a file, and return how many are gone."""
+    if not path.is_file():
+        return 0
+    lines = path.read_bytes().splitlines(keepends=True)
+    kept = [line for line in lines if is_kept(line)]
+    if len(kept) < len(lines):
+        write_whole(path, b"".join(kept))
+    return len(lines) - len(kept)
+
+
+def holding(home: Home, sought: Sought, but: Path) -> list[Path]:
+    """Files but one in which somebody still stands: by address or number in all bytes, and of Parquet in what is in it;
+    by id where no rows are written anew, since others may speak of an id in theirs."""
+    by_rows = (home.landing, home.outbox, home.warehouse.parent, home.published, home.spool, home.root / "journal")
     with duckdb.connect() as connection:
         return [
             path
-            for path in _files(root)
-            if any(_has(text, words) for text in _texts(path))
-            or (path.suffix == ".parquet" and _is_packed(connection, path, sought))
+            for path in _files(home.root)
+            if path != but
+            and (
+                _stands_in(path, sought, ids=not any(path.is_relative_to(folder) for folder in by_rows))
+                or (path.suffix == ".parquet" and _is_packed(connection, path, sought.addresses))
+            )
         ]
 
 
@@ -78,24 +101,25 @@ def _files(root: Path) -> Iterator[Path]:
             yield path
 
 
-def _has(text: bytes, sought: Collection[bytes]) -> bool:
-    lower = text.lower()
-    return any(word in lower for word in sought)
+def _stands_in(path: Path, sought: Sought, *, ids: bool) -> bool:
+    return any(sought.has_address(text) or (ids and sought.has_id(text)) for text in _texts(path))
 
 
 def _texts(path: Path) -> Iterator[bytes]:
-    overlap = b""
+    """A file in parts that overlap, so that nothing is cut in all of them; with a line's end at either end."""
+    overlap = b"\n"
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             yield overlap + chunk
-            overlap = chunk[-256:]
+            overlap = (overlap + chunk)[-_OVERLAP:]
+    yield overlap + b"\n"
 
 
 def _is_packed(connection: duckdb.DuckDBPyConnection, path: Path, sought: Collection[str]) -> bool:
     """Whether a word stands in a file whose bytes are packed; one that is no such file has been looked at as it is."""
     try:
         found = connection.execute(
-            f"select 1 from read_parquet({quoted_text(path)}) as rows, (select unnest($words) as word) "
+            f"select 1 from read_parquet({quoted_text(path)}) as rows, (select unnest($words::varchar[]) as word) "
             "where contains(lower(rows::varchar), word) limit 1",
             {"words": [*sought]},
         ).fetchall()

@@ -42,10 +42,6 @@ class Person:
     """What they are called."""
     at: str
 
-    @property
-    def addresses(self) -> list[str]:
-        return sorted(value for kind, value in self.identifiers if kind in ("email", "phone"))
-
     def renamed(self, suppression: Suppression) -> dict[int, int]:
         """Each id and the one that stands for it; the contact's is that which their pseudonym gives."""
         renamed = {old: suppression.new_id(old) for old in self.ids}
@@ -86,18 +82,23 @@ def find_person(connection: duckdb.DuckDBPyConnection, suppression: Suppression,
     )
 
 
+def plan_file(folder: Path) -> Path:
+    """Where it stands who is being erased."""
+    return folder / _PLAN
+
+
 def write_plan(folder: Path, people: Sequence[Person]) -> None:
     """Keep who is being erased, so that it is finished whatever happens."""
     try:
-        write_whole(folder / _PLAN, json.dumps([asdict(person) for person in people]).encode())
-        (folder / _PLAN).chmod(0o600)
+        write_whole(plan_file(folder), json.dumps([asdict(person) for person in people]).encode())
+        plan_file(folder).chmod(0o600)
     except OSError as error:
         raise HourbellError(f"Cannot write to {folder}: {error.strerror}. Nothing was erased yet.") from error
 
 
 def read_plan(folder: Path) -> list[Person]:
     """Whom an erasure that was interrupted was about; nobody where none was."""
-    path = folder / _PLAN
+    path = plan_file(folder)
     if not path.exists():
         return []
     stated = json.loads(path.read_bytes())
@@ -105,7 +106,7 @@ def read_plan(folder: Path) -> list[Person]:
 
 
 def remove_plan(folder: Path) -> None:
-    (folder / _PLAN).unlink(missing_ok=True)
+    plan_file(folder).unlink(missing_ok=True)
 
 
 def tables_with(connection: duckdb.DuckDBPyConnection, columns: Iterable[str]) -> dict[str, list[str]]:

@@ -1,5 +1,6 @@
 """What is not known of a contact who has not entered, or is made up: what is usual stands in for it."""
 
+import json
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -17,6 +18,20 @@ PERSON: Mapping[str, Any] = {
     "first_name": "Alex",
     "last_name": "Example",
     "birth_date": date(1990, 5, 17),
+    # addresses of nobody, each as its channel wants it
+    "properties": json.dumps(
+        {
+            "push_token": "example:APA91b-of-nobody",
+            "web_push_subscription": {
+                "endpoint": "https://fcm.googleapis.com/fcm/send/example",
+                "keys": {
+                    "p256dh": "BGsX0fLhLEJH-Lzm5WOkQPJ3A32BLeszoPShOUXYmMKWT-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU",
+                    "auth": "AAAAAAAAAAAAAAAAAAAAAA",
+                },
+            },
+            "address": {"street": "12 Mill Lane", "city": "Bath", "postalCode": "BA1 1AA", "country": "GB"},
+        }
+    ),
 }
 INVENTED_CONTACT = -1
 # what lists of things in a context are called
@@ -34,7 +49,7 @@ MADE_BY_ENTRIES = frozenset(
     }
 )
 _FEW = 20
-_REACHED_BY = ("email", "phone", "timezone", "locale")
+_REACHED_BY = ("email", "phone", "properties", "timezone", "locale")
 
 
 def invent_profile(connection: duckdb.DuckDBPyConnection, at: datetime) -> dict[str, Any]:
@@ -86,7 +101,8 @@ def agree_to_all(connection: duckdb.DuckDBPyConnection, profile: Mapping[str, An
     connection.execute(
         "insert into eligibility.eligibility_changes by name select $contact as contact_id, channels.channel, topic, "
         "case address_type when 'email' then $email when 'phone' then $phone when 'contact' then $contact::varchar "
-        "else concat('example ', address_type) end as address, true as is_reachable, true as is_consented, "
+        "else $properties::json ->> address_type end as address, "
+        "true as is_reachable, true as is_consented, "
         "$since::timestamp as stated_at, $timezone as timezone, $locale as locale, false as is_erased, "
         "$since::timestamp as tick_end "
         "from configuration.channels as channels cross join configuration.topics as topics "

@@ -28,7 +28,7 @@ from dagster_project.preview.invented import (
     invent_profile,
     repeat_profile,
 )
-from dagster_project.preview.showing import Showing
+from dagster_project.preview.showing import Showing, address_types_of
 from dagster_project.preview.travel import Travel, inserted_query
 from dagster_project.registry import longest_path, registered_workflows
 from dagster_project.ticks.compiled import compile_tick
@@ -95,7 +95,8 @@ def _previewed(
     verdicts = Gates(connection, *homes, templates, profile["contact_id"], at).ask(statements, travel)
     connection.execute(f"set variable tick_start = timestamp '{window.start}'")
     connection.execute(f"set variable tick_end = timestamp '{window.end}'")
-    shown = Showing(profile, window.end, templates, verdicts).all(connection, statements, travel)
+    showing = Showing(profile, window.end, templates, verdicts, address_types_of(connection))
+    shown = showing.all(connection, statements, travel)
     return Preview(
         workflow,
         profile["contact_id"],

@@ -27,6 +27,8 @@ class Showing:
     tick_end: datetime
     templates: Path
     verdicts: Mapping[tuple[str, int], Sequence[Verdict]]
+    address_types: Mapping[str, str]
+    """By channel: what it needs to reach somebody."""
 
     def all(
         self, connection: duckdb.DuckDBPyConnection, statements: Sequence[Statement], travel: Travel
@@ -73,7 +75,7 @@ class Showing:
         }
         made = {
             "channel": channel,
-            "address": self.profile.get({"email": "email", "sms": "phone"}.get(channel, "contact_id")),
+            "address": self._address(row["kind"], channel),
             "locale": self.profile.get("locale"),
             "timezone": self.profile.get("timezone"),
             "profile": json.dumps(given),
@@ -83,3 +85,18 @@ class Showing:
         }
         columns: dict[str, Any] = {name: made.get(name, row.get(name)) for name in Action._fields}
         return Action(**columns)
+
+    def _address(self, kind: str, channel: str) -> str | None:
+        """As the outbox has it."""
+        address_type = self.address_types.get(channel)
+        if kind != "send" or address_type == "contact":
+            return str(self.profile["contact_id"])
+        if address_type in ("email", "phone"):
+            return self.profile.get(address_type)
+        found = json.loads(self.profile.get("properties") or "{}").get(address_type)
+        return found if found is None or isinstance(found, str) else json.dumps(found, separators=(",", ":"))
+
+
+def address_types_of(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """By channel, as channels.csv says."""
+    return dict(connection.execute("select channel, address_type from configuration.channels").fetchall())

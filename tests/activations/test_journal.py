@@ -10,7 +10,7 @@ from activations.delivery.outbox import Action, outbox_files, read_actions
 from activations.errors import HourbellError
 from activations.journal.journal import Journal, Settlement, open_journal
 from activations.journal.place import sqlite_url
-from activations.journal.presence import FilePresence
+from activations.journal.presence import FilePresence, TakenForDeadError
 
 
 @pytest.fixture
@@ -101,6 +101,20 @@ def test_a_deliverer_is_dead_as_soon_as_its_lock_is_gone(tmp_path: Path) -> None
     assert not two.is_alive("killed")
     two.enter()
     assert [path.stem for path in tmp_path.iterdir()] == [two.deliverer]
+
+
+def test_a_deliverer_whose_lock_was_removed_knows_it(tmp_path: Path) -> None:
+    """Others take it for dead, whatever holds the file that has no name any more."""
+    presence = FilePresence(tmp_path)
+    presence.enter()
+    presence.prove()
+    path = tmp_path / f"{presence.deliverer}.lock"
+    path.unlink()
+    with pytest.raises(TakenForDeadError, match="Somebody has removed"):
+        presence.prove()
+    path.touch()
+    with pytest.raises(TakenForDeadError):
+        presence.prove()
 
 
 def test_clearing_up_spares_the_living(tmp_path: Path) -> None:

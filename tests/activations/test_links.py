@@ -1,9 +1,12 @@
 import base64
+import csv
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from rehearsal import NOW, action, sms_action
 
+from activations.addresses.channel_addresses import ADDRESS_OF
 from activations.channels.face import UnsendableError
 from activations.delivery.delivery import TEMPLATES
 from activations.delivery.outbox import Action
@@ -34,6 +37,12 @@ def of_page(link: str) -> str:
 def of_path(link: str, path: str) -> str:
     assert link.startswith(f"{SHOP.tracking_url}{path}")
     return link.removeprefix(f"{SHOP.tracking_url}{path}")
+
+
+def test_addresses_are_those_of_the_registry_of_channels() -> None:
+    seed = Path(__file__).resolve().parents[2] / "dbt" / "seeds" / "channels.csv"
+    types = {row["channel"]: row["address_type"] for row in csv.DictReader(seed.open())}
+    assert {channel: kind for channel, kind in types.items() if kind in ("email", "phone")} == ADDRESS_OF
 
 
 def test_every_link_knows_what_it_is_about() -> None:

@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from database import Line
-from rehearsal import NOW, action, write_outbox
+from rehearsal import NOW, Place, action, write_outbox
 
+from activations.delivery.delivery import DeliveryStoppedError
 from activations.delivery.outbox import Action, outbox_files, read_actions
 from activations.errors import HourbellError
 from activations.journal.care import verify
 from activations.journal.journal import Journal, Settlement, open_journal
+from activations.journal.presence import PostgresPresence, TakenForDeadError
+from activations.sandbox.server import Sandbox
 
 
 @pytest.fixture
@@ -83,6 +86,80 @@ def test_who_is_alive_is_told_by_the_server(server_url: str, actions: list[Actio
         assert not two.in_doubt()
     with open_journal(server_url, receipts) as three:
         assert len(three.in_doubt()) == 6
+
+
+def sessions(url: str) -> list[int]:
+    """Those that hold a deliverer's lock in this schema's journals, by their process."""
+    engine = sa.create_engine(url)
+    try:
+        with engine.connect() as connection:
+            found = connection.execute(sa.text("select pid from pg_locks where locktype = 'advisory'"))
+            return list(found.scalars())
+    finally:
+        engine.dispose()
+
+
+def end(url: str, pids: list[int]) -> None:
+    engine = sa.create_engine(url)
+    try:
+        with engine.connect() as connection:
+            for pid in pids:
+                assert connection.execute(sa.text("select pg_terminate_backend(:pid, 5000)"), {"pid": pid}).scalar()
+    finally:
+        engine.dispose()
+
+
+def test_who_is_taken_for_dead_claims_nothing_more(server_url: str, actions: list[Action], tmp_path: Path) -> None:
+    """The server has ended the session by which others know of it; what it was told is still noted."""
+    receipts = tmp_path / "receipts"
+    before = sessions(server_url)
+    with open_journal(server_url, receipts) as one, open_journal(server_url, receipts) as two:
+        assert claim(one, actions[:2]) == (2, 0)
+        assert claim(one, actions[2:4]) == (2, 0), "nothing has happened"
+        end(server_url, [pid for pid in sessions(server_url) if pid not in before])
+        assert len(two.in_doubt()) == 4
+        for _ in range(2):
+            with pytest.raises(HourbellError, match="idle_session_timeout"):
+                claim(one, actions[4:])
+        with pytest.raises(HourbellError, match="idle_session_timeout"):
+            one.abandoned("email")
+        one.settle([Settlement(each.action_id, "accepted") for each in actions[:2]], now=NOW)
+        assert one.counts() == {("email", "accepted"): 2, ("email", "claimed"): 2}
+        assert claim(two, actions) == (4, 0)
+    assert verify(server_url, receipts).agrees
+
+
+def test_a_lock_that_a_pooler_gave_away_is_missed(server_url: str, actions: list[Action], tmp_path: Path) -> None:
+    with open_journal(server_url, tmp_path / "receipts") as journal:
+        assert claim(journal, actions[:2]) == (2, 0)
+        presence = journal._presence
+        assert isinstance(presence, PostgresPresence)
+        assert presence._connection is not None
+        presence._connection.execute(sa.text("select pg_advisory_unlock_all()"))
+        with pytest.raises(TakenForDeadError):
+            claim(journal, actions[2:])
+
+
+def test_a_delivery_stops_where_it_is_taken_for_dead(server_url: str, tmp_path: Path) -> None:
+    """And nobody gets anything twice."""
+    place = Place(tmp_path, server_url)
+    write_outbox(place.outbox, [action(number) for number in range(60)])
+    before = sessions(server_url)
+    kept: list[str] = []
+
+    def keep(recipient: str) -> bool:
+        kept.append(recipient)
+        if len(kept) == 25:
+            end(server_url, [pid for pid in sessions(server_url) if pid not in before])
+        return False
+
+    with Sandbox(place.received, lose_answer=keep) as sandbox:
+        with pytest.raises(DeliveryStoppedError, match="idle_session_timeout"):
+            place.deliver(sandbox, batch_size=20)
+        assert len(place.recipients()) == 40
+        assert place.deliver(sandbox, batch_size=20).adds_up
+    assert set(place.recipients().values()) == {1}
+    assert len(place.recipients()) == 60
 
 
 def test_a_switch_thrown_on_one_machine_counts_on_all(server_url: str, actions: list[Action], tmp_path: Path) -> None:

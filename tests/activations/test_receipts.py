@@ -6,7 +6,7 @@ import shutil
 import signal
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -125,8 +125,12 @@ def test_a_broken_file_is_rebuilt(place: Place, delivered: list[tuple[Any, ...]]
     else:
         del content[len(content) // 2 :]
     place.journal.write_bytes(content)
-    rebuilt = rebuild(sqlite_url(place.journal), NOWHERE)
+    with pytest.raises(HourbellError, match="cannot be read whole"):
+        rebuild(sqlite_url(place.journal), NOWHERE)
+    assert place.journal.read_bytes() == content
+    rebuilt = rebuild(sqlite_url(place.journal), NOWHERE, skip_unread=True)
     assert (rebuilt.rows, rebuilt.salvaged) == (64, 0)
+    assert rebuilt.unread
     assert rebuilt.kept_as is not None
     assert rebuilt.kept_as.read_bytes() == content
     assert rows(place) == delivered
@@ -140,7 +144,52 @@ def test_rebuilding_keeps_what_only_the_old_journal_knows(place: Place, delivere
     assert (before.rows, before.without_receipt, before.agrees) == (64, 64, True)
     rebuilt = rebuild(sqlite_url(place.journal), NOWHERE)
     assert (rebuilt.rows, rebuilt.salvaged, rebuilt.receipts) == (64, 64, 0)
+    assert not rebuilt.unread
     nothing_is_sent_anew(place)
+
+
+def read_until_damage(path: Path) -> int:
+    """The rows of a journal that come before the first that cannot be read."""
+    with closing(sqlite3.connect(path)) as connection:
+        number = 0
+        with suppress(sqlite3.DatabaseError):
+            found = connection.execute("select rowid, * from journal order by rowid")
+            while found.fetchone() is not None:
+                number += 1
+    return number
+
+
+def test_what_stands_behind_a_damaged_page_is_not_forgotten_silently(
+    place: Place,
+    delivered: list[tuple[Any, ...]],
+    monkeypatch: pytest.MonkeyPatch,
+    run_command: Callable[..., tuple[int, str]],
+) -> None:
+    """Nobody else knows of it: it would go out again."""
+    shutil.rmtree(folder(place))
+    whole = place.journal.read_bytes()
+    for start in range(4096, len(whole), 4096):
+        place.journal.write_bytes(whole[:start] + b"x" * 4096 + whole[start + 4096 :])
+        if 5 < read_until_damage(place.journal) < 60:
+            break
+    else:
+        pytest.fail("no page lies between rows")
+    spoilt = place.journal.read_bytes()
+    before = read_until_damage(place.journal)
+    monkeypatch.setenv("HOURBELL_HOME", str(place.root))
+    code, said = run_command("journal", "rebuild")
+    assert code == 1
+    assert "cannot be read whole" in said
+    assert "would be sent again" in said
+    assert "--skip-unread" in said
+    assert place.journal.read_bytes() == spoilt
+    assert not list(place.journal.parent.glob("*.rebuilt*"))
+    # from both ends, and no further
+    code, said = run_command("journal", "rebuild", "--skip-unread")
+    assert code == 0
+    assert "the old journal could not be read whole" in said
+    assert before < len(rows(place)) < len(delivered)
+    assert set(rows(place)) < set(delivered)
 
 
 def test_what_differs_is_shown(place: Place, delivered: list[tuple[Any, ...]]) -> None:

@@ -233,7 +233,7 @@ def test_who_is_erased_is_in_no_link(
     place: Place, at: Collecting, ids: list[int], identifiers: list[tuple[str, str]]
 ) -> None:
     texts = sent_texts(place)
-    assert erase_in_surfaces(place.profile(1), place.root, ids, identifiers).links == 1
+    assert erase_in_surfaces([place.profile(1)], place.root, ids, identifiers, now=NOW).links == 1
     led = [follow(at, found[0]).status_code for said in texts if (found := SHORT.search(said))]
     assert sorted(status == 302 for status in led) == [False, True, True]
     kept = [path.read_bytes() for path in place.received.glob("surfaces.sqlite*")]

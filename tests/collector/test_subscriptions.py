@@ -1,5 +1,7 @@
 import re
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -229,6 +231,17 @@ def test_what_can_be_chosen_comes_from_the_registries() -> None:
     assert Choice("offers", "sms", "Offers").channel_label == "Text message"
 
 
+def drop_standings(database: Path) -> None:
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("drop table standings")
+
+
+def no_database(database: Path) -> None:
+    """As after a file system that has lost a part of the file."""
+    content = database.read_bytes()
+    database.write_bytes(b"x" * len(content))
+
+
 @pytest.fixture
 def known(tmp_path: Path, clock: list[datetime]) -> Iterator[Collecting]:
     """A collector beside which a tick has noted how a contact stands."""
@@ -293,6 +306,25 @@ def test_an_old_link_and_one_of_somebody_who_is_known_otherwise_show_nothing(
     assert requests.get(f"{known.url}/preferences?m={old}", timeout=10).status_code == 200
     clock[0] = NOW
     assert "this now" not in requests.get(f"{known.url}/preferences?m={old}", timeout=10).text
+
+
+@pytest.mark.parametrize("break_it", [drop_standings, no_database])
+def test_where_the_database_fails_the_page_is_shown_without_it(
+    known: Collecting, tmp_path: Path, caplog: pytest.LogCaptureFixture, break_it: Callable[[Path], None]
+) -> None:
+    """And what is chosen is kept, and said to be."""
+    break_it(tmp_path / "sandbox" / "surfaces.sqlite")
+    link = links(action(1), known)["preferences_url"]
+    page = requests.get(link, timeout=10)
+    assert page.status_code == 200
+    assert page.text.count('value="keep" checked') == 3
+    assert "this now" not in page.text
+    saved = requests.post(link, data={"what": "chosen", "offers/email": "no"}, timeout=10)
+    assert saved.status_code == 200
+    assert "It holds from now on" in saved.text
+    assert counted(known) == (0, 1)
+    assert "does not show how they stand" in caplog.text
+    assert "person1@example.com" not in caplog.text
 
 
 def test_what_is_noted_says_nothing_without_the_key_and_goes_when_it_is_over(tmp_path: Path) -> None:

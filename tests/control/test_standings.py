@@ -1,6 +1,8 @@
 """How people stand is noted with the tick that writes to them, and anew when it changes, for as long as it is shown."""
 
 import shutil
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -88,3 +90,33 @@ def test_what_cannot_be_noted_stops_no_tick(
     with open_warehouse(home) as connection:
         note_standings(connection, home, TICK)
     assert "could not be noted" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "alter table standings rename column as_of to since",
+        "create trigger full before insert on standings begin select raise(abort, 'the disk is full'); end",
+    ],
+    ids=["reading", "writing"],
+)
+def test_a_database_that_can_be_opened_and_no_more_stops_no_tick(
+    compiled: tuple[Home, list[Statement]], tmp_path: Path, caplog: pytest.LogCaptureFixture, broken: str
+) -> None:
+    home = Home(tmp_path / "home")
+    shutil.copytree(compiled[0].root, home.root)
+    open_surfaces(silent_profile(home.sandbox, {}), home.root).dispose()
+    with closing(sqlite3.connect(home.sandbox / "surfaces.sqlite")) as surfaces, surfaces:
+        surfaces.execute(broken)
+    with open_warehouse(home) as connection:
+        known = {"scope": "contacts", "tick_start": TICK.start, "tick_end": TICK.end, "succeeded": True}
+        insert(connection, "engine.windows", known)
+        person = {"contact_id": 1, "user_id": "u1", "email": "person1@example.com"}
+        insert(
+            connection, "contacts.contact_profile_versions", {**person, "valid_from": TICK.start, "tick_end": TICK.end}
+        )
+        sent = {"action_id": 1, "contact_id": 1, "kind": "send", "channel": "email", "tick_end": TICK.end}
+        insert(connection, "decisions.outbox", {**sent, "send_after": None})
+        note_standings(connection, home, TICK)
+    assert "could not be noted" in caplog.text
+    assert "surfaces' database" in caplog.text

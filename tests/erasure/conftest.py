@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import polars as pl
 import pytest
-from traces import EMAIL, START, Lived, carted, collect, deliver, land, late, tick, traces, waiting, withdrawn
+from traces import EMAIL, START, Lived, carted, collect, damage, deliver, land, late, tick, traces, waiting, withdrawn
 
 from activations.collector.objections import note_statements
 from activations.spool import spool_file
@@ -60,6 +60,8 @@ def lived(landed_shop: Home, tmp_path_factory: pytest.TempPathFactory) -> Lived:
     # what may lie about
     (home.logs / "collector.log").write_text(f"took an event of {EMAIL}\ntook an event of somebody\n")
     spool_file(home.spool, "events", pl.DataFrame([waiting()]))
+    (home.logs / "app.log").write_text(f"user_id={user_id} opened\nuser_id=bystander opened\n")
     collect(home)
+    damage(home, user_id)
     note_statements(home.collected, [withdrawn()])
     return Lived(home, user_id, contact_id, frozenset(number for (number,) in ids))

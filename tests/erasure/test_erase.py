@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 import pytest
 from traces import (
+    BROWSER,
     EMAIL,
     ERASED_AT,
     PHONE,
@@ -102,6 +103,15 @@ def test_no_file_holds_the_address_the_number_or_the_name(erased: Lived) -> None
 
 def test_no_file_holds_an_id_that_was_worked_out_of_them(erased: Lived) -> None:
     assert leftovers(erased.home.root, list(map(str, erased.ids))) == {}
+
+
+def test_no_file_holds_an_id_of_theirs(erased: Lived) -> None:
+    """Nor what could not be read, nor a line of a log; those of others stay."""
+    (damaged,) = erased.home.collected.glob("*.damaged")
+    (line,) = damaged.read_bytes().splitlines()
+    assert b'"bystander"' in line
+    assert (erased.home.logs / "app.log").read_text() == "user_id=bystander opened\n"
+    assert leftovers(erased.home.root, [BROWSER]) == {}
 
 
 def test_the_totals_of_the_marts_are_the_same(lived: Lived, erased: Lived) -> None:
@@ -214,20 +224,24 @@ def test_an_erasure_that_is_interrupted_is_finished_by_the_next(
     """And nobody is told that all is done while a file of somebody's own still says who they were."""
     home = lived.copy(tmp_path).home
 
-    def dies(*_: Any) -> None:
+    def dies(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
-        patch.setattr(erasing, "compact", dies)
-        with pytest.raises(KeyboardInterrupt):
-            forget(home, EMAIL)
-    assert leftovers(home.erased, WORDS) != {}
     (home.root / "export.csv").write_text(f"email\n{EMAIL.upper()}\n")
+    (home.root / "browsers.csv").write_text(f"anonymous_id,at\n{BROWSER},2026-03-02\n")
+    for asked, step in (([EMAIL], "compact"), ([], "holding")):
+        with monkeypatch.context() as patch:
+            patch.setattr(erasing, step, dies)
+            with pytest.raises(KeyboardInterrupt):
+                forget(home, *asked)
+        assert leftovers(home.erased, WORDS) != {}, "who is being erased is known until nothing is left to be done"
     # nobody has to be named again
-    with pytest.raises(HourbellError, match=r"export\.csv"):
+    with pytest.raises(HourbellError, match=r"browsers\.csv.*export\.csv"):
         forget(home)
     (home.root / "export.csv").unlink()
+    (home.root / "browsers.csv").unlink()
     forget(home)
+    assert leftovers(home.erased, WORDS) == {}
     assert leftovers(home.root, [*WORDS, *map(str, lived.ids)]) == {}
     assert totals(home) == totals(lived.home)
 

@@ -13,6 +13,7 @@ import duckdb
 
 from activations.collector.store import CollectedLog, Store
 from activations.delivery.delivery import default_receipts
+from activations.durable import checked_line
 from activations.journal.journal import open_journal
 from activations.sandbox.store import messages
 from activations.settings.profile import open_profile
@@ -27,6 +28,7 @@ START = datetime(2026, 3, 2)
 ERASED_AT = datetime(2026, 3, 5, 0, 30)
 EMAIL = "zephyrine.qvist@mailbox.example"
 PHONE = "+4930901820555"
+BROWSER = "zq-device-1"
 WORDS = (EMAIL, PHONE, "Zephyrine", "Qvist", "30901820555", "0309018 20555", "Lindenwurmgasse")
 """As they were written anywhere."""
 
@@ -140,6 +142,21 @@ def collect(home: Home) -> None:
         await store.close()
 
     asyncio.run(take_in())
+
+
+def damage(home: Home, user_id: str) -> Path:
+    """What the collector kept of a file with lines that cannot be read: of the person by their ids alone, and of
+    somebody else."""
+
+    def line(message_id: str, **who: str) -> bytes:
+        row = {"message_id": message_id, "type": "track", "event": "Page Viewed", "source": "web", **who}
+        return checked_line({"parts": [{"table": "events", "rows": [row]}]})
+
+    path = home.collected / "20260303T000000.jsonl.damaged"
+    path.parent.mkdir(exist_ok=True)
+    unread = [line("d1", user_id=user_id), line("d2", anonymous_id=BROWSER), line("d3", user_id="bystander")]
+    path.write_bytes(line("d0", anonymous_id=BROWSER) + b"".join(each.replace(b"Page", b"P\0ge") for each in unread))
+    return path
 
 
 def late(user_id: str) -> list[dict[str, object]]:
