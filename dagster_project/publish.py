@@ -4,7 +4,6 @@ A copy is written beside the one that is there and swapped in by a rename. Whoev
 it, and a crash in between leaves it as it was.
 """
 
-import os
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import duckdb
 
+from activations.durable import sync
 from activations.errors import HourbellError
 from dagster_project.ticks.transform import manifest
 
@@ -55,7 +55,7 @@ def publish(
         database, generation = _write_copies(connection, folder, names)
         database.replace(folder / FILE)
         _point_to(folder, generation)
-        _sync(folder)
+        sync(folder)
         _remove_old_generations(folder, generation, keep)
     except (OSError, duckdb.Error) as error:
         raise HourbellError(
@@ -86,7 +86,7 @@ def _write_copies(connection: duckdb.DuckDBPyConnection, folder: Path, marts: Se
         connection.execute("checkpoint published")
     finally:
         connection.execute("detach published")
-    _sync(unfinished)
+    sync(unfinished)
     return unfinished, generation
 
 
@@ -97,7 +97,7 @@ def _write_parquet(connection: duckdb.DuckDBPyConnection, folder: Path, marts: S
     for mart in marts:
         path = unfinished / f"{mart}.parquet"
         connection.execute(f"copy published.{_SCHEMA}.{mart} to {_quoted(path)} (format parquet, compression zstd)")
-        _sync(path)
+        sync(path)
     return unfinished.rename(folder / f"{_GENERATION}{number}")
 
 
@@ -132,14 +132,6 @@ def _remove_old_generations(folder: Path, newest: Path, keep: int) -> None:
         if generation != newest:
             with suppress(OSError):
                 shutil.rmtree(generation)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _quoted(path: Path) -> str:
