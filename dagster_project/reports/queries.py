@@ -1,5 +1,6 @@
 """What the pages ask of the published marts, and nothing else: read-only, without any file or host in reach."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -141,7 +142,7 @@ def _plain(value: Any) -> Any:
         return float(value)
     if isinstance(value, float):
         # more digits than anybody reads, and fewer than are stored
-        return None if value != value else float(f"{value:.12g}")
+        return float(f"{value:.12g}") if math.isfinite(value) else None
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%d %H:%M")
     if isinstance(value, date):
