@@ -14,6 +14,7 @@ import sqlglot
 from sqlglot import exp
 
 from activations.errors import HourbellError
+from dagster_project.landing.sources import quoted_text
 
 SCHEMAS = ("marts", "operations")
 # beyond it JavaScript takes two integers for one
@@ -53,9 +54,8 @@ def open_published(
             f"There are no published marts at {file}. `hourbell tick` publishes them; then build again."
         )
     with duckdb.connect() as connection:
-        quoted = "'" + str(file).replace("'", "''") + "'"
         try:
-            connection.execute(f"attach {quoted} as published (read_only)")
+            connection.execute(f"attach {quoted_text(file)} as published (read_only)")
         except duckdb.Error as error:
             raise HourbellError(
                 f"The published marts {file} cannot be read: {error}. The next tick publishes anew."
