@@ -1,15 +1,17 @@
 """Of two actions that set the same the newer one counts, whatever becomes of the calls and whoever makes them."""
 
+import itertools
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from crm_place import World, crm_action, in_turn, membership, templates_of
-from rehearsal import NOW, Place, action, write_outbox
+from rehearsal import NOW, Place, action, channels, write_outbox
 
 from activations.delivery.channel_delivery import ChannelDelivery
 from activations.delivery.outbox import Action
+from activations.delivery.patience import Patience
 from activations.journal import journal as journals
 from activations.journal.care import rebuild
 from activations.journal.journal import Journal, open_journal
@@ -19,6 +21,7 @@ from activations.sandbox.reply import Reply
 
 HOUR = timedelta(hours=1)
 LOST, BUSY = Reply(0), Reply(503)
+PATIENT = Patience(attempts=10, first_pause=0.01)
 UPSERT, MEMBERS = "upsert", "memberships"
 
 
@@ -137,6 +140,28 @@ def test_without_an_order_the_older_one_stays(world: World, monkeypatch: pytest.
     backlog(world, "lead", "customer")
     assert world.again(in_turn(LOST, only=UPSERT)).accepted == 2
     assert stage(world) == "lead"
+
+
+def test_it_holds_over_processes_and_refusals(world: World) -> None:
+    """A batch has one action; each process takes every second, and every third call is put off or lost."""
+    stages = ("lead", "customer", "fan")
+    for hour, value in enumerate(stages):
+        at = NOW - 10 * HOUR + hour * HOUR
+        rows = [{**crm_action(number, value=value), "tick_end": at, "send_after": None} for number in range(15)]
+        for row in rows:
+            row["action_id"] -= 1_000 * hour
+        write_outbox(world.place.outbox, rows, channel="crm", tick_end=at)
+    replies = itertools.cycle([None, BUSY, None, None, LOST, None])
+    known: dict[str, Any] = {"channels": channels(1), "templates": world.templates, "now": NOW, "patience": PATIENT}
+    with world.sandbox(lambda name: next(replies)) as url:
+        account = world.place.deliver(1, webhooks=url, processes=2, **known)
+        # what waited for the other process in vain
+        later = world.place.deliver(1, webhooks=url, **known)
+    assert account.adds_up
+    assert later.adds_up
+    assert account.failed + later.failed + later.waiting == 0
+    with world.records() as records:
+        assert [each["stage"] for each in records.all(hubspot.CONTACTS).values()] == ["fan"] * 15
 
 
 def claimed(journal: Journal, number: int, at: datetime = NOW, target: str = "a stage") -> Any:
