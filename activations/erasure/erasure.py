@@ -191,7 +191,7 @@ def _erase_database(
                 connection.execute(sa.update(READ).where(READ.c.segment == name).values(position=position))
         if not is_file:
             with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                connection.exec_driver_sql("vacuum full journal")
+                connection.exec_driver_sql("vacuum full journal, aims")
     finally:
         engine.dispose()
     if is_file:

@@ -260,7 +260,8 @@ class Journal:
             if (pause := pause_of(pauses, action.workflow, action.channel)) is not None
         }
         order = order_of(connection, aims) if aims else Order()
-        may_go = [row for row in rows if row[0] not in stopped and row[0] not in order.behind]
+        kept_back = stopped.keys() | order.behind.keys()
+        may_go = [row for row in rows if row[0] not in kept_back] if kept_back else rows
         new = insert_new(connection, may_go, self.deliverer)
         known = reading.known(connection, wanted.keys() - new)
         dead = self._dead([row for row in known if row.status == CLAIMED])
@@ -273,7 +274,7 @@ class Journal:
         noted = {number: aims[number] for number in aims.keys() & new - order.overtaken}
         if aims:
             note_aims(connection, order, noted)
-        there = settled | {row.action_id for row in known}
+        there = stopped.keys() | {row.action_id for row in known}
         return _Got(
             new,
             taken,
@@ -281,7 +282,7 @@ class Journal:
             len(open_rows) - len(taken),
             Counter(str(pause) for number, pause in stopped.items() if number not in settled),
             order.overtaken,
-            {number: older for number, older in order.behind.items() if number not in there | stopped.keys()},
+            {number: older for number, older in order.behind.items() if number not in there},
             noted,
         )
 
