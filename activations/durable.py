@@ -12,8 +12,15 @@ import orjson
 _HEAD = len('{"crc":"01234567",')
 
 
+class UnsyncedNameError(OSError):
+    """A file is in place, and its name may not be on disk: whether it outlives a power cut nobody knows."""
+
+
 def write_whole(path: Path, content: bytes) -> None:
-    """Put a file in place, synced to disk before it can be seen, and its name after; raises OSError."""
+    """Put a file in place, synced to disk before it can be seen, and its name after.
+
+    Raises UnsyncedNameError where it is there all the same, and else OSError.
+    """
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with unfinished.open("wb") as file:
@@ -21,7 +28,10 @@ def write_whole(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)
-        sync_folder(path.parent)
+        try:
+            sync(path.parent)
+        except OSError as error:
+            raise UnsyncedNameError(*error.args) from error
     finally:
         unfinished.unlink(missing_ok=True)
 
@@ -30,14 +40,14 @@ def open_log(path: Path) -> FileIO:
     """A new file to append to, whose name is on disk; raises OSError."""
     if not path.parent.is_dir():
         path.parent.mkdir(parents=True, exist_ok=True)
-        sync_folder(path.parent.parent)
+        sync(path.parent.parent)
     file = FileIO(path, "xb")
-    sync_folder(path.parent)
+    sync(path.parent)
     return file
 
 
-def sync_folder(path: Path) -> None:
-    """See to it that the names in a folder are on disk; raises OSError."""
+def sync(path: Path) -> None:
+    """See to it that what is in a file, or the names in a folder, are on disk; raises OSError."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -49,8 +49,8 @@ def not_reached(
             why = live if status == "live" else f"takes nobody in: it is {status}"
             missed.append(NotReached(workflow, "entered", why))
             continue
-        # of several enrollments the last one tells how matters stand
-        last = theirs[-1]
+        # of several enrollments the one that was entered last tells how matters stand: an earlier one may go on longer
+        last = max(theirs, key=lambda one: (one.step == "entered", one.reached_at))
         reached = {one.step: one for one in theirs if one.enrollment == last.enrollment}
         for step in steps:
             if step in reached:

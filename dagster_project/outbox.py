@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 
 from activations.errors import HourbellError
+from dagster_project.landing.sources import quoted_text
 
 _STAGED = ".staged"
 
@@ -55,10 +56,10 @@ def write_outbox(
                 rest.unlink()
             if staged.is_dir():
                 staged.rmdir()
-    except (OSError, duckdb.IOException) as error:
+    except (OSError, duckdb.Error) as error:
         raise HourbellError(
-            f"Cannot write the outbox {folder}: {error}. Make room or give rights, then run the tick again; "
-            "nothing of it has been sent."
+            f"Cannot write the outbox {folder}: {error}. Make room, give rights or mend what it names, then run the "
+            "tick again; nothing of it has been sent."
         ) from error
     return counts
 
@@ -70,7 +71,7 @@ def _write(
     written = connection.execute(
         "copy (select * from decisions.outbox where tick_end = $tick_end and channel = $channel "
         "and not list_contains($but, workflow) order by action_id) "
-        f"to '{file}' (format parquet, compression zstd)",
+        f"to {quoted_text(file)} (format parquet, compression zstd)",
         {"tick_end": tick_end, "channel": channel, "but": sorted(but)},
     ).fetchall()
     return int(written[0][0])

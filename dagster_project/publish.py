@@ -4,15 +4,15 @@ A copy is written beside the one that is there and swapped in by a rename. Whoev
 it, and a crash in between leaves it as it was.
 """
 
-import os
-import shutil
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import duckdb
 
+from activations.durable import sync
 from activations.errors import HourbellError
+from dagster_project.generations import KEPT, UNFINISHED, begin, finish, point_to, remove_older, remove_unfinished
+from dagster_project.landing.sources import quoted_text
 from dagster_project.ticks.transform import manifest
 
 FILE = "hourbell.duckdb"
@@ -21,9 +21,6 @@ PARQUET = "parquet"
 STORAGE_VERSION = "v1.0.0"
 
 _SCHEMA = "marts"
-_UNFINISHED = ".unfinished"
-_GENERATION = ".parquet-"
-_KEPT_GENERATIONS = 2
 
 
 def published_marts() -> list[str]:
@@ -40,7 +37,7 @@ def publish(
     folder: Path,
     marts: Sequence[str] | None = None,
     *,
-    keep: int = _KEPT_GENERATIONS,
+    keep: int = KEPT,
 ) -> list[str]:
     """Publish the marts of a warehouse as `hourbell.duckdb` and as `parquet/<mart>.parquet`; returns their names.
 
@@ -51,12 +48,12 @@ def publish(
     names = _built(connection, published_marts() if marts is None else marts)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _remove_unfinished(folder)
+        remove_unfinished(folder)
         database, generation = _write_copies(connection, folder, names)
         database.replace(folder / FILE)
-        _point_to(folder, generation)
-        _sync(folder)
-        _remove_old_generations(folder, generation, keep)
+        point_to(generation, PARQUET)
+        sync(folder)
+        remove_older(folder, PARQUET, keep)
     except (OSError, duckdb.Error) as error:
         raise HourbellError(
             f"The marts cannot be published to {folder}: {error}. Readers keep the copy that is there. "
@@ -75,8 +72,8 @@ def _built(connection: duckdb.DuckDBPyConnection, marts: Sequence[str]) -> list[
 
 def _write_copies(connection: duckdb.DuckDBPyConnection, folder: Path, marts: Sequence[str]) -> tuple[Path, Path]:
     """Both copies, of which Parquet is made from the other: most marts are views, and each is worked out once."""
-    unfinished = folder / f"{FILE}{_UNFINISHED}"
-    connection.execute(f"attach {_quoted(unfinished)} as published (storage_version '{STORAGE_VERSION}')")
+    unfinished = folder / f"{FILE}{UNFINISHED}"
+    connection.execute(f"attach {quoted_text(unfinished)} as published (storage_version '{STORAGE_VERSION}')")
     try:
         connection.execute(f"create schema published.{_SCHEMA}")
         for mart in marts:
@@ -86,61 +83,14 @@ def _write_copies(connection: duckdb.DuckDBPyConnection, folder: Path, marts: Se
         connection.execute("checkpoint published")
     finally:
         connection.execute("detach published")
-    _sync(unfinished)
+    sync(unfinished)
     return unfinished, generation
 
 
 def _write_parquet(connection: duckdb.DuckDBPyConnection, folder: Path, marts: Sequence[str]) -> Path:
-    number = max((_number(generation) for generation in _generations(folder)), default=0) + 1
-    unfinished = folder / f"{_GENERATION}{number}{_UNFINISHED}"
-    unfinished.mkdir()
+    unfinished = begin(folder, PARQUET)
     for mart in marts:
         path = unfinished / f"{mart}.parquet"
-        connection.execute(f"copy published.{_SCHEMA}.{mart} to {_quoted(path)} (format parquet, compression zstd)")
-        _sync(path)
-    return unfinished.rename(folder / f"{_GENERATION}{number}")
-
-
-def _point_to(folder: Path, generation: Path) -> None:
-    """Swap the folder `parquet` as a whole: a folder cannot be renamed onto another, a link can."""
-    link = folder / f"{PARQUET}{_UNFINISHED}"
-    link.symlink_to(generation.name)
-    link.replace(folder / PARQUET)
-
-
-def _generations(folder: Path) -> list[Path]:
-    finished = (path for path in folder.glob(f"{_GENERATION}*") if not path.name.endswith(_UNFINISHED))
-    return sorted(finished, key=_number)
-
-
-def _number(generation: Path) -> int:
-    return int(generation.name.removeprefix(_GENERATION))
-
-
-def _remove_unfinished(folder: Path) -> None:
-    """What a run that was killed left behind."""
-    for path in (*folder.glob(f"*{_UNFINISHED}"), *folder.glob(f"*{_UNFINISHED}.wal")):
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
-
-
-def _remove_old_generations(folder: Path, newest: Path, keep: int) -> None:
-    """One older generation stays for whoever has listed its files and not yet opened them."""
-    for generation in _generations(folder)[:-keep]:
-        if generation != newest:
-            with suppress(OSError):
-                shutil.rmtree(generation)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _quoted(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
+        connection.execute(f"copy published.{_SCHEMA}.{mart} to {quoted_text(path)} (format parquet, compression zstd)")
+        sync(path)
+    return finish(unfinished)

@@ -14,6 +14,7 @@ from activations.ad_platforms.settings import FILE, AudienceSetting, read_audien
 from activations.addresses.hashing import hashed_email, hashed_phone
 from activations.channels.batches import Entry
 from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_object
+from activations.channels.targets import target_of
 from activations.channels.unasked import UnaskedChannel
 from activations.delivery.outbox import Action
 
@@ -57,7 +58,20 @@ class AudienceChannel(UnaskedChannel):
         """The contact's own id; by which address a platform knows it is said by the profile."""
         return address or ""
 
+    def target(self, action: Action) -> str | None:
+        """A membership: an audience, and the hashes by which it knows somebody."""
+        try:
+            return target_of(self.setting.profile.link_key, self.name, *self._membership(action))
+        except UnsendableError:
+            return None
+
     def render(self, action: Action, message_id: str) -> Message:
+        name, *hashes = self._membership(action)
+        content = {"operation": _OPERATIONS[action.kind], "hashes": hashes}
+        return Message(action.action_id, message_id, name, orjson.dumps(content))
+
+    def _membership(self, action: Action) -> tuple[str, str, str]:
+        """The audience, and the hashes; raises UnsendableError."""
         context, profile = json_object("context", action.context), json_object("profile", action.profile)
         name = context.get("audience")
         if not isinstance(name, str) or name not in self.audiences:
@@ -65,8 +79,7 @@ class AudienceChannel(UnaskedChannel):
         hashes = _hashes(context, profile, self.audiences[name].platform)
         if not any(hashes):
             raise UnsendableError("the contact has no e-mail address or telephone number to be known by")
-        content = {"operation": _OPERATIONS[action.kind], "hashes": [*hashes]}
-        return Message(action.action_id, message_id, name, orjson.dumps(content))
+        return name, *hashes
 
     async def push(self, batch: Sequence[Message]) -> list[Answer]:
         answers = []

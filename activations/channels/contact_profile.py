@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_object
+from activations.channels.targets import target_of
 from activations.channels.unasked import UnaskedChannel
 from activations.delivery.outbox import Action
 from activations.landed_events import SOURCE, identifiers_of, spool_events
@@ -41,6 +42,16 @@ class ContactProfileChannel(UnaskedChannel):
     def validate(self, address: str | None) -> str:
         """The contact's own id; who it is in landing is said by the profile."""
         return address or ""
+
+    def target(self, action: Action) -> str | None:
+        """A contact's property; starting and stopping a workflow sets nothing."""
+        if action.kind not in _PROPERTY_KINDS:
+            return None
+        try:
+            name = json_object("context", action.context).get("property")
+        except UnsendableError:
+            return None
+        return target_of(self.setting.profile.link_key, self.name, str(action.contact_id), str(name))
 
     def render(self, action: Action, message_id: str) -> Message:
         context, profile = json_object("context", action.context), json_object("profile", action.profile)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from activations.channels.batches import Entry, NotAnsweredError, not_asked
 from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_object
+from activations.channels.targets import target_of
 from activations.channels.unasked import UnaskedChannel
 from activations.crms.face import OWNER, Crm, Properties
 from activations.crms.memory import Fact, Memory
@@ -69,6 +70,16 @@ class CrmChannel(UnaskedChannel):
     def validate(self, address: str | None) -> str:
         """The contact's own id; by what the CRM knows it is said by the profile."""
         return address or ""
+
+    def target(self, action: Action) -> str | None:
+        """A contact's property or list."""
+        try:
+            context = json_object("context", action.context)
+            crm, contact = contact_at(self.crms, action, context)
+            name, _ = self._wanted(action.kind, context, crm)
+        except UnsendableError:
+            return None
+        return target_of(self.setting.profile.link_key, self.name, crm.name, contact.casefold(), name)
 
     def render(self, action: Action, message_id: str) -> Message:
         context = json_object("context", action.context)

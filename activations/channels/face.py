@@ -53,6 +53,14 @@ class Message(NamedTuple):
     content: bytes
     links: tuple[ShortLink, ...] = ()
     """Short ones in it, to be kept before it is pushed."""
+    expires_at: datetime | None = None
+    """By when it must have arrived; only of channels whose provider can be told how long it may keep it."""
+
+    def keeps(self, now: datetime, longest: timedelta) -> int | None:
+        """Seconds for which the provider may keep it from now on, at most so long; None where it does not expire."""
+        if self.expires_at is None:
+            return None
+        return int(min(max(self.expires_at - now, timedelta()), longest).total_seconds())
 
 
 class Answer(NamedTuple):
@@ -82,7 +90,11 @@ class Setting:
 
 
 class Channel(Protocol):
-    """A way to act on contacts. `render` and `validate` raise UnsendableError; `push` answers for every message."""
+    """A way to act on contacts. `render` and `validate` raise UnsendableError; `push` answers for every message.
+
+    One whose actions set what is so from then on has `target`, too, as in `channels.targets`: then an older action is
+    never done after a newer one on the same target.
+    """
 
     @property
     def name(self) -> str:

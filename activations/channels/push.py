@@ -115,7 +115,7 @@ class PushChannel(BlindChannel):
         content = {"contact": identifiers_of(json_object("profile", action.profile)), "request": request}
         if len(orjson.dumps([request["message"]["notification"], request["message"]["data"]])) > _LARGEST:
             raise UnsendableError(f"template {action.template}: the notification has more than {_LARGEST:,} bytes")
-        return Message(action.action_id, message_id, token, orjson.dumps(content), said.links)
+        return Message(action.action_id, message_id, token, orjson.dumps(content), said.links, action.expires_at)
 
     async def push(self, batch: Sequence[Message]) -> list[Answer]:
         self.short_links.keep(batch)
@@ -123,7 +123,7 @@ class PushChannel(BlindChannel):
 
         async def post(message: Message) -> list[Answer]:
             content = orjson.loads(message.content)
-            answers = await self._post(message, orjson.dumps(content["request"]))
+            answers = await self._post(message, orjson.dumps(self.request(message, content)))
             lost.extend(
                 Lost(message.message_id, message.address, content["contact"], _GONE)
                 for answer in answers
@@ -134,6 +134,14 @@ class PushChannel(BlindChannel):
         answers = await in_flight(batch, post)
         spool_lost(self.setting.spool, self.name, lost, self.setting.now())
         return answers
+
+    def request(self, message: Message, content: Mapping[str, Any]) -> dict[str, Any]:
+        """What is posted, which waits for a phone no longer than until the message expires."""
+        request: dict[str, Any] = content["request"]
+        keeps = message.keeps(self.setting.now(), _LONGEST_WAIT)
+        if keeps is not None:
+            request["message"]["android"]["ttl"] = f"{keeps}s"
+        return request
 
     async def close(self) -> None:
         self.short_links.close()
@@ -196,9 +204,9 @@ def _message(token: str, said: Notification, action: Action, message_id: str) ->
     if action.topic_kind == "transactional":
         android["priority"] = "HIGH"
     if action.expires_at is not None:
-        left = min(max(action.expires_at - sent_at(action), timedelta(0)), _LONGEST_WAIT)
-        android["ttl"] = f"{int(left.total_seconds())}s"
-        headers["apns-expiration"] = str(int((sent_at(action) + left).replace(tzinfo=UTC).timestamp()))
+        # Apple wants a moment, and the others a time from when it is pushed
+        latest = min(action.expires_at, sent_at(action) + _LONGEST_WAIT)
+        headers["apns-expiration"] = str(int(latest.replace(tzinfo=UTC).timestamp()))
     data = {"message_id": message_id, "workflow": action.workflow, "step": action.step}
     if said.url:
         data["url"] = said.url

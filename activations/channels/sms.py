@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 from activations.addresses.phone_numbers import checked_phone
 from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError
 from activations.channels.unasked import UnaskedChannel
-from activations.delivery.outbox import Action, sent_at
+from activations.delivery.outbox import Action
 from activations.errors import HourbellError
 from activations.settings.profile import Profile
 from activations.settings.text_sender import FILE, read_text_sender
@@ -81,10 +81,9 @@ class SmsChannel(UnaskedChannel):
             raise UnsendableError(
                 f"template {action.template}: the text has {len(text):,} characters, and {longest:,} may be sent"
             )
-        # no longer in the provider's queue than it may be sent
-        keeps = None if action.expires_at is None else action.expires_at - sent_at(action)
-        said = Text(action.action_id, message_id, recipient, text, keeps)
-        return Message(action.action_id, message_id, recipient, self.carrier.encode(said), links.made)
+        said = Text(action.action_id, message_id, recipient, text)
+        content = self.carrier.encode(said)
+        return Message(action.action_id, message_id, recipient, content, links.made, action.expires_at)
 
     async def push(self, batch: Sequence[Message]) -> list[Answer]:
         self.short_links.keep(batch)

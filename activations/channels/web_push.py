@@ -7,7 +7,7 @@ nowhere else, and the transport's own guards look at it once more.
 import base64
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property, partial
@@ -21,7 +21,7 @@ from activations.channels.face import Answer, Message, Setting, UnsendableError,
 from activations.channels.in_flight import in_flight
 from activations.channels.receivers import Meaning, Receivers
 from activations.channels.unasked import BlindChannel
-from activations.delivery.outbox import Action, sent_at
+from activations.delivery.outbox import Action
 from activations.errors import HourbellError
 from activations.keys.vapid import LARGEST, BrowserKeys, KeysRefusedError, Vapid, read_vapid_key, sandbox_key
 from activations.landed_events import identifiers_of
@@ -37,6 +37,7 @@ _EXAMPLE = "mailto:hello@shop.example"
 _SUBJECT = re.compile(r"mailto:[^@\s<>]+@[^@\s<>]+\.[^@\s<>]+|https://[^\s<>]+")
 _SERVICE = re.compile(r"(\*\.[a-z0-9-]+|[a-z0-9-]+)(\.[a-z0-9-]+)+")
 _LONGEST_WAIT = timedelta(weeks=4)
+_LONGEST = int(_LONGEST_WAIT.total_seconds())
 _LONGEST_ENDPOINT = 2_000
 _DECLARATIVE = 8030
 """Says that a browser which can may show it without a script of ours."""
@@ -121,17 +122,15 @@ class WebPushChannel(BlindChannel):
         payload = orjson.dumps({"web_push": _DECLARATIVE, "notification": notification})
         if len(payload) > LARGEST:
             raise UnsendableError(f"template {action.template}: the notification has more than {LARGEST:,} bytes")
-        wait = _LONGEST_WAIT if action.expires_at is None else action.expires_at - sent_at(action)
         content = {
             "contact": identifiers_of(json_object("profile", action.profile)),
             "headers": {
-                "ttl": str(int(min(max(wait, timedelta(0)), _LONGEST_WAIT).total_seconds())),
                 "topic": _topic(said.collapse or message_id),
                 "urgency": "high" if action.topic_kind == "transactional" else "normal",
             },
             "payload": payload.decode(),
         }
-        return Message(action.action_id, message_id, address, orjson.dumps(content), said.links)
+        return Message(action.action_id, message_id, address, orjson.dumps(content), said.links, action.expires_at)
 
     async def push(self, batch: Sequence[Message]) -> list[Answer]:
         self.short_links.keep(batch)
@@ -139,6 +138,11 @@ class WebPushChannel(BlindChannel):
         answers = await in_flight(batch, partial(self._post, lost))
         spool_lost(self.setting.spool, self.name, lost, self.setting.now())
         return answers
+
+    def headers(self, message: Message, content: Mapping[str, Any]) -> dict[str, str]:
+        """How it is kept, which is no longer than until the message expires."""
+        keeps = message.keeps(self.setting.now(), _LONGEST_WAIT)
+        return {**content["headers"], "ttl": str(_LONGEST if keeps is None else keeps)}
 
     async def close(self) -> None:
         self.short_links.close()
@@ -152,7 +156,7 @@ class WebPushChannel(BlindChannel):
         content = orjson.loads(message.content)
         subscription = self._subscription(message.address)
         headers = {
-            **content["headers"],
+            **self.headers(message, content),
             "authorization": self.vapid.authorization(subscription.origin),
             "content-encoding": "aes128gcm",
             "content-type": "application/octet-stream",

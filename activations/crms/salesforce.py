@@ -185,17 +185,23 @@ class Salesforce:
             url = f"{self.base}/query/{str(stated['nextRecordsUrl']).rpartition('/')[2]}"
 
     async def _members(self, campaign: str, contacts: Sequence[str]) -> dict[str, str]:
-        """Ids of campaign members, by what their contacts are known by; raises NotAnsweredError."""
+        """Ids of campaign members, by what their contacts are known by; raises NotAnsweredError.
+
+        Salesforce finds a contact however its letters are written, and answers in its own spelling.
+        """
         name, who = self.crm.id_property, self.crm.object
-        found: dict[str, str] = {}
+        exact: dict[str, str] = {}
         for start in range(0, len(contacts), _ASKED):
             wanted = ", ".join(_quoted(contact) for contact in contacts[start : start + _ASKED])
             rows = await self._query(
                 f"SELECT Id, {who}.{name} FROM CampaignMember "
                 f"WHERE CampaignId = {_quoted(campaign)} AND {who}.{name} IN ({wanted})"
             )
-            found |= {str(row[who][name]): str(row["Id"]) for row in rows}
-        return found
+            exact |= {str(row[who][name]): str(row["Id"]) for row in rows}
+        folded = {contact.lower(): number for contact, number in exact.items()}
+        # where the field tells letters apart, two may differ in nothing else
+        found = {contact: exact.get(contact) or folded.get(contact.lower()) for contact in contacts}
+        return {contact: number for contact, number in found.items() if number}
 
     def _member(self, campaign: str, entry: Entry) -> dict[str, Any]:
         who = {self.crm.id_property: entry.content}

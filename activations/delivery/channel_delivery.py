@@ -13,15 +13,17 @@ from typing import NamedTuple
 from activations.channels.face import Answer, Channel, Message, UnsendableError
 from activations.collector.objections import Objections
 from activations.delivery.account import Tally
-from activations.delivery.outbox import WHOLE, Action, OutboxFile, OutboxFileError, Share, read_actions
+from activations.delivery.outbox import WHOLE, Action, OutboxFile, OutboxFileError, Share, read_actions, sent_at
 from activations.delivery.patience import Patience
 from activations.errors import HourbellError
 from activations.journal.journal import Journal
 from activations.journal.pauses import pause_of
-from activations.journal.rows import Claim, Settled, Settlement
+from activations.journal.rows import Aim, Claim, Settled, Settlement
 
 _NO_ANSWER = "the answer never came"
 _OBJECTED = "they have objected since it was decided"
+_OVERTAKEN = "a newer action has set the same since it was decided"
+_BEHIND = "another action on the same is under way"
 _MAILBOX = re.compile(r"[^\s<>@\"',;:=]+@[^\s<>@\"',;:]+")
 _SHORTEST_ADDRESS = 6
 
@@ -39,6 +41,8 @@ class _Due(NamedTuple):
     """On the monotonic clock."""
     claim: Claim | None = None
     """Kept where it is not known whether a call was taken, so that nobody forgets that there was one."""
+    waits: int = 0
+    """How often it has waited for another one on its target."""
 
 
 class ProviderDownError(HourbellError):
@@ -68,6 +72,8 @@ class ChannelDelivery:
         self._share = share
         self._objections = objections
         self._rate = None if channel.rate is None else channel.rate / share.of
+        # not of a channel for messages, for which it costs nothing
+        self._target: Callable[[Action], str | None] | None = getattr(channel, "target", None)
         self._put_off: list[_Due] = []
         self.unfinished: set[str] = set()
         """Files in which not everything of this share is settled."""
@@ -132,12 +138,14 @@ class ChannelDelivery:
         self._tally.count(self._channel.name, "waiting", len(later))
         self.unfinished |= {due.file for due in later}
         fresh = [due for due in ready if due.claim is None]
+        in_doubt = [due for due in ready if due.claim is not None]
         claims = self._journal.claim(
             [due.action for due in fresh],
             {due.action.action_id: self._channel.message_id(due.action.action_id) for due in fresh},
             provider=self._channel.provider,
             now=now,
             attempts={due.action.action_id: due.attempts for due in fresh if due.attempts},
+            aims=self._aims(fresh),
         )
         self._tally.count(self._channel.name, "already_settled", claims.settled)
         for pause, number in claims.paused.items():
@@ -146,18 +154,24 @@ class ChannelDelivery:
             self._tally.count(self._channel.name, "held", claims.held)
             self.unfinished |= {due.file for due in ready}
         files = {due.action.action_id: due.file for due in ready}
+        if claims.behind:
+            self._let_wait(fresh, claims.behind, in_doubt)
+        overtaken = claims.overtaken | self._overtaken(in_doubt)
 
-        kept = [due.claim._replace(attempts=due.attempts + 1) for due in ready if due.claim is not None]
+        kept = [due.claim._replace(attempts=due.attempts + 1) for due in in_doubt if due.claim is not None]
         settled, again = await self._find_out([*kept, *(claim for claim in claims.ours if claim.in_doubt)])
         messages: dict[int, tuple[Claim, Message]] = {}
         now = self._now()
         for claim in [*again, *(claim for claim in claims.ours if not claim.in_doubt)]:
-            prepared = self._prepare(claim, now)
+            prepared = self._prepare(claim, now, overtaken)
             if isinstance(prepared, Settlement):
                 settled.append(prepared)
             else:
                 messages[claim.action.action_id] = (claim, prepared)
         self._settle(settled)
+        if self._target is not None:
+            # of several on one target the last one counts
+            messages = dict(sorted(messages.items(), key=lambda entry: (sent_at(entry[1][0].action), entry[0])))
         await self._push_in_parts(messages, files)
         self._tally.show()
 
@@ -216,9 +230,39 @@ class ChannelDelivery:
         """Give claims back, but those of which a call may have been taken: they stay in doubt."""
         self._journal.release([claim.action.action_id for claim in claims if not claim.in_doubt])
 
-    def _prepare(self, claim: Claim, now: datetime) -> Message | Settlement:
+    def _aims(self, batch: Sequence[_Due]) -> dict[int, Aim]:
+        """What actions set; nothing of those that set nothing that stays."""
+        if self._target is None:
+            return {}
+        targets = [(due.action, self._target(due.action)) for due in batch]
+        return {action.action_id: Aim(target, sent_at(action)) for action, target in targets if target is not None}
+
+    def _overtaken(self, batch: Sequence[_Due]) -> frozenset[int]:
+        """Of actions whose call may have been taken: those that a newer one has overtaken while they waited."""
+        aims = self._aims(batch)
+        return self._journal.overtaken(aims) if aims else frozenset()
+
+    def _let_wait(self, batch: Sequence[_Due], behind: Mapping[int, int], in_doubt: Sequence[_Due]) -> None:
+        """Put off what is behind another on its target, as long as that is ours to settle, or else for a while."""
+        ours = {due.action.action_id for due in (*self._put_off, *in_doubt) if due.claim is not None}
+        for due in batch:
+            number = due.action.action_id
+            if number not in behind:
+                continue
+            if behind[number] in ours or due.waits < self._patience.attempts:
+                pause = self._patience.pause(number, due.waits + 1)
+                self._put_off.append(due._replace(waits=due.waits + 1, not_before=time.monotonic() + pause))
+            else:
+                self.unfinished.add(due.file)
+                self._tally.count(self._channel.name, "waiting", reason=_BEHIND)
+
+    def _prepare(self, claim: Claim, now: datetime, overtaken: Collection[int] = ()) -> Message | Settlement:
         """The message of a claim, or why there is none."""
         action = claim.action
+        if action.action_id in overtaken:
+            if claim.in_doubt:
+                return _unknown(claim, f"{_NO_ANSWER}, and {_OVERTAKEN}")
+            return Settlement(action.action_id, "expired", f"gave way: {_OVERTAKEN}")
         if _is_late(action, now):
             return Settlement(
                 action.action_id, "expired", f"was to be sent before {action.expires_at:%Y-%m-%d %H:%M} UTC"

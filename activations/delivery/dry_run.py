@@ -5,7 +5,7 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -141,7 +141,7 @@ class _ForgetfulJournal(Journal):
     def create(self) -> None:
         """Nothing is created that stays."""
 
-    def _write(self, work: Callable[[sa.Connection], T], is_there: Callable[[sa.Connection], bool]) -> T:
+    def _write(self, work: Callable[[sa.Connection], T], is_there: Callable[[sa.Connection, T], bool]) -> T:
         with self.transaction() as connection:
             return work(connection)
 
@@ -152,7 +152,7 @@ class _ForgetfulJournal(Journal):
         fresh = [action for action in actions if action.action_id not in self._claimed]
         claims = super().claim(fresh, *args, **more)
         self._claimed |= {claim.action.action_id for claim in claims.ours}
-        return Claims(claims.ours, claims.settled + len(actions) - len(fresh), claims.held, claims.paused)
+        return replace(claims, settled=claims.settled + len(actions) - len(fresh))
 
     def settle(self, settlements: Sequence[Settlement], *, now: datetime) -> None:
         """Nothing is settled."""

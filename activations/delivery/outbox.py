@@ -36,7 +36,7 @@ SCHEMA = pa.schema(
         ("expires_at", _TIMESTAMP),
     ]
 )
-_MEND = "Run the tick that wrote it again; nothing of the file was sent."
+_MEND = "Run the tick that wrote it again; what was sent of it is in the journal, and is not sent again."
 
 
 class OutboxFileError(HourbellError):

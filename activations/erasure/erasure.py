@@ -23,7 +23,7 @@ from activations.journal.place import alone, sqlite_path, sqlite_url
 from activations.journal.receipts import Receipt, read_receipts, receipts_folder, segments
 from activations.journal.recovery import catch_up
 from activations.journal.rows import Claim, Settlement
-from activations.journal.tables import JOURNAL, METADATA, READ
+from activations.journal.tables import AIMS, JOURNAL, METADATA, READ
 
 REASON = "erased: the contact asked to be forgotten"
 UNKNOWN_REASON = f"the answer never came, and {REASON}"
@@ -171,7 +171,7 @@ def _without(receipt: Receipt, renamed: Mapping[int, int], anonymiser: Anonymise
 def _value(name: str, value: Any, anonymiser: Anonymiser, renamed: Mapping[int, int]) -> Any:
     if name == "action_id":
         return renamed[value]
-    if name == "provider_message_id":
+    if name in ("provider_message_id", "target"):
         return None
     # a message's id is built of the action's
     return (
@@ -190,6 +190,7 @@ def _erase_database(
                 connection.exec_driver_sql("pragma secure_delete = on")
             METADATA.create_all(connection)
             for numbers in _batches(renamed):
+                connection.execute(sa.delete(AIMS).where(AIMS.c.action_id.in_(numbers)))
                 known = connection.execute(sa.select(JOURNAL).where(JOURNAL.c.action_id.in_(numbers))).mappings().all()
                 for row in known:
                     changes = {
@@ -203,7 +204,7 @@ def _erase_database(
                 connection.execute(sa.update(READ).where(READ.c.segment == name).values(position=position))
         if not is_file:
             with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                connection.exec_driver_sql("vacuum full journal")
+                connection.exec_driver_sql("vacuum full journal, aims")
     finally:
         engine.dispose()
     if is_file:

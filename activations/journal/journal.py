@@ -12,7 +12,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,13 +22,15 @@ import sqlalchemy as sa
 from activations.delivery.outbox import Action, OutboxFile
 from activations.errors import HourbellError
 from activations.journal import reading as reading
+from activations.journal.ordering import Order, note_aims, order_of
 from activations.journal.pauses import Pause, Scope, pause_of
 from activations.journal.place import READS, engine_of
 from activations.journal.presence import Presence
 from activations.journal.receipts import Damage, Receipt, ReceiptLog, receipts_folder
 from activations.journal.recovery import catch_up, insert_into, note_position, set_pause
-from activations.journal.rows import Claim, Claims, JournalRow, Settled, Settlement
+from activations.journal.rows import Aim, Claim, Claims, JournalRow, Settled, Settlement
 from activations.journal.tables import (
+    AIM_COLUMNS,
     CLAIM_COLUMNS,
     CLAIMED,
     FINISHED,
@@ -149,7 +151,7 @@ class Journal:
 
         return catch_up(connection, self._receipts.folder, is_dead, only=only, damaged=damaged)
 
-    def _write(self, work: Callable[[sa.Connection], T], is_there: Callable[[sa.Connection], bool]) -> T:
+    def _write(self, work: Callable[[sa.Connection], T], is_there: Callable[[sa.Connection, T], bool]) -> T:
         """Do work in a transaction. Where its commit reports an error, what is there is read back."""
         with self._explained(), self._engine.connect() as connection:
             transaction = connection.begin()
@@ -163,7 +165,7 @@ class Journal:
             except sa.exc.DBAPIError as error:
                 connection.invalidate()
                 with self._engine.begin() as another:
-                    if not is_there(another):
+                    if not is_there(another, done):
                         raise
                 log.warning("A commit reported an error, and what it wrote is there: %s", error.orig)
             return done
@@ -183,7 +185,7 @@ class Journal:
                 note_position(connection, *self._receipts.position)
             return done
 
-        def is_there(connection: sa.Connection) -> bool:
+        def is_there(connection: sa.Connection, _: T) -> bool:
             still = sa.select(sa.func.count()).where(self._held_by_us(), JOURNAL.c.action_id.in_(action_ids))
             return not connection.execute(still).scalar_one()
 
@@ -202,10 +204,12 @@ class Journal:
         provider: str,
         now: datetime,
         attempts: Mapping[int, int] | None = None,
+        aims: Mapping[int, Aim] | None = None,
     ) -> Claims:
         """Claim a batch in one transaction, and take over from deliverers that have died.
 
-        `attempts` are those that were made for an action before; 0 unless given.
+        `attempts` are those that were made for an action before; 0 unless given. `aims` are of actions that set what is
+        so from then on.
         """
         self._come_forward()
         wanted: dict[int, Action] = {}
@@ -226,56 +230,87 @@ class Journal:
             )
             for number, action in wanted.items()
         ]
-        ours: list[Claim] = []
-        taken: list[JournalRow] = []
-
-        def work(connection: sa.Connection) -> Claims:
-            pauses = self._pauses(connection)
-            stopped = {
-                number: pause
-                for number, action in (wanted.items() if pauses else ())
-                if (pause := pause_of(pauses, action.workflow, action.channel)) is not None
-            }
-            may_go = [row for row in rows if row[0] not in stopped] if stopped else rows
-            new = insert_new(connection, may_go, self.deliverer)
-            known = reading.known(connection, wanted.keys() - new)
-            dead = self._dead([row for row in known if row.status == CLAIMED])
-            if dead and self._catch_up(connection, only=dead):
-                new |= insert_new(connection, [row for row in may_go if row[0] not in new], self.deliverer)
-                known = reading.known(connection, wanted.keys() - new)
-            settled = {row.action_id for row in known if row.status != CLAIMED}
-            paused = Counter(str(pause) for number, pause in stopped.items() if number not in settled)
-            open_rows = [row for row in known if row.status == CLAIMED and row.action_id not in stopped]
-            taken[:] = self._take_over(connection, open_rows)
-            ours[:] = [
-                Claim(action, message_ids[number], before.get(number, 0) + 1, in_doubt=False, claimed_at=now)
-                for number, action in wanted.items()
-                if number in new
-            ]
-            repeated = len(actions) - len(wanted)
-            return Claims(ours, len(settled) + repeated, len(open_rows) - len(taken), paused)
-
-        def is_there(connection: sa.Connection) -> bool:
-            numbers = [*(claim.action.action_id for claim in ours), *(row.action_id for row in taken)]
-            mine = sa.select(sa.func.count()).where(self._held_by_us(), JOURNAL.c.action_id.in_(numbers))
-            return bool(connection.execute(mine).scalar_one() == len(numbers))
-
-        claims = self._write(work, is_there)
-        fresh = {claim.action.action_id for claim in ours}
-        try:
-            self._note_claims([row for row in rows if row[0] in fresh], taken)
-        except HourbellError:
-            with suppress(HourbellError), self.transaction() as connection:
-                connection.execute(sa.delete(JOURNAL).where(self._held_by_us(), JOURNAL.c.action_id.in_(fresh)))
-            raise
+        got = self._write(lambda connection: self._claim_rows(connection, wanted, rows, aims or {}), self._are_held)
+        self._note_or_undo([row for row in rows if row[0] in got.new], got)
+        ours = [
+            Claim(action, message_ids[number], before.get(number, 0) + 1, in_doubt=False, claimed_at=now)
+            for number, action in wanted.items()
+            if number in got.new
+        ]
         ours += [
             Claim(wanted[row.action_id], row.message_id, row.attempts + 1, in_doubt=True, claimed_at=row.claimed_at)
-            for row in taken
+            for row in got.taken
         ]
-        return claims
+        repeated = len(actions) - len(wanted)
+        return Claims(ours, got.settled + repeated, got.held, got.paused, got.overtaken, got.behind)
 
-    def _note_claims(self, rows: Sequence[Row], taken: Sequence[JournalRow]) -> None:
+    def _claim_rows(
+        self,
+        connection: sa.Connection,
+        wanted: Mapping[int, Action],
+        rows: Sequence[Row],
+        aims: Mapping[int, Aim],
+    ) -> "_Got":
+        """Insert what is new, and take over what the dead have left, within a transaction."""
+        pauses = self._pauses(connection)
+        stopped = {
+            number: pause
+            for number, action in (wanted.items() if pauses else ())
+            if (pause := pause_of(pauses, action.workflow, action.channel)) is not None
+        }
+        order = order_of(connection, aims) if aims else Order()
+        kept_back = stopped.keys() | order.behind.keys()
+        may_go = [row for row in rows if row[0] not in kept_back] if kept_back else rows
+        new = insert_new(connection, may_go, self.deliverer)
+        known = reading.known(connection, wanted.keys() - new)
+        dead = self._dead([row for row in known if row.status == CLAIMED])
+        if dead and self._catch_up(connection, only=dead):
+            new |= insert_new(connection, [row for row in may_go if row[0] not in new], self.deliverer)
+            known = reading.known(connection, wanted.keys() - new)
+        settled = {row.action_id for row in known if row.status != CLAIMED}
+        open_rows = [row for row in known if row.status == CLAIMED and row.action_id not in stopped]
+        taken = self._take_over(connection, open_rows)
+        noted = {number: aims[number] for number in aims.keys() & new - order.overtaken}
+        if aims:
+            note_aims(connection, order, noted)
+        there = stopped.keys() | {row.action_id for row in known}
+        return _Got(
+            new,
+            taken,
+            len(settled),
+            len(open_rows) - len(taken),
+            Counter(str(pause) for number, pause in stopped.items() if number not in settled),
+            order.overtaken,
+            {number: older for number, older in order.behind.items() if number not in there},
+            noted,
+        )
+
+    def _are_held(self, connection: sa.Connection, got: "_Got") -> bool:
+        """Whether all that was got is ours in the journal."""
+        numbers = [*got.new, *(row.action_id for row in got.taken)]
+        mine = sa.select(sa.func.count()).where(self._held_by_us(), JOURNAL.c.action_id.in_(numbers))
+        return bool(connection.execute(mine).scalar_one() == len(numbers))
+
+    def _note_or_undo(self, rows: Sequence[Row], got: "_Got") -> None:
+        """Write receipts of claims; where that fails, what is new is claimed no more."""
+        try:
+            self._note_claims(rows, got.taken, got.aims)
+        except HourbellError:
+            with suppress(HourbellError), self.transaction() as connection:
+                connection.execute(sa.delete(JOURNAL).where(self._held_by_us(), JOURNAL.c.action_id.in_(got.new)))
+            raise
+
+    def overtaken(self, aims: Mapping[int, Aim]) -> frozenset[int]:
+        """Those of the actions whose target a newer one has set by now."""
+        with self.reading() as connection:
+            return order_of(connection, aims).overtaken
+
+    def _note_claims(
+        self, rows: Sequence[Row], taken: Sequence[JournalRow], aims: Mapping[int, Aim] | None = None
+    ) -> None:
         receipts = []
+        if aims:
+            receipts.append(_receipt("aims", AIM_COLUMNS, [(number, *aim) for number, aim in aims.items()]))
         if rows:
             receipts.append(_receipt("claim", CLAIM_COLUMNS, rows))
         if taken:
@@ -467,6 +502,22 @@ class Journal:
             )
         )
         return [row for row in rows if row.action_id in taken]
+
+
+@dataclass(frozen=True, slots=True)
+class _Got:
+    """What a transaction that claims a batch came to."""
+
+    new: set[int]
+    taken: Sequence[JournalRow]
+    """From the dead, as they were before."""
+    settled: int
+    held: int
+    paused: Mapping[str, int]
+    overtaken: frozenset[int]
+    behind: Mapping[int, int]
+    aims: Mapping[int, Aim]
+    """Of what is new and counts."""
 
 
 def _receipt(kind: str, columns: Sequence[str], rows: Sequence[Row]) -> Receipt:

@@ -151,4 +151,4 @@ def rows_of(receipt: Receipt) -> list[dict[str, Any]]:
     ]
 
 
-_TIMES = frozenset({"tick_end", "claimed_at", "settled_at"})
+_TIMES = frozenset({"tick_end", "claimed_at", "settled_at", "as_of"})

@@ -11,7 +11,16 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from activations.journal.receipts import Damage, Receipt, read_receipts, rows_of, segments
-from activations.journal.tables import CLAIM_COLUMNS, CLAIMED, JOURNAL, PAUSES, READ, SETTLED_COLUMNS
+from activations.journal.tables import (
+    AIM_COLUMNS,
+    AIMS,
+    CLAIM_COLUMNS,
+    CLAIMED,
+    JOURNAL,
+    PAUSES,
+    READ,
+    SETTLED_COLUMNS,
+)
 
 _ROWS_AT_ONCE = 5_000
 _UNKNOWN = "unknown"
@@ -25,6 +34,7 @@ class _Net:
     claimed: dict[int, dict[str, Any]] = field(default_factory=dict)
     settled: dict[int, dict[str, Any]] = field(default_factory=dict)
     released: set[int] = field(default_factory=set)
+    aims: list[Sequence[Any]] = field(default_factory=list)
     written: list[int] = field(default_factory=list)
     pauses: list[Receipt] = field(default_factory=list)
 
@@ -34,6 +44,8 @@ class _Net:
                 for row in rows_of(receipt):
                     self.claimed[row["action_id"]] = row
                     self.released.discard(row["action_id"])
+            case "aims":
+                self.aims += ([row[name] for name in AIM_COLUMNS] for row in rows_of(receipt) if row["target"])
             case "settle" | "resolve":
                 by_hand = receipt["kind"] == "resolve"
                 for row in rows_of(receipt):
@@ -91,6 +103,13 @@ def note_position(connection: sa.Connection, segment: str, position: int) -> Non
     connection.execute(insert.on_conflict_do_update(index_elements=[READ.c.segment], set_={"position": position}))
 
 
+def insert_aims(connection: sa.Connection, rows: Sequence[Sequence[Any]]) -> None:
+    """Remember what actions set, rows of AIM_COLUMNS; one that is known stays as it is."""
+    if rows:
+        insert = insert_into(connection, AIMS).on_conflict_do_nothing()
+        connection.execute(insert, [dict(zip(AIM_COLUMNS, row, strict=True)) for row in rows])
+
+
 def set_pause(connection: sa.Connection, receipt: Receipt) -> None:
     """Put a pause into the table, or take it out."""
     row = {name: receipt[name] for name in ("scope", "name")}
@@ -128,6 +147,8 @@ def _apply(connection: sa.Connection, net: _Net, deliverer: str) -> None:
         for row in rows:
             del row["_from"]
         connection.execute(insert_into(connection, JOURNAL).on_conflict_do_nothing(), rows)
+    for rows in _batches(net.aims):
+        insert_aims(connection, rows)
     _settle(connection, [row for row in net.settled.values() if not row["by_hand"]], deliverer)
     _settle(connection, [row for row in net.settled.values() if row["by_hand"]], None)
     for numbers in _batches(net.written):

@@ -25,6 +25,15 @@ class Claim(NamedTuple):
     """When it was claimed first: no call was made before."""
 
 
+class Aim(NamedTuple):
+    """What an action sets, where it sets what is so from then on."""
+
+    target: str
+    """The same text for all that set the same."""
+    as_of: datetime
+    """Of two on one target the later counts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Claims:
     """What became of a batch that was asked for; the parts add up to it."""
@@ -35,6 +44,10 @@ class Claims:
     """Claimed by another deliverer that is alive."""
     paused: Mapping[str, int] = field(default_factory=dict)
     """By the pause that covers them."""
+    overtaken: frozenset[int] = frozenset()
+    """Those of ours whose target a newer action has set by now."""
+    behind: Mapping[int, int] = field(default_factory=dict)
+    """Not claimed, because another is under way on the same target: which for which."""
 
 
 class Settlement(NamedTuple):

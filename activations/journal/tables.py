@@ -8,6 +8,7 @@ CLAIMED = "claimed"
 CLAIM_COLUMNS = (
     "action_id", "channel", "tick_end", "workflow", "step", "provider", "message_id", "attempts", "claimed_at",
 )  # fmt: skip
+AIM_COLUMNS = ("action_id", "target", "as_of")
 SETTLED_COLUMNS = ("action_id", "status", "reason", "provider_message_id", "attempts", "settled_at")
 
 
@@ -44,6 +45,14 @@ FINISHED = sa.Table(
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("fingerprint", sa.Text, nullable=False),
     sa.Column("actions", sa.BigInteger, nullable=False),
+)
+AIMS = sa.Table(
+    "aims",
+    METADATA,
+    sa.Column("action_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("target", sa.Text, nullable=False),
+    sa.Column("as_of", sa.DateTime, nullable=False),
+    sa.Index("aims_target", "target"),
 )
 PAUSES = sa.Table(
     "pauses",

@@ -85,7 +85,7 @@ def _upsert(kind: str, field: str, asked: Asked, records: Records, now: datetime
         if record.get("OwnerId", next(iter(USERS))) not in USERS:
             results.append(_fault("INVALID_CROSS_REFERENCE_KEY", "Owner ID: owner cannot be blank"))
             continue
-        number = next((key for key, known in there.items() if known.get(field) == value), None)
+        number = next((key for key, known in there.items() if _same(known.get(field), value)), None)
         if number is None and not record.get("LastName"):
             results.append(_fault("REQUIRED_FIELD_MISSING", "Required fields are missing: [LastName]"))
             continue
@@ -151,7 +151,7 @@ def _query(soql: str, records: Records, *, with_deleted: bool) -> ProviderAnswer
         rows = []
         for member in records.all(MEMBERS).values():
             contact = records.get(f"salesforce {kind}", member["contact"]) or {}
-            if member["CampaignId"] == words[0] and contact.get(field) in words[1:]:
+            if member["CampaignId"] == words[0] and any(_same(contact.get(field), word) for word in words[1:]):
                 rows.append({"Id": member["Id"], kind: {field: contact[field]}})
     elif asked := re.match(r"SELECT (.+) FROM (\w+) WHERE (.+) ORDER BY SystemModstamp ASC, Id ASC LIMIT (\d+)$", soql):
         if "IsDeleted = true" in asked[3] and not with_deleted:
@@ -201,9 +201,14 @@ def _known(who: Any, records: Records) -> str | None:
     names = [name for name in who if name != "attributes"]
     for kind in OBJECTS:
         for number, known in records.all(f"salesforce {kind}").items():
-            if names and known.get(names[0]) == who[names[0]]:
+            if names and _same(known.get(names[0]), who[names[0]]):
                 return number
     return None
+
+
+def _same(known: Any, value: Any) -> bool:
+    """External ids are compared without regard to case, unless the field was made to tell it apart."""
+    return str(known).lower() == str(value).lower() if known is not None and value is not None else known == value
 
 
 def _collection(asked: Asked) -> tuple[Sequence[Mapping[str, Any]], ProviderAnswer | None]:

@@ -39,7 +39,7 @@ class DropLedger:
                 await place.put(f"{file.name}{MANIFEST}", file.manifest)
             except UnclearDropError as error:
                 # nobody takes what is not signed
-                raise NotDroppedError(str(error), is_later=True) from error
+                raise NotDroppedError(str(error), is_later=error.is_later) from error
             self._note(file.name, signing_at=self.now())
             await place.put(f"{file.name}{SIGNATURE}", file.signature)
         except NotDroppedError:

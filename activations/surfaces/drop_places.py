@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,7 +10,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from activations.channels.receivers import LATER, retry_after
-from activations.durable import write_whole
+from activations.durable import UnsyncedNameError, write_whole
 from activations.errors import HourbellError
 from activations.keys.aws_signing import Credentials, signed_headers
 from activations.settings.profile import Profile
@@ -31,7 +30,11 @@ class NotDroppedError(HourbellError):
 
 
 class UnclearDropError(Exception):
-    """It may be there."""
+    """It may be there. `is_later` is whether the same might go well in a moment."""
+
+    def __init__(self, message: str, *, is_later: bool = True) -> None:
+        super().__init__(message)
+        self.is_later = is_later
 
 
 class Place(Protocol):
@@ -59,11 +62,9 @@ class FolderPlace:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             write_whole(self.folder / name, content)
-            folder = os.open(self.folder, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+        except UnsyncedNameError as error:
+            told = f"{self.folder} has {name}, and may lose it in a power cut: {error.strerror}. Look after its disk."
+            raise UnclearDropError(told, is_later=False) from error
         except OSError as error:
             raise NotDroppedError(
                 f"Cannot write to {self.folder}: {error.strerror}. Make room or give rights, and deliver again."

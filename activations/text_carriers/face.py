@@ -15,8 +15,6 @@ class Text(NamedTuple):
     recipient: str
     """In E.164 form."""
     text: str
-    keeps: timedelta | None
-    """How long it may wait in the carrier's queue."""
 
 
 class TextCarrier(Protocol):
@@ -39,7 +37,10 @@ class TextCarrier(Protocol):
         """Characters, of several parts together."""
 
     def encode(self, text: Text) -> bytes:
-        """The same text gives the same bytes."""
+        """The same text gives the same bytes; for how long it may wait is said when it is pushed."""
+
+    def body(self, message: Message) -> bytes:
+        """What is posted, which waits in the carrier's queue no longer than until the message expires."""
 
     async def push(self, batch: Sequence[Message]) -> list[Answer]: ...
 

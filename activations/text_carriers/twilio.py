@@ -48,16 +48,19 @@ class TwilioCarrier:
         return TWILIO if self.setting.profile.is_live else "sandbox"
 
     def encode(self, text: Text) -> bytes:
-        form = {
-            "To": text.recipient,
-            **self.sender.as_form(),
-            "Body": text.text,
-            # Twilio carries nothing of ours along but the address that it calls
-            "StatusCallback": f"{self.tracking_url.rstrip('/')}/webhooks/{TWILIO}?action_id={text.action_id}",
-        }
-        if text.keeps is not None:
-            form["ValidityPeriod"] = str(max(1, int(min(text.keeps, _LONGEST_IN_QUEUE).total_seconds())))
-        return form_body(form)
+        return form_body(
+            {
+                "To": text.recipient,
+                **self.sender.as_form(),
+                "Body": text.text,
+                # Twilio carries nothing of ours along but the address that it calls
+                "StatusCallback": f"{self.tracking_url.rstrip('/')}/webhooks/{TWILIO}?action_id={text.action_id}",
+            }
+        )
+
+    def body(self, message: Message) -> bytes:
+        keeps = message.keeps(self.setting.now(), _LONGEST_IN_QUEUE)
+        return message.content if keeps is None else message.content + b"&ValidityPeriod=%d" % max(1, keeps)
 
     async def push(self, batch: Sequence[Message]) -> list[Answer]:
         return await in_flight(batch, self._post)
@@ -89,7 +92,9 @@ class TwilioCarrier:
         }
 
     async def _post(self, message: Message) -> list[Answer]:
-        return await self._receivers.send(TWILIO, self.url, self.headers, message.content, message, read=_ANSWER_BYTES)
+        return await self._receivers.send(
+            TWILIO, self.url, self.headers, self.body(message), message, read=_ANSWER_BYTES
+        )
 
 
 def _known_as(said: HttpAnswer) -> str | None:

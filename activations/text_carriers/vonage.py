@@ -16,8 +16,9 @@ from activations.text_carriers.face import Text
 from activations.transport.http import HttpAnswer, HttpPool
 
 _API = "https://api.nexmo.com"
-_SHORTEST_IN_QUEUE, _LONGEST_IN_QUEUE = 20, 604_800
+_SHORTEST_IN_QUEUE = 20
 """Seconds."""
+_LONGEST_IN_QUEUE = timedelta(days=7)
 _ANSWER_BYTES = 1_000
 _LOW_BALANCE = 402
 _REFUSES_US = frozenset({"low-balance", "unauthorized", "forbidden", "1060", "1070", "1080"})
@@ -50,15 +51,23 @@ class VonageCarrier:
         return VONAGE if self.setting.profile.is_live else "sandbox"
 
     def encode(self, text: Text) -> bytes:
-        said: dict[str, object] = {
-            "to": text.recipient.removeprefix("+"),
-            "client_ref": text.message_id,
-            "from": self.sender.sender.removeprefix("+"),
-            "text": text.text,
-        }
-        if text.keeps is not None:
-            said["ttl"] = min(max(_SHORTEST_IN_QUEUE, int(text.keeps.total_seconds())), _LONGEST_IN_QUEUE)
-        return orjson.dumps({**said, "sms": {"encoding_type": "auto"}, "channel": "sms", "message_type": "text"})
+        return orjson.dumps(
+            {
+                "to": text.recipient.removeprefix("+"),
+                "client_ref": text.message_id,
+                "from": self.sender.sender.removeprefix("+"),
+                "text": text.text,
+                "sms": {"encoding_type": "auto"},
+                "channel": "sms",
+                "message_type": "text",
+            }
+        )
+
+    def body(self, message: Message) -> bytes:
+        keeps = message.keeps(self.setting.now(), _LONGEST_IN_QUEUE)
+        if keeps is None:
+            return message.content
+        return message.content[:-1] + b',"ttl":%d}' % max(_SHORTEST_IN_QUEUE, keeps)
 
     async def push(self, batch: Sequence[Message]) -> list[Answer]:
         return await in_flight(batch, self._post)
@@ -94,7 +103,9 @@ class VonageCarrier:
         }
 
     async def _post(self, message: Message) -> list[Answer]:
-        return await self._receivers.send(VONAGE, self.url, self.headers, message.content, message, read=_ANSWER_BYTES)
+        return await self._receivers.send(
+            VONAGE, self.url, self.headers, self.body(message), message, read=_ANSWER_BYTES
+        )
 
 
 def _known_as(said: HttpAnswer) -> str | None:

@@ -79,7 +79,7 @@ def reasons_to_hold(
     evidence = staged[0].parent / _EVIDENCE
     connection.execute(f"set variable tick_start = timestamp '{window.start}'")
     connection.execute(f"set variable tick_end = timestamp '{window.end}'")
-    connection.execute(f"copy (from decisions.outbox_evidence) to '{evidence}' (format parquet)")
+    connection.execute(f"copy (from decisions.outbox_evidence) to {quoted_text(evidence)} (format parquet)")
     leaving = _leaving(connection, window, evidence)
     reasons: dict[str, list[str]] = {one.workflow: [] for one in leaving}
     _note_faults(connection, window, staged, evidence, templates, reasons)
@@ -216,7 +216,7 @@ def _write_hold(
         for channel in one.channels:
             connection.execute(
                 "copy (select * from decisions.outbox where tick_end = $tick_end and channel = $channel "
-                f"and workflow = $workflow order by action_id) to '{into / channel}.parquet' "
+                f"and workflow = $workflow order by action_id) to {quoted_text(into / f'{channel}.parquet')} "
                 "(format parquet, compression zstd)",
                 {"tick_end": window.end, "channel": channel, "workflow": one.workflow},
             )

@@ -129,6 +129,26 @@ def _find(
     time. The same history gives the same entries whatever the size of the ticks.
     """
     entered, exited = f"workflows.{workflow}__entered", f"workflows.{workflow}__exited"
+    _note_what_was(connection, workflow, entered)
+    _be_live(connection, workflow, window)
+    _run(connection, [one for one in statements if one.scope == _TRIGGERS or one.table in (entered, exited)], window)
+    has_exits = any(one.table == exited for one in statements)
+    has_left = f"entered.enrollment_id in (select enrollment_id from {exited})" if has_exits else "false"
+    _note_found(connection, entered, has_left, window)
+    rows = connection.execute(
+        "select contact_id, entry_key, occurred_at, carried, qualified_at from found "
+        "where not entered_already and not left_already order by all"
+    ).fetchall()
+    ((entered_already, left_already),) = connection.execute(
+        "select count(distinct contact_id) filter (entered_already), "
+        "count(distinct contact_id) filter (not entered_already) from found where contact_id not in "
+        "(select contact_id from found where not entered_already and not left_already)"
+    ).fetchall()
+    return [Qualified(*row) for row in rows], entered_already, left_already
+
+
+def _note_what_was(connection: duckdb.DuckDBPyConnection, workflow: str, entered: str) -> None:
+    """When the workflow was live, as `periods`, and who has come in or was let in, as `known`."""
     connection.execute(
         "create temp table periods as select * from ("
         "select is_live, changed_at as live_since, "
@@ -141,19 +161,34 @@ def _find(
         "union all select contact_id, entry_key from engine.backfilled where workflow = ?",
         [workflow],
     )
+
+
+def _be_live(connection: duckdb.DuckDBPyConnection, workflow: str, window: Window) -> None:
+    """Let the workflow have been live from the start of the window on, and nobody have been let in."""
     connection.execute("delete from workflows.workflow_status_changes where workflow = ?", [workflow])
     connection.execute(
         "insert into workflows.workflow_status_changes by name select ? as workflow, true as is_live, ? as changed_at",
         [workflow, window.start],
     )
     connection.execute("delete from engine.backfilled")
+
+
+def _run(connection: duckdb.DuckDBPyConnection, statements: Sequence[Statement], window: Window) -> None:
     connection.execute(f"set variable tick_start = timestamp '{window.start}'")
     connection.execute(f"set variable tick_end = timestamp '{window.end}'")
     for statement in statements:
-        if statement.scope == _TRIGGERS or statement.table in (entered, exited):
-            for sql in statement.sql:
-                connection.execute(sql)
-    has_exits = any(statement.table == exited for statement in statements)
+        for sql in statement.sql:
+            connection.execute(sql)
+
+
+_MADE_BY_ENTRIES = (
+    '{"enrollment_id": null, "contact_id": null, "entry_key": null, "reached_at": null, "occurred_at": null, '
+    '"assignment": null, "holdout_share": null, "definition_version": null, "tick_end": null}'
+)
+
+
+def _note_found(connection: duckdb.DuckDBPyConnection, entered: str, has_left: str, window: Window) -> None:
+    """Who came in within the window while the workflow was not live, as `found`; `has_left` is said of `entered`."""
     connection.execute(
         f"""
         create temp table found as
@@ -176,7 +211,7 @@ def _find(
             cast(json_merge_patch(to_json(entered), '{_MADE_BY_ENTRIES}') as varchar) as carried,
             entered.reached_at as qualified_at,
             known_people.contact_id is not null as entered_already,
-            {f"entered.enrollment_id in (select enrollment_id from {exited})" if has_exits else "false"} as left_already
+            {has_left} as left_already
         from {entered} as entered
         left join latest_merges as merges on entered.contact_id = merges.contact_id
         left join known_people
@@ -197,22 +232,6 @@ def _find(
         """,
         [window.start, window.end],
     )
-    rows = connection.execute(
-        "select contact_id, entry_key, occurred_at, carried, qualified_at from found "
-        "where not entered_already and not left_already order by all"
-    ).fetchall()
-    ((entered_already, left_already),) = connection.execute(
-        "select count(distinct contact_id) filter (entered_already), "
-        "count(distinct contact_id) filter (not entered_already) from found where contact_id not in "
-        "(select contact_id from found where not entered_already and not left_already)"
-    ).fetchall()
-    return [Qualified(*row) for row in rows], entered_already, left_already
-
-
-_MADE_BY_ENTRIES = (
-    '{"enrollment_id": null, "contact_id": null, "entry_key": null, "reached_at": null, "occurred_at": null, '
-    '"assignment": null, "holdout_share": null, "definition_version": null, "tick_end": null}'
-)
 
 
 def _write(connection: duckdb.DuckDBPyConnection, workflow: str, at: datetime, qualified: Sequence[Qualified]) -> None:

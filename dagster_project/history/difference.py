@@ -9,6 +9,7 @@ import duckdb
 from activations.holds.content import digest_of_templates
 from dagster_project.history.past_version import Project
 from dagster_project.home import Home
+from dagster_project.landing.sources import quoted_text
 from dagster_project.ticks.windows import Window
 
 BEFORE, NOW = "before", "now"
@@ -97,7 +98,7 @@ def compare(workflow: str, ref: str, window: Window, before: Version, now: Versi
         connection.execute("create table stops (version varchar, step varchar, gate varchar, actions bigint)")
         for name, version in ((BEFORE, before), (NOW, now)):
             if version.project.steps(workflow) is not None:
-                connection.execute(f"attach '{version.home.warehouse}' as trial (read_only)")
+                connection.execute(f"attach {quoted_text(version.home.warehouse)} as trial (read_only)")
                 _take(connection, name, workflow)
                 connection.execute("detach trial")
         _set_side_by_side(connection, _reworded(connection, before.project, now.project))

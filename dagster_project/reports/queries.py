@@ -1,5 +1,6 @@
 """What the pages ask of the published marts, and nothing else: read-only, without any file or host in reach."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import sqlglot
 from sqlglot import exp
 
 from activations.errors import HourbellError
+from dagster_project.landing.sources import quoted_text
 
 SCHEMAS = ("marts", "operations")
 # beyond it JavaScript takes two integers for one
@@ -52,9 +54,8 @@ def open_published(
             f"There are no published marts at {file}. `hourbell tick` publishes them; then build again."
         )
     with duckdb.connect() as connection:
-        quoted = "'" + str(file).replace("'", "''") + "'"
         try:
-            connection.execute(f"attach {quoted} as published (read_only)")
+            connection.execute(f"attach {quoted_text(file)} as published (read_only)")
         except duckdb.Error as error:
             raise HourbellError(
                 f"The published marts {file} cannot be read: {error}. The next tick publishes anew."
@@ -141,7 +142,7 @@ def _plain(value: Any) -> Any:
         return float(value)
     if isinstance(value, float):
         # more digits than anybody reads, and fewer than are stored
-        return None if value != value else float(f"{value:.12g}")
+        return float(f"{value:.12g}") if math.isfinite(value) else None
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%d %H:%M")
     if isinstance(value, date):

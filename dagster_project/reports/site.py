@@ -1,7 +1,6 @@
 """The site: every page of it written beside the one that is there, and swapped in as a whole by a rename."""
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from markupsafe import Markup
 
 from activations.delivery.delivery import TEMPLATES as MESSAGES
 from activations.errors import HourbellError
+from dagster_project.generations import begin, finish, point_to, remove_older, remove_unfinished
 from dagster_project.home import Home
 from dagster_project.lint.reading import Workflow, read_project
 from dagster_project.publish import FILE
@@ -36,9 +36,6 @@ START = "index.html"
 MOST_BYTES = 2_000_000
 
 _HERE = Path(__file__).resolve().parent
-_GENERATION = ".site-"
-_UNFINISHED = ".unfinished"
-_KEPT_GENERATIONS = 2
 
 
 @dataclass(frozen=True)
@@ -139,35 +136,17 @@ def _as_script(data: Mapping[str, Any]) -> Markup:
 
 def _swap_in(folder: Path, files: Mapping[str, bytes]) -> Path:
     """Write a generation of the site, and let `site` name it; who reads the one before goes on reading it."""
-    site = folder / SITE
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for left_behind in folder.glob(f"*{_UNFINISHED}"):
-            left_behind.unlink() if left_behind.is_symlink() else shutil.rmtree(left_behind)
-        generations = _generations(folder)
-        number = _number(generations[-1]) + 1 if generations else 1
-        unfinished = folder / f"{_GENERATION}{number}{_UNFINISHED}"
-        unfinished.mkdir()
+        remove_unfinished(folder)
+        unfinished = begin(folder, SITE)
         for name, content in files.items():
             (unfinished / name).write_bytes(content)
-        finished = unfinished.rename(folder / f"{_GENERATION}{number}")
-        link = folder / f"{SITE}{_UNFINISHED}"
-        link.symlink_to(finished.name)
-        link.replace(site)
+        point_to(finish(unfinished), SITE)
     except OSError as error:
         raise HourbellError(
             f"The pages cannot be written to {folder}: {error}. Readers keep those that are there. Make room or give "
             "rights; the next tick builds them again."
         ) from error
-    for generation in _generations(folder)[:-_KEPT_GENERATIONS]:
-        shutil.rmtree(generation, ignore_errors=True)
-    return site
-
-
-def _generations(folder: Path) -> list[Path]:
-    finished = (path for path in folder.glob(f"{_GENERATION}*") if not path.name.endswith(_UNFINISHED))
-    return sorted(finished, key=_number)
-
-
-def _number(generation: Path) -> int:
-    return int(generation.name.removeprefix(_GENERATION))
+    remove_older(folder, SITE)
+    return folder / SITE

@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 from dbt.version import __version__ as dbt_version
 
+from activations.durable import write_whole
 from activations.errors import HourbellError
 from dagster_project.home import Home
 from dagster_project.ticks import arms, emptiness, transform
@@ -29,6 +30,8 @@ START, END = "cast(getvariable('tick_start') as timestamp)", "cast(getvariable('
 
 # projects, as they were at different times, whose compiled models are kept
 _KEPT = 8
+# bytes of the checksum before what is kept
+_DIGEST = hashlib.sha256().digest_size
 
 # what models read and no model writes
 STATE_TABLES = frozenset({"engine.windows", "engine.backfilled"})
@@ -203,31 +206,43 @@ def prepared() -> Prepared | None:
     folder.mkdir(parents=True, exist_ok=True)
     kept = folder / f"{_fingerprint()}.pickle"
     with one_at_a_time(folder / "compiling.lock"):
-        if not kept.exists():
-            try:
-                found = _prepare()
-            except BrokenModelError:
-                # what is wrong with it, dbt itself will say in the tick
-                found = None
-            except (OSError, duckdb.Error) as error:
-                log.warning("The models cannot be compiled ahead of the tick, so dbt runs them: %s", error)
-                return None
-            _keep(found, kept)
-            return found
-    found = pickle.loads(kept.read_bytes())
-    return found if isinstance(found, Prepared) else None
+        try:
+            return _read(kept)
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError) as error:
+            log.warning("What was compiled cannot be read, so it is compiled anew: %s", error)
+        try:
+            found = _prepare()
+        except BrokenModelError:
+            # what is wrong with it, dbt itself will say in the tick
+            found = None
+        except (OSError, duckdb.Error) as error:
+            log.warning("The models cannot be compiled ahead of the tick, so dbt runs them: %s", error)
+            return None
+        _keep(found, kept)
+        return found
 
 
 def _keep(found: Prepared | None, kept: Path) -> None:
     """Keep it for the next tick; where there is no room, that compiles it again."""
-    unfinished = kept.with_suffix(".unfinished")
     try:
-        unfinished.write_bytes(pickle.dumps(found))
-        unfinished.replace(kept)
+        content = pickle.dumps(found)
+        write_whole(kept, hashlib.sha256(content).digest() + content)
         for old in sorted(kept.parent.glob("*.pickle"), key=lambda path: path.stat().st_mtime)[:-_KEPT]:
             old.unlink()
     except OSError as error:
         log.warning("What was compiled cannot be kept: %s", error)
+
+
+def _read(kept: Path) -> Prepared | None:
+    """What was kept; raises OSError, or ValueError where it is not what was written."""
+    content = kept.read_bytes()
+    digest, pickled = content[:_DIGEST], content[_DIGEST:]
+    if hashlib.sha256(pickled).digest() != digest:
+        raise ValueError(f"{kept} is damaged")
+    found = pickle.loads(pickled)
+    return found if isinstance(found, Prepared) else None
 
 
 def _fingerprint() -> str:

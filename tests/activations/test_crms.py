@@ -189,6 +189,16 @@ def test_contacts_join_and_leave_lists(world: World, name: str) -> None:
     assert len(members(world, name)) == 1
 
 
+def test_who_is_written_otherwise_at_salesforce_leaves_a_campaign_all_the_same(world: World) -> None:
+    with world.records() as records:
+        salesforce.write(records, "Contact", "003000000000000", {"Shop_Id__c": "U0", "LastName": "Lee"}, world.now)
+    for number, kind in enumerate(("join_crm_list", "leave_crm_list")):
+        row = crm_action(0, kind, "sales", list="wine_club")
+        row["action_id"] += number
+        assert world.deliver([row]).accepted == 1
+        assert len(members(world, "sales")) == 1 - number
+
+
 def members(world: World, name: str) -> list[Any]:
     with world.records() as records:
         if name == "hub":

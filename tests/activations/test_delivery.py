@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 import yaml
@@ -150,6 +151,30 @@ def test_trouble_of_one_file_or_channel_stays_there(place: Place, sandbox: Sandb
     assert len(problems) == 4
     for part in (str(broken), f"{short} lacks the column address", str(strange), "no channel 'pigeon'"):
         assert any(part in problem for problem in problems)
+
+
+def test_of_a_file_that_is_damaged_further_on_it_is_said_what_became_of_the_rest(place: Place) -> None:
+    rows = [
+        action(number, kind="set_property", channel="profile", context='{"property": "tier", "value": "gold"}')
+        for number in range(12)
+    ]
+    path = write_outbox(place.outbox, rows, channel="profile")
+    whole = pq.read_table(path)
+    pq.write_table(whole, path, row_group_size=4, compression="none", use_dictionary=False)
+    third = pq.ParquetFile(path).metadata.row_group(2)
+    spoilt = bytearray(path.read_bytes())
+    for number in range(third.num_columns):
+        start = third.column(number).data_page_offset
+        spoilt[start : start + 16] = b"\xff" * 16
+    path.write_bytes(spoilt)
+    with pytest.raises(
+        DeliveryStoppedError, match="what was sent of it is in the journal, and is not sent again"
+    ) as ended:
+        place.deliver(1, batch_size=4)
+    assert ended.value.account.accepted == 8
+    pq.write_table(whole, path)
+    account = place.deliver(1, batch_size=4)
+    assert (account.already_settled, account.accepted) == (8, 4)
 
 
 def test_a_finished_file_is_not_read_again(place: Place, sandbox: Sandbox) -> None:

@@ -33,6 +33,7 @@ from activations.keys.service_account import grant_of, read_service_account
 from activations.sandbox import fcm
 from activations.sandbox.http import HttpSandbox
 from activations.sandbox.reply import Reply
+from activations.sandbox.webhooks import webhooks
 from activations.settings.profile import Profile, SmtpServer
 
 LIVE = Profile("live", SmtpServer("", 0), link_key=b"0123456789abcdef")
@@ -55,8 +56,9 @@ def channel(profile: Profile | None = None, templates: Path = TEMPLATES, spool: 
 
 def said(templates: Path = TEMPLATES, **changes: Any) -> dict[str, Any]:
     """The request that is made."""
-    content = channel(templates=templates).render(Action(**push_action(1, **changes)), "hourbell-1").content
-    return dict(json.loads(content)["request"])
+    opened = channel(templates=templates)
+    message = opened.render(Action(**push_action(1, **changes)), "hourbell-1")
+    return opened.request(message, json.loads(message.content))
 
 
 def own_templates(folder: Path, written: str = "", settings: str = "") -> Path:
@@ -178,6 +180,15 @@ def test_without_a_word_of_its_own_a_notification_only_replaces_itself(tmp_path:
 def test_a_notification_waits_for_a_phone_no_longer_than_it_may(hours: int | None, ttl: str | None) -> None:
     expires_at = None if hours is None else NOW + timedelta(hours=hours)
     assert said(expires_at=expires_at)["message"]["android"].get("ttl") == ttl
+
+
+def test_a_notification_that_is_pushed_late_is_kept_for_so_much_less(place: Place) -> None:
+    """It was to be sent a day ago, and expires in an hour."""
+    write_outbox(place.outbox, [push_action(1)], channel="push")
+    account, _ = counted(place, now=NOW + timedelta(hours=23))
+    assert account.accepted == 1
+    [received] = webhooks(place.received)
+    assert json.loads(received.body)["message"]["android"]["ttl"] == "3600s"
 
 
 def test_values_are_data_and_change_no_shape() -> None:

@@ -47,8 +47,15 @@ def channel(profile: Profile | None = None, templates: Path = TEMPLATES) -> sms.
 
 
 def form(**changes: Any) -> dict[str, str]:
-    content = channel().render(action(**changes), "hourbell-1").content
-    return {name: value for name, [value] in parse_qs(content.decode(), strict_parsing=True).items()}
+    return {
+        name: value
+        for name, [value] in parse_qs(body(channel(), action(**changes)).decode(), strict_parsing=True).items()
+    }
+
+
+def body(opened: sms.SmsChannel, row: Action) -> bytes:
+    """What is posted."""
+    return opened.carrier.body(opened.render(row, "hourbell-1"))
 
 
 def own_templates(folder: Path, **files: str) -> Path:
@@ -117,12 +124,12 @@ def test_every_request_is_one_that_the_contract_takes(
         expires_at=NOW + timedelta(hours=hours),
     )
     try:
-        body = live.render(row, "hourbell-1").content
+        posted = body(live, row)
     except UnsendableError:
         # a cart without a name
         assert not cart.strip()
         return
-    assert contract.fault(carrier.url, carrier.headers, body) is None
+    assert contract.fault(carrier.url, carrier.headers, posted) is None
 
 
 @pytest.mark.parametrize(
@@ -139,7 +146,7 @@ def test_the_contract_would_see_what_is_wrong(
     contract: Contract, live: sms.SmsChannel, spoil: Callable[[str, Mapping[str, str], bytes], Any]
 ) -> None:
     carrier = carrier_of(live)
-    request = (carrier.url, carrier.headers, live.render(action(), "hourbell-1").content)
+    request = (carrier.url, carrier.headers, body(live, action()))
     assert contract.fault(*request) is None
     assert contract.fault(*spoil(*request)) is not None
 
@@ -181,6 +188,15 @@ def test_what_is_put_into_a_text_is_data() -> None:
 def test_a_text_waits_in_no_queue_for_longer_than_it_may_be_sent(hours: int | None, seconds: str | None) -> None:
     expires_at = None if hours is None else NOW + timedelta(hours=hours)
     assert form(expires_at=expires_at).get("ValidityPeriod") == seconds
+
+
+def test_a_text_that_is_pushed_late_is_kept_for_so_much_less(place: Place) -> None:
+    """It was to be sent a day ago, and expires in an hour."""
+    write_outbox(place.outbox, [sms_action(1)], channel="sms")
+    account, _ = counted(place, now=NOW + timedelta(hours=23))
+    assert account.accepted == 1
+    [received] = webhooks(place.received)
+    assert parse_qs(received.body.decode())["ValidityPeriod"] == ["3600"]
 
 
 @pytest.mark.parametrize(

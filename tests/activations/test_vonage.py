@@ -49,7 +49,8 @@ def channel(templates: Path, profile: Profile | None = None) -> sms.SmsChannel:
 
 def said(templates: Path, **changes: Any) -> dict[str, Any]:
     action = Action(**sms_action(1, **changes))
-    return dict(json.loads(channel(templates).render(action, "hourbell-1").content))
+    opened = channel(templates)
+    return dict(json.loads(opened.carrier.body(opened.render(action, "hourbell-1"))))
 
 
 def deliver(
@@ -111,6 +112,15 @@ def test_a_text_waits_for_no_longer_than_it_may_be_sent(
 ) -> None:
     expires_at = None if hours is None else NOW + timedelta(hours=hours)
     assert said(templates, expires_at=expires_at).get("ttl") == seconds
+
+
+def test_a_text_that_is_pushed_late_is_kept_for_so_much_less(place: Place, templates: Path) -> None:
+    """It was to be sent a day ago, and expires in an hour."""
+    write_outbox(place.outbox, [sms_action(1)], channel="sms")
+    account, _ = counted(place, now=NOW + timedelta(hours=23), templates=templates)
+    assert account.accepted == 1
+    [received] = webhooks(place.received)
+    assert json.loads(received.body)["ttl"] == 3_600
 
 
 def test_numbers_go_without_their_plus_and_values_are_data(templates: Path) -> None:

@@ -237,8 +237,9 @@ def test_a_library_in_wide_use_makes_the_same_request(place: Place) -> None:
 
 
 def headers(templates: Path = TEMPLATES, **changes: Any) -> dict[str, str]:
-    content = channel(templates=templates).render(Action(**web_action(1, **changes)), "hourbell-1").content
-    return dict(json.loads(content)["headers"])
+    opened = channel(templates=templates)
+    message = opened.render(Action(**web_action(1, **changes)), "hourbell-1")
+    return opened.headers(message, json.loads(message.content))
 
 
 @pytest.mark.parametrize(
@@ -248,6 +249,15 @@ def headers(templates: Path = TEMPLATES, **changes: Any) -> dict[str, str]:
 )
 def test_a_push_service_keeps_it_no_longer_than_it_may(hours: int | None, ttl: str) -> None:
     assert headers(expires_at=None if hours is None else NOW + timedelta(hours=hours))["ttl"] == ttl
+
+
+def test_a_message_that_is_pushed_late_is_kept_for_so_much_less(place: Place) -> None:
+    """It was to be sent a day ago, and expires in an hour."""
+    write_outbox(place.outbox, [web_action(1)], channel="web_push")
+    account, _ = counted(place, now=NOW + timedelta(hours=23))
+    assert account.accepted == 1
+    [received] = webhooks(place.received)
+    assert headers_of(received)["ttl"] == "3600"
 
 
 def test_what_is_about_the_same_replaces_what_still_waits(tmp_path: Path) -> None:

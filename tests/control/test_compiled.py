@@ -2,6 +2,7 @@
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ def test_a_disk_without_room_is_another_matter_the_next_time(kept: Path, monkeyp
 def test_what_cannot_be_kept_serves_this_tick(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     compile_to(monkeypatch, PREPARED)
     # in the way of what would be put there
-    kept.with_suffix(".unfinished").mkdir(parents=True)
+    kept.with_name(f".{kept.name}.{os.getpid()}").mkdir(parents=True)
     assert compiled.prepared() == PREPARED
     assert not kept.exists()
 
@@ -54,3 +55,23 @@ def test_a_project_that_does_not_build_is_not_tried_in_each_tick(kept: Path, mon
     assert compiled.prepared() is None
     compile_to(monkeypatch, AssertionError("tried again"))
     assert compiled.prepared() is None
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [lambda content: b"", lambda content: content[:-20], lambda content: content[:60] + b"?" + content[61:]],
+    ids=["emptied", "cut off", "changed"],
+)
+def test_what_was_kept_and_is_damaged_is_compiled_anew(
+    kept: Path, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[bytes], bytes]
+) -> None:
+    """As after a power cut: no tick fails by it, and nobody has to remove anything."""
+    compile_to(monkeypatch, PREPARED)
+    compiled.prepared()
+    whole = kept.read_bytes()
+    kept.write_bytes(spoil(whole))
+    other = Prepared(compiled.CompiledTick((), (), ("anew",)), {}, ())
+    compile_to(monkeypatch, other)
+    assert compiled.prepared() == other
+    compile_to(monkeypatch, AssertionError("compiled again"))
+    assert compiled.prepared() == other

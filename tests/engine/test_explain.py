@@ -1,6 +1,7 @@
 """`hourbell explain`: one contact, in words."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -116,6 +117,15 @@ def test_a_step_that_was_not_reached_says_what_it_waits_for() -> None:
     assert whys(passed("reengagement", "entered"), NOON)["we_miss_you"] == (
         "not yet: waits for its time after entered, which was reached on 2026-03-02 12:00"
     )
+
+
+def test_of_several_enrollments_the_one_that_was_entered_last_is_told_of() -> None:
+    earlier = passed("abandoned_cart", "entered", "reminder", "reassurance")
+    # which came to its last step after the other had been entered
+    earlier[-1] = replace(earlier[-1], reached_at=NOON + 20 * HOUR)
+    later = [Passed("abandoned_cart", 2, "treated", "entered", None, NOON + 10 * HOUR)]
+    came = sorted([*earlier, *later], key=lambda one: one.reached_at)
+    assert whys(came, NOON + 21 * HOUR).keys() == {"reminder", "reassurance", "by_value", "incentive"}
 
 
 def test_the_command_prints_it(

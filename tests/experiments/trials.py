@@ -51,6 +51,7 @@ def looked_at(
                     "complained": complained.ravel(),
                     "is_rate": np.full(runs * looks, not with_revenue),
                     "minimum_sample": np.full(runs * looks, minimum_sample),
+                    "was_stopped": np.full(runs * looks, False),
                 }
             )
         )

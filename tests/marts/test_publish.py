@@ -81,7 +81,7 @@ def test_who_holds_the_old_copy_goes_on_reading_it(warehouse: duckdb.DuckDBPyCon
     assert len(list(tmp_path.glob(".parquet-*"))) == 2
 
 
-@pytest.mark.parametrize("at", ["_write_parquet", "_point_to", "_remove_old_generations", "replace"])
+@pytest.mark.parametrize("at", ["_write_parquet", "point_to", "remove_older", "replace"])
 def test_a_kill_at_any_point_leaves_whole_copies_and_the_next_run_mends_it(tmp_path: Path, at: str) -> None:
     dies = (
         "import os, sys, duckdb\n"
@@ -101,7 +101,7 @@ def test_a_kill_at_any_point_leaves_whole_copies_and_the_next_run_mends_it(tmp_p
     killed = subprocess.run([sys.executable, "-c", dies, str(tmp_path), at], timeout=SECONDS, check=False)
     assert killed.returncode == -9
     found = read(tmp_path)
-    swapped = {"_write_parquet": (1, 1), "replace": (1, 1), "_point_to": (2, 1), "_remove_old_generations": (2, 2)}
+    swapped = {"_write_parquet": (1, 1), "replace": (1, 1), "point_to": (2, 1), "remove_older": (2, 2)}
     in_file, in_parquet = swapped[at]
     assert found == (in_file, 2 * in_file, in_parquet, 2 * in_parquet)
 

@@ -171,7 +171,7 @@ def _die_at(point: str) -> None:
         case "staged":
             when(dagster_project.gate_out.leave, "_hold", after=True)
         case "published":
-            when(dagster_project.publish, "_point_to", after=False)
+            when(dagster_project.publish, "point_to", after=False)
         case "claimed":
             when(Journal, "claim", after=True)
         case "answered":

@@ -78,6 +78,17 @@ def test_a_query_that_fails_is_told_on_its_page_and_by_name_and_the_others_go_on
     assert data_of((built.folder / "other.html").read_text())["queries"]["sent"]["rows"] == 400
 
 
+def test_a_number_without_end_is_no_number_and_the_page_is_there(apart: Home, pages_folder: Path) -> None:
+    """DuckDB divides by zero to infinity, and JSON has none."""
+    divided = "select sent, sent / 0 as up, -sent / 0 as down, 0 * (sent / 0) as neither from marts.channel_performance"
+    write(pages_folder, f"{divided} where sent > 0 limit 1")
+    built = build(apart, pages=pages_folder)
+    assert not built.failures
+    columns = data_of(built.start.read_text())["queries"]["sent"]["columns"]
+    assert columns["sent"]["values"][0] > 0
+    assert [columns[name]["values"] for name in ("up", "down", "neither")] == [[None]] * 3
+
+
 def test_a_mart_that_is_not_there_is_no_failure(apart: Home, pages_folder: Path) -> None:
     write(pages_folder, "select * from marts.of_another_version")
     built = build(apart, pages=pages_folder)

@@ -1,16 +1,19 @@
 """Each action is in one file, whatever dies, fails or is lost while it is dropped."""
 
 import dataclasses
+import errno
+import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from file_drops import actions_of, dropped, letter_action
+from file_drops import actions_of, dropped, folder, letter_action
 from rehearsal import NOW, write_outbox
 from surface import Surface
 
+from activations import durable
 from activations.channels import file_drop
 from activations.delivery.delivery import DeliveryStoppedError
 from activations.settings.profile import Profile
@@ -112,6 +115,32 @@ def test_an_answer_that_is_lost_is_found_out_about(
     write_outbox(office.place.outbox, [letter_action(1), letter_action(2)], channel="direct_mail")
     frail(ending, is_there, lambda: UnclearDropError("the answer was lost"))
     assert office.deliver().accepted == 2
+    assert set(actions_of(office).values()) == {1}
+
+
+@ENDINGS
+def test_a_name_that_may_be_lost_is_no_file_that_is_not_there(
+    office: Surface, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    """Its folder cannot be synced once it has been renamed: the partner may have taken it by now."""
+    written = [letter_action(1), letter_action(2, expires_at=NOW + timedelta(hours=1))]
+    write_outbox(office.place.outbox, written, channel="direct_mail")
+    left = [1]
+
+    def failing(path: Path) -> None:
+        newest = max(path.iterdir(), key=lambda file: file.stat().st_mtime_ns, default=path)
+        if left and path == folder(office) and newest.name.endswith(ending or ".csv"):
+            left.pop()
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(durable, "sync", failing)
+    first = office.deliver()
+    assert not left
+    assert (first.accepted, first.waiting) == ((2, 0) if ending == SIGNATURE else (0, 2))
+    # by then it would be another batch, and another file
+    office.now = NOW + timedelta(hours=2)
+    second = office.deliver()
+    assert (second.accepted, second.expired) == ((0, 0) if ending == SIGNATURE else (1, 1))
     assert set(actions_of(office).values()) == {1}
 
 

@@ -43,6 +43,14 @@ ended as (
     group by experiment
 ),
 
+stopped as (
+    select distinct
+        experiment,
+        variant
+    from {{ source('past', 'experiment_decisions') }}
+    where outcome = 'stopped' and tick_end < {{ as_of }}
+),
+
 sent_as as (
     select
         decisions.enrollment_id,
@@ -216,6 +224,7 @@ counted as (
         settings.metric,
         settings.metric <> 'revenue' as is_rate,
         {{ as_of }} >= began.began_at + settings.longest as is_over,
+        stopped.variant is not null as was_stopped,
         count(outcomes.variant) as contacts,
         cast(coalesce(sum(outcomes.outcome), 0) as double) as total,
         cast(coalesce(sum(outcomes.outcome * outcomes.outcome), 0) as double) as squares,
@@ -226,8 +235,9 @@ counted as (
     from settings
     left join outcomes on settings.experiment = outcomes.experiment and settings.variant = outcomes.variant
     left join began on settings.experiment = began.experiment
+    left join stopped on settings.experiment = stopped.experiment and settings.variant = stopped.variant
     group by
         settings.experiment, settings.variant, settings.place, settings.minimum_sample, settings.metric, settings.longest,
-        began.began_at
+        began.began_at, stopped.variant
 )
 {%- endmacro %}

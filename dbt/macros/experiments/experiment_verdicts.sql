@@ -1,11 +1,12 @@
 {#- The CTEs from `counted` to `verdicts`, `judged` and `compared`: which variant has won as things stand, which may not go on.
 
     counted  a CTE with one row per variant: the columns `by`; variant; place, its number in the written order; contacts; total and
-             squares of the outcome; unsubscribed, complained; is_rate, whether the outcome is yes or no; minimum_sample of each variant
+             squares of the outcome; unsubscribed, complained; is_rate, whether the outcome is yes or no; minimum_sample of each variant;
+             was_stopped, whether it was decided before that it may not go on
 
     Each pair of variants is compared by a confidence sequence. All pairs share the 5 % evenly (Bonferroni), so that with
     any number of variants at most one experiment in twenty without a difference ever sees a winner. The guard-rails
-    have 5 % of their own, shared by their pairs in the same way. -#}
+    have 5 % of their own, shared by their pairs in the same way. What was stopped stays so, whatever is known since. -#}
 {% macro experiment_verdicts(counted, by) -%}
 {%- set named = by | join(', ') -%}
 {%- set alpha = '0.05' -%}
@@ -36,6 +37,7 @@ pairs as (
         other.place as other_place,
         least(one.contacts, other.contacts) >= one.minimum_sample as is_sampled,
         one.alpha,
+        one.was_stopped,
         one.mean - other.mean as difference,
         one.error + other.error as variance,
         {{ mixture_ratio('(one.contacts + other.contacts)', '(4.0 * one.minimum_sample)', 'one.alpha') }} as ratio,
@@ -72,7 +74,7 @@ vetoed as (
     select
         {{ named }},
         variant,
-        bool_or(is_unsubscribed_worse or is_complained_worse) as is_vetoed
+        bool_or(was_stopped or is_unsubscribed_worse or is_complained_worse) as is_vetoed
     from compared
     group by {{ named }}, variant
 ),

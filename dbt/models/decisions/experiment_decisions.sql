@@ -49,7 +49,11 @@ where
         where
             earlier.experiment = decided.experiment
             and earlier.tick_end <= {{ tick_start() }}
-            and (earlier.outcome in ('winner', 'no winner') or earlier.variant = decided.variant)
+            and (
+                earlier.outcome in ('winner', 'no winner')
+                -- one that was stopped may still be what stays, where all of them were
+                or (earlier.variant = decided.variant and earlier.outcome = decided.outcome)
+            )
     )
     -- nothing is to be seen that was not seen before, unless somebody's time to act has ended, or the experiment's own
     and exists (

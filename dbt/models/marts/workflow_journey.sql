@@ -130,8 +130,8 @@ select
     to_step,
     outcome,
     exit_reason,
-    -- parts of an hour are left out
-    cast(floor(date_diff('minute', set_out_at, ended_at) / 60) as bigint) as wait_hours,
+    -- parts of an hour are left out; date_diff would count the minutes in which they began and ended
+    date_sub('hour', set_out_at, ended_at) as wait_hours,
     count(*) as enrollments
 from ways
 group by all
