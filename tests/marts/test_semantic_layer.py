@@ -59,6 +59,8 @@ def value(draw: Random, table: str, name: str, kind: str) -> Any:
         return datetime(day.year, day.month, day.day)
     if kind == "varchar":
         return draw.choice(VALUES.get(name, ["one", "other"]))
+    if kind == "boolean":
+        return draw.randrange(2) == 1
     if kind.startswith("decimal(9,8)"):
         return Decimal(draw.randrange(100)) / 100
     return Decimal(draw.randrange(100_000)) / 100 if kind.startswith("decimal") else draw.randrange(50)
@@ -117,7 +119,7 @@ KPIS = {
         ["attributed__channel"],
         """
         select channel, sum(attributed_revenue), sum(attributed_conversions) from marts.attributed_conversions
-        where attribution_model = 'last_non_direct' group by all
+        where is_counted_by group by all
         """,
     ),
     "models of attribution": (
@@ -126,10 +128,11 @@ KPIS = {
         "select attribution_model, sum(attributed_revenue) from marts.attributed_conversions group by all",
     ),
     "return on investment by month and workflow": (
-        ["roi", "total_cost"],
-        ["metric_time__month", "workflow_month__workflow"],
+        ["roi", "total_cost", "roi_after_all_costs"],
+        ["metric_time__month", "workflow_month__workflow", "workflow_month__currency"],
         """
-        select month, workflow, (sum(revenue) - sum(tool_cost + time_cost)) / sum(total_cost), sum(total_cost)
+        select month, workflow, currency, (sum(revenue) - sum(tool_cost + time_cost)) / sum(total_cost), sum(total_cost),
+            sum(revenue) / sum(total_cost) - 1
         from marts.workflow_roi group by all
         """,
     ),
@@ -322,7 +325,10 @@ def test_a_kpi_is_what_its_mart_says(engine: MetricFlowEngine, warehouse: duckdb
             ('"measure": {"name": "opened",', '"measure": {"name": "opened_by_machine",'),
         ),
         ("conversion by workflow", ("') }} = 'entered'", "') }} = 'reminder'")),
-        ("credit by channel", ("= 'last_non_direct'", "= 'linear'")),
+        (
+            "credit by channel",
+            ("Dimension('attributed__is_counted_by') }}", "Dimension('attributed__attribution_model') }} = 'linear'"),
+        ),
         ("the list as its last day left it", ('"window_choice": "max"', '"window_choice": "min"')),
     ],
     ids=["machines among the opens", "another step", "another model", "the first day"],

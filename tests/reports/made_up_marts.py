@@ -27,6 +27,7 @@ _NAMED: dict[str, Sequence[Any]] = {
     "variant": ["all", "short", "long"],
     "domain": ["example.com", "example.net", "mail.example"],
     "attribution_model": ["last_non_direct", "linear", "shapley"],
+    "is_counted_by": [True, False, False],
     "topic": ["newsletter", "offers"],
     "kind": ["sent", "visit"],
     "status": ["in progress", "left", "finished", "held out"],

@@ -59,7 +59,7 @@ brought_in as (
         currency,
         cast(sum(attributed_gross_revenue - attributed_given_back) as double) as money
     from {{ ref('attributed_conversions') }}
-    where attribution_model = '{{ var("attribution_models")[0] }}' and workflow is not null
+    where is_counted_by and workflow is not null
     group by workflow, currency
 ),
 
