@@ -11,7 +11,7 @@ everybody as (
 ),
 
 goals as (
-    select * from {{ holdout_goals('entered') }} as reached
+    select * from {{ holdout_goals('everybody') }} as reached
 ),
 
 {{ lift_of('everybody', 'goals', ['workflow']) }}
