@@ -9,7 +9,9 @@
 {% macro always_valid_verdict(difference, variance, share, both_sizes) -%}
     {%- set seen = "(4 * " ~ share ~ " / nullif(" ~ both_sizes ~ ", 0))" -%}
     {%- set ratio = mixture_ratio(seen, '(2.0 * ' ~ var('lift_minimum') ~ ')', '0.05') -%}
-    case when {{ both_sizes }} is not null then {{ always_valid_p(difference, variance, ratio) }} end as always_valid_p,
+    case
+            when {{ both_sizes }} is not null then {{ always_valid_p(difference, variance, ratio) }}
+        end as always_valid_p,
         coalesce(
             {{ seen }} >= {{ var('lift_minimum') }}
             and abs({{ difference }}) > {{ always_valid_margin(variance, ratio, '0.05') }},

@@ -21,6 +21,5 @@
     cast(should_be_held_out as double) as should_be_held_out,
     ratio_p as sample_ratio_p,
     coalesce(ratio_p < 0.001, false) as is_unevenly_divided,
-    {{ lift_verdict() }} as verdict,
-    {{ last_tick_end() }} as as_of
+    {{ lift_verdict() }} as verdict
 {%- endmacro %}

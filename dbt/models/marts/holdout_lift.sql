@@ -18,5 +18,6 @@ goals as (
 
 select
     workflow,
-    {{ lift_columns() }}
+    {{ lift_columns() }},
+    {{ last_tick_end() }} as as_of
 from lifts

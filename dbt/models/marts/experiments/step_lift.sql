@@ -19,5 +19,6 @@ goals as (
 select
     workflow,
     step,
-    {{ lift_columns() }}
+    {{ lift_columns() }},
+    {{ last_tick_end() }} as as_of
 from lifts
