@@ -150,6 +150,7 @@ def _statement(node: Any, reader: Reader) -> Statement:
         written_at=written_at,
         own_rows=reader.rows(table, written_before),
         empty_when=reader.ways(node.compiled_code),
+        stays=node.config.incremental_strategy == "append",
     )
 
 

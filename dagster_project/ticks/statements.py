@@ -30,6 +30,8 @@ class Statement:
     own_rows: Rows = field(default_factory=lambda: Rows(""))
     """Those that this tick writes."""
     empty_when: Ways = NEVER_EMPTY
+    stays: bool = False
+    """Whether what it has once written is never taken away, though a window runs again."""
 
     def saying(self, sql: Sequence[str]) -> "Statement":
         """The same model with other SQL, of which it is not known when it brings no row."""
@@ -123,6 +125,7 @@ class RunningTick:
     answers: dict[tuple[Rows, bool], bool] = field(default_factory=dict)
     """By what was asked, and whether the table had been written by then."""
     own_rows: dict[str, Rows] = field(default_factory=dict)
+    """Of tables that hold nothing else of this tick."""
     seconds: dict[str, float] = field(default_factory=dict)
 
     def run(self, statement: Statement) -> None:
@@ -130,7 +133,9 @@ class RunningTick:
         started = time.monotonic()
         brings_rows = not any(not any(self._are_there(rows) for rows in way) for way in statement.empty_when)
         takes_away, *writes = statement.sql
-        if self.memory.may_hold(statement.table, _written(statement.written_at, self.window)):
+        if not statement.stays and self.memory.may_hold(
+            statement.table, _written(statement.written_at, self.window)
+        ):
             self.connection.execute(takes_away)
         count = 0
         if brings_rows:
@@ -139,7 +144,8 @@ class RunningTick:
         self.memory.note(statement, self.window, count)
         if statement.table:
             self.written[statement.table] = count
-            self.own_rows[statement.table] = statement.own_rows
+            if not statement.stays:
+                self.own_rows[statement.table] = statement.own_rows
         self.seconds[statement.model] = time.monotonic() - started
 
     def _are_there(self, rows: Rows) -> bool:
@@ -149,7 +155,7 @@ class RunningTick:
         return self.answers[key]
 
     def _look_for(self, rows: Rows) -> bool:
-        if rows.table in self.written:
+        if rows.table in self.own_rows:
             own = self.own_rows[rows.table].conditions
             if own <= rows.conditions or _OF_THIS_TICK in rows.conditions:
                 if not self.written[rows.table]:

@@ -26,6 +26,9 @@ VALUES: dict[str, list[str]] = {
     "topic": ["newsletter", "offers"],
 }
 
+# without a value it is all months together, the whole workflow
+WHOLE = {("marketing_lift", "month"), ("revenue_lift", "step"), ("adjusted_lift", "step")}
+
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> MetricFlowEngine:
@@ -50,8 +53,8 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckD
 
 
 def value(draw: Random, table: str, name: str, kind: str) -> Any:
-    if (table, name) == ("marketing_lift", "month") and draw.randrange(3) == 0:
-        return None  # all months together
+    if (table, name) in WHOLE and draw.randrange(3) == 0:
+        return None
     day = FIRST_DAY + timedelta(days=draw.randrange(5))
     if kind == "date":
         return day.replace(day=1) if "month" in name else day
@@ -244,24 +247,46 @@ KPIS = {
         """,
     ),
     "what workflows add": (
-        ["conversion_lift", "conversion_lift_low", "added_conversions", "added_revenue", "treated_conversion_rate"],
+        ["conversion_lift", "conversion_lift_low", "added_conversions", "treated_conversion_rate"],
         ["lifted__workflow"],
         """
-        select workflow, max(conversion_lift), max(conversion_lift_low), sum(added_conversions), sum(added_revenue),
+        select workflow, max(conversion_lift), max(conversion_lift_low), sum(added_conversions),
             sum(treated_converted) / sum(treated)
         from marts.holdout_lift group by all
         """,
     ),
     "what steps add": (
-        ["step_conversion_lift", "step_added_revenue"],
+        ["step_conversion_lift", "step_added_conversions"],
         ["step_lifted__workflow", "step_lifted__step"],
-        "select workflow, step, max(conversion_lift), sum(added_revenue) from marts.step_lift group by all",
+        "select workflow, step, max(conversion_lift), sum(added_conversions) from marts.step_lift group by all",
+    ),
+    "what workflows add in money": (
+        ["revenue_lift", "added_revenue", "added_revenue_low", "added_revenue_high", "step_added_revenue"],
+        ["revenue_lifted__workflow", "revenue_lifted__currency"],
+        """
+        select workflow, currency, max(revenue_lift) filter (step is null), sum(added_revenue) filter (step is null),
+            max(added_revenue_low) filter (step is null), max(added_revenue_high) filter (step is null),
+            sum(added_revenue) filter (step is not null)
+        from marts.revenue_lift group by all
+        """,
+    ),
+    "lift as of the last tick": (
+        ["added_conversions", "people_converted", "experiment_contacts"],
+        ["metric_time__day"],
+        """
+        select as_of, sum(lifts), sum(times), sum(variants) from (
+            select as_of, added_conversions as lifts, null as times, null as variants from marts.holdout_lift
+            union all select as_of, null, converted, null from marts.time_to_conversion
+            union all select as_of, null, null, contacts from marts.experiment_results
+        ) group by all
+        """,
     ),
     "lift less what was spent before": (
         ["plain_lift", "adjusted_lift", "adjusted_lift_high", "variance_reduction"],
-        ["adjusted__workflow", "adjusted__measure"],
+        ["adjusted__workflow", "adjusted__step", "adjusted__measure", "adjusted__currency"],
         """
-        select workflow, measure, max(lift), max(adjusted_lift), max(adjusted_lift_high), max(variance_reduction)
+        select workflow, step, measure, currency, max(lift), max(adjusted_lift), max(adjusted_lift_high),
+            max(variance_reduction)
         from marts.adjusted_lift group by all
         """,
     ),

@@ -48,7 +48,8 @@ _KEYS: dict[str, Sequence[str]] = {
     "marketing_lift": ["month", "currency"],
     "holdout_lift": ["workflow"],
     "step_lift": ["workflow", "step"],
-    "adjusted_lift": ["workflow", "measure"],
+    "revenue_lift": ["workflow", "step", "currency"],
+    "adjusted_lift": ["workflow", "step", "measure", "currency"],
     "time_to_conversion": ["workflow", "assignment"],
     "workflow_payback": ["workflow", "currency"],
     "email_deliverability": ["day", "domain"],
@@ -99,7 +100,8 @@ def _value(mart: str, name: str, kind: str, number: int) -> Any:
         # all months together
         return None
     if name == "step":
-        return step
+        # the whole workflow
+        return None if mart in ("revenue_lift", "adjusted_lift") and number % 2 == 0 else step
     if name in _NAMED:
         return _NAMED[name][(number // 3) % len(_NAMED[name])]
     if kind == "date":

@@ -10,7 +10,7 @@
 -- depends_on: {{ ref('ticks') }}
 -- depends_on: {{ ref('experiment_decisions') }}
 {% if var('experiments') -%}
-with {{ experiment_counts("(select max(ticks.tick_end) from " ~ ref('ticks') ~ " as ticks)") }},
+with {{ experiment_counts(last_tick_end()) }},
 
 {{ experiment_verdicts('counted', ['experiment']) }},
 
@@ -48,7 +48,8 @@ select
         when judged.contacts < judged.minimum_sample then 'too few'
         else 'open'
     end as state,
-    decided.decided_at
+    decided.decided_at,
+    {{ last_tick_end() }} as as_of
 from judged
 left join compared
     on judged.experiment = compared.experiment and judged.variant = compared.variant and compared.other_place = 1
@@ -70,6 +71,7 @@ select
     cast(null as bigint) as complained,
     cast(null as bigint) as minimum_sample,
     cast(null as varchar) as state,
-    cast(null as timestamp) as decided_at
+    cast(null as timestamp) as decided_at,
+    cast(null as timestamp) as as_of
 where false
 {%- endif %}

@@ -36,7 +36,8 @@ select
     cast(quantile_cont(converted.hours, 0.5) as double) as half_within_hours,
     cast(quantile_cont(converted.hours, 0.75) as double) as three_quarters_within_hours,
     count(*) filter (where converted.hours <= 24) as converted_in_a_day,
-    count(*) filter (where converted.hours <= 168) as converted_in_a_week
+    count(*) filter (where converted.hours <= 168) as converted_in_a_week,
+    {{ last_tick_end() }} as as_of
 from entered
 left join converted on entered.workflow = converted.workflow and entered.contact_id = converted.contact_id
 group by entered.workflow, entered.assignment
