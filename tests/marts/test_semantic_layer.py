@@ -21,7 +21,7 @@ VALUES: dict[str, list[str]] = {
     "variant": ["all", "short"],
     "channel": ["email", "sms"],
     "attribution_model": ["last_non_direct", "linear"],
-    "currency": ["GBP"],
+    "currency": ["GBP", "EUR"],
     "domain": ["mail.example", "post.example"],
     "topic": ["newsletter", "offers"],
 }
@@ -97,13 +97,17 @@ KPIS = {
         """,
     ),
     "conversion by workflow": (
-        ["conversion_rate", "goal_revenue", "enrollments"],
+        ["conversion_rate", "enrollments"],
         ["workflow_day__workflow"],
         """
-        select workflow, sum(converted) / sum(reached) filter (step = 'entered'), sum(revenue),
-            sum(reached) filter (step = 'entered')
+        select workflow, sum(converted) / sum(reached) filter (step = 'entered'), sum(reached) filter (step = 'entered')
         from marts.workflow_performance group by all
         """,
+    ),
+    "what goals were worth": (
+        ["goal_revenue"],
+        ["workflow_day__workflow", "workflow_day__currency"],
+        "select workflow, currency, sum(revenue) from marts.workflow_performance group by all",
     ),
     "what was held back, by week": (
         ["held_back_rate", "messages_held_back_by_caps", "messages_held_back_by_consent", "carried_out_rate"],
@@ -164,21 +168,28 @@ KPIS = {
         """,
     ),
     "customers as of the last midnight": (
-        ["repeat_purchase_rate", "lifetime_value", "average_order_value"],
-        ["cohort__cohort_month__month"],
+        ["lifetime_value", "average_order_value"],
+        ["cohort__cohort_month__month", "cohort__currency"],
         """
-        select cohort_month, sum(repeat_customers) / sum(customers), sum(revenue) / sum(customers),
-            sum(revenue) / sum(orders)
+        select cohort_month, currency, sum(revenue) / sum(customers), sum(revenue) / sum(orders)
         from marts.customer_lifetime_value
         where as_of = (select max(as_of) from marts.customer_lifetime_value) group by all
+        """,
+    ),
+    "who orders again": (
+        ["repeat_purchase_rate", "customers"],
+        ["repeating__cohort_month__month"],
+        """
+        select cohort_month, sum(repeat_customers) / sum(customers), sum(customers) from marts.repeat_purchase
+        where as_of = (select max(as_of) from marts.repeat_purchase) group by all
         """,
     ),
     "time to conversion beside those who get nothing": (
         ["median_hours_to_conversion", "converted_in_a_day_rate", "converted_in_a_week_rate"],
         ["conversion_time__workflow", "conversion_time__assignment"],
         """
-        select workflow, assignment, max(half_within_hours), sum(converted_in_a_day) / sum(people),
-            sum(converted_in_a_week) / sum(people)
+        select workflow, assignment, max(half_within_hours), sum(converted_in_a_day) / sum(people_for_a_day),
+            sum(converted_in_a_week) / sum(people_for_a_week)
         from marts.time_to_conversion group by all
         """,
     ),
