@@ -216,9 +216,9 @@ KPIS = {
     ),
     "what the marginal message earns": (
         ["marginal_message_earns", "revenue_per_marginal_message", "marginal_lost_contacts"],
-        ["marginal__message_number"],
+        ["marginal__message_number", "marginal__currency"],
         """
-        select message_number, max(earned_per_message), sum(revenue) / sum(messages), sum(lost_contacts)
+        select message_number, currency, max(earned_per_person), sum(revenue) / max(people), max(lost_contacts)
         from marts.marginal_message where as_of = (select max(as_of) from marts.marginal_message) group by all
         """,
     ),

@@ -125,11 +125,11 @@ asked as (
     left join held_out on options.contact_id = held_out.contact_id
 ),
 
-gated as (
+-- all but the global holdout, which comes first
+looked_at as (
     select
         *,
         case
-            when is_marketing and is_held_out then 'global holdout'
             -- who is to be forgotten has to be taken out of what others show them
             when is_erased and kind <> 'leave_audience' then 'erased'
             when (is_message or is_marketing) and not is_consented then 'no consent'
@@ -139,8 +139,15 @@ gated as (
             when workflow_state = 'broken' then 'workflow broken'
             when is_promotional and suppressed_until > {{ tick_end() }} then 'suppressed'
             when is_promotional and quiet_until is not null then 'quiet hours'
-        end as gate
+        end as gate_otherwise
     from asked
+),
+
+gated as (
+    select
+        *,
+        case when is_marketing and is_held_out then 'global holdout' else gate_otherwise end as gate
+    from looked_at
 )
 
 select
@@ -156,6 +163,7 @@ select
     due_at,
     expires_at,
     gate,
+    case when gate = 'global holdout' then coalesce(gate_otherwise, 'none') end as gate_otherwise,
     case gate
         when 'global holdout' then 'in the global holdout'
         when 'erased' then 'asked to be forgotten'
