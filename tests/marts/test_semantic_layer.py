@@ -138,8 +138,8 @@ KPIS = {
         ["roi", "total_cost", "roi_after_all_costs"],
         ["metric_time__month", "workflow_month__workflow", "workflow_month__currency"],
         """
-        select month, workflow, currency, (sum(revenue) - sum(tool_cost + time_cost)) / sum(total_cost), sum(total_cost),
-            sum(revenue) / sum(total_cost) - 1
+        select month, workflow, currency, (sum(revenue) - sum(tool_cost + time_cost)) / sum(total_cost),
+            sum(total_cost), sum(revenue) / sum(total_cost) - 1
         from marts.workflow_roi group by all
         """,
     ),
@@ -240,9 +240,9 @@ KPIS = {
     ),
     "incremental revenue": (
         ["incremental_revenue", "incremental_revenue_low", "incremental_revenue_high", "incremental_roi"],
-        ["metric_time__month", "incremental_month__workflow"],
+        ["metric_time__month", "incremental_month__workflow", "incremental_month__currency"],
         """
-        select month, workflow, sum(incremental_revenue), max(incremental_revenue_low), max(incremental_revenue_high),
+        select month, workflow, currency, sum(incremental_revenue), max(incremental_revenue_low), max(incremental_revenue_high),
             sum(incremental_roi * total_cost) / sum(total_cost)
         from marts.incremental_revenue group by all
         """,
@@ -307,10 +307,11 @@ KPIS = {
         "select experiment, variant, sum(contacts), max(mean), max(lift) from marts.experiment_results group by all",
     ),
     "payback": (
-        ["months_to_pay_back", "cost_covered"],
+        ["months_to_pay_back", "cost_covered", "added_months_to_pay_back", "added_cost_covered"],
         ["payback__workflow", "payback__currency"],
         """
-        select workflow, currency, max(months_to_pay_back), sum(revenue) / sum(total_cost)
+        select workflow, currency, max(months_to_pay_back), sum(revenue) / sum(total_cost),
+            max(added_months_to_pay_back), sum(added_revenue) / sum(total_cost)
         from marts.workflow_payback group by all
         """,
     ),
@@ -337,10 +338,10 @@ KPIS = {
         "select reason, currency, sum(rows_found), sum(worth) from marts.data_quality_findings group by all",
     ),
     "what was held, and what that cost": (
-        ["messages_held", "held_messages_lost", "revenue_lost_by_holds", "hours_held"],
-        ["hold__workflow"],
+        ["messages_held", "held_messages_lost", "revenue_lost_by_holds", "added_revenue_lost_by_holds", "hours_held"],
+        ["hold__workflow", "hold__currency"],
         """
-        select workflow, sum(messages), sum(lost), sum(revenue_lost), avg(hours_held)
+        select workflow, currency, sum(messages), sum(lost), sum(revenue_lost), sum(added_revenue_lost), avg(hours_held)
         from marts.held_messages group by all
         """,
     ),

@@ -7,6 +7,7 @@
 -- depends_on: {{ ref('exits') }}
 -- depends_on: {{ ref('events') }}
 -- depends_on: {{ ref('contact_merges') }}
+-- depends_on: {{ ref('orders') }}
 -- depends_on: {{ ref('ticks') }}
 -- depends_on: {{ ref('experiment_decisions') }}
 {% if var('experiments') -%}
@@ -29,6 +30,7 @@ select
     judged.experiment,
     judged.variant,
     judged.metric,
+    judged.currency,
     judged.contacts,
     judged.conversions,
     judged.revenue,
@@ -59,6 +61,7 @@ select
     cast(null as varchar) as experiment,
     cast(null as varchar) as variant,
     cast(null as varchar) as metric,
+    cast(null as varchar) as currency,
     cast(null as bigint) as contacts,
     cast(null as bigint) as conversions,
     cast(null as double) as revenue,
