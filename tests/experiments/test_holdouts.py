@@ -51,7 +51,7 @@ def test_the_intervals_for_one_look_would_call_many(
 
 
 def test_what_truly_adds_is_called(connection: duckdb.DuckDBPyConnection, questions: Mapping[str, str]) -> None:
-    looked = holdouts_looked_at(rate=0.1, share=0.2, seed=15)
+    looked = holdouts_looked_at(rate=0.1, share=0.2, seed=15, people=50)
     # of the treated half as many again
     more = looked.with_columns(treated_converted=(pl.col("treated_converted") * 1.5).round())
     connection.register("counted", more.to_arrow())
@@ -66,7 +66,7 @@ ADDED = 0.1
 
 
 def re_entering(seed: int) -> tuple[pl.DataFrame, pl.DataFrame, float]:
-    """Entries and goals of many workflows, and what each truly adds to the chance to reach the goal within ten days. People order
+    """Entries and goals of many workflows, and what each truly adds to the chance to reach the goal within twelve days. People order
     at a rate of their own for sixty days, and the treated some more. Those held out enter again and again; of the treated few do.
     An order is a goal of each enrollment that it falls into."""
     chance = np.random.default_rng(seed)

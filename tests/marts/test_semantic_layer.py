@@ -41,8 +41,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckD
     with duckdb.connect(tmp_path_factory.mktemp("warehouse") / "hourbell.duckdb") as connection:
         connection.execute("create schema marts")
         draw = Random(6)
-        # ticks say up to when marts know that have no day of their own
-        for table in sorted({source.mart for source in sources().values()} | {"ticks"}):
+        for table in sorted({source.mart for source in sources().values()}):
             [node] = [found for found in manifest().nodes.values() if found.name == table]
             columns = {name: str(column.data_type) for name, column in node.columns.items()}
             told = ", ".join(f"{name} {kind}" for name, kind in columns.items())

@@ -1,10 +1,10 @@
 {#- The columns always_valid_p and is_conclusive of the difference of two sides that are looked at whenever the marts are built: by the
-    confidence sequence that experiments are judged by. What is known grows with the people who did it at all, on even sides: that is
-    the sequence's clock, which goes on where outcomes come in long after the people. Nothing is called before it has come to
-    `lift_minimum` of them, since the sequence holds for large numbers.
+    confidence sequence that experiments are judged by. What is known grows with the people who did it, as many as would be on even
+    sides: that is the sequence's clock, which goes on where outcomes come in long after the people. Nothing is called before it has
+    come to `lift_minimum` of them, since the sequence holds for large numbers.
 
     variance    of the difference, its standard error squared, where the sides are alike
-    share       of both sides that did it at all
+    share       how much each person of both sides tells: the share that did it, times that which did not where it is yes or no
     both_sizes  one over the size of either side, added up -#}
 {% macro always_valid_verdict(difference, variance, share, both_sizes) -%}
     {%- set seen = "(4 * " ~ share ~ " / nullif(" ~ both_sizes ~ ", 0))" -%}

@@ -49,7 +49,7 @@ together as (
 compared as (
     select
         *,
-        {{ always_valid_verdict('lift', 'common_variance * both_sizes', 'common_rate', 'both_sizes') }}
+        {{ always_valid_verdict('lift', 'common_variance * both_sizes', '(common_rate * (1 - common_rate))', 'both_sizes') }}
     from together
 )
 {%- endmacro %}
