@@ -241,8 +241,8 @@ KPIS = {
         ["incremental_revenue", "incremental_revenue_low", "incremental_revenue_high", "incremental_roi"],
         ["metric_time__month", "incremental_month__workflow", "incremental_month__currency"],
         """
-        select month, workflow, currency, sum(incremental_revenue), max(incremental_revenue_low), max(incremental_revenue_high),
-            sum(incremental_roi * total_cost) / sum(total_cost)
+        select month, workflow, currency, sum(incremental_revenue), max(incremental_revenue_low),
+            max(incremental_revenue_high), sum(incremental_roi * total_cost) / sum(total_cost)
         from marts.incremental_revenue group by all
         """,
     ),
