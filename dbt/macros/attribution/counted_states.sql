@@ -1,5 +1,5 @@
-{#- Touches with the `state` that they are counted as by the models that learn from paths: their own, or where that is too rare the
-    rest of its kind, as attribution_states has it for `fitted_at`. `touches` is a CTE with the columns of touchpoints that
+{#- Touches with the `state` that they are counted as by the models that learn from paths: their own, or where that is too rare
+    the rest of its kind, as attribution_states has it for `fitted_at`. `touches` is a CTE with the columns of touchpoints that
     attribution_state names.
 
         from {{ counted_states('touches', "date_trunc('day', touches.known_at)") }} as touches

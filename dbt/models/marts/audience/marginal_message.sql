@@ -1,11 +1,11 @@
 {{ config(event_time='as_of') }}
 
--- What the n-th promotional message of a week earns: at each midnight, what was ordered within a day of it in the week before the last
--- day but one, by currency.
+-- What the n-th promotional message of a week earns: at each midnight, what was ordered within a day of it in the week before the
+-- last day but one, by currency.
 --
--- Of the first it is told by chance and by intention to treat. Compared are people for whom, when their first message of the week fell
--- due, nothing stood in the way but a frequency cap or the provider's rate: those whom the global holdout kept from it beside all
--- others, whether it reached them or not. Who gets a second one depends on what came of the first, so further ones are told as
+-- Of the first it is told by chance and by intention to treat. Compared are people for whom, when their first message of the week
+-- fell due, nothing stood in the way but a frequency cap or the provider's rate: those whom the global holdout kept from it beside
+-- all others, whether it reached them or not. Who gets a second one depends on what came of the first, so further ones are told as
 -- they were observed.
 with midnights as (
     select * from {{ midnights('as_of') }} as times

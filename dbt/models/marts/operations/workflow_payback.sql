@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
--- From which month on a workflow has brought in more than it has cost: once by what attribution gives it, and once by what its holdout
--- says that it added. A month of which that cannot be said adds nothing.
+-- From which month on a workflow has brought in more than it has cost: once by what attribution gives it, and once by what its
+-- holdout says that it added. A month of which that cannot be said adds nothing.
 with brought_in as (
     select
         month,
