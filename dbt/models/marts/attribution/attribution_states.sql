@@ -30,8 +30,8 @@ counted as (
 ranked as (
     select
         *,
-        row_number() over (partition by fitted_at order by touches desc, state, state_group) as place,
-        row_number() over (partition by fitted_at, state_group order by touches desc, state) as place_in_group,
+        row_number() over (partition by fitted_at order by touches desc, state asc, state_group asc) as place,
+        row_number() over (partition by fitted_at, state_group order by touches desc, state asc) as place_in_group,
         count(*) over (partition by fitted_at, state_group) as states_in_group
     from counted
 ),
@@ -53,7 +53,7 @@ folded as (
         fitted_at,
         state_group,
         sum(touches) as touches,
-        row_number() over (partition by fitted_at order by sum(touches) desc, state_group) as place,
+        row_number() over (partition by fitted_at order by sum(touches) desc, state_group asc) as place,
         count(*) over (partition by fitted_at) as groups_folded,
         any_value(states_kept) as states_kept
     from (
