@@ -133,9 +133,7 @@ class RunningTick:
         started = time.monotonic()
         brings_rows = not any(not any(self._are_there(rows) for rows in way) for way in statement.empty_when)
         takes_away, *writes = statement.sql
-        if not statement.stays and self.memory.may_hold(
-            statement.table, _written(statement.written_at, self.window)
-        ):
+        if not statement.stays and self.memory.may_hold(statement.table, _written(statement.written_at, self.window)):
             self.connection.execute(takes_away)
         count = 0
         if brings_rows:

@@ -66,9 +66,11 @@ ADDED = 0.1
 
 
 def re_entering(seed: int) -> tuple[pl.DataFrame, pl.DataFrame, float]:
-    """Entries and goals of many workflows, and what each truly adds to the chance to reach the goal within twelve days. People order
-    at a rate of their own for sixty days, and the treated some more. Those held out enter again and again; of the treated few do.
-    An order is a goal of each enrollment that it falls into."""
+    """Entries and goals of many workflows, and what each truly adds to the chance to reach the goal within twelve days.
+
+    People order at a rate of their own for sixty days, and the treated some more. Those held out enter again and again;
+    of the treated few do. An order is a goal of each enrollment that it falls into.
+    """
     chance = np.random.default_rng(seed)
     everybody = RUNS * PEOPLE
     days = int(LONGEST_STAY.split()[0])
