@@ -33,12 +33,15 @@ def test_of_a_thousand_workflows_that_add_nothing_at_most_one_in_twenty_is_ever_
     looked = holdouts_looked_at(**made)
     connection.register("counted", looked.to_arrow())
     connection.register("spent", looked.to_arrow())
+    called: set[int] = set()
     for question in ("conversions", "revenues"):
         found = connection.execute(questions[question]).pl()
         assert found["run"].n_unique() == RUNS
-        assert found.filter("is_conclusive")["run"].n_unique() <= 0.05 * RUNS, question
+        by_margin = found.filter("is_conclusive")
+        called |= set(by_margin["run"])
         # by the margin as by the p
-        assert found.filter("is_conclusive").filter(pl.col("always_valid_p") >= 0.05).is_empty()
+        assert by_margin.filter(pl.col("always_valid_p") >= 0.025).is_empty()
+    assert len(called) <= 0.05 * RUNS
 
 
 def test_the_intervals_for_one_look_would_call_many(
