@@ -1,8 +1,8 @@
 {#- The columns always_valid_p and is_conclusive of the difference of two sides that are looked at whenever the marts are built: by the
     confidence sequence that experiments are judged by. What is known grows with the people who did it, as many as would be on even
     sides: that is the sequence's clock, which goes on where outcomes come in long after the people. Nothing is called before it has
-    come to `lift_minimum` of them, since the sequence holds for large numbers. Conversions and
-    money share the 5 %, so that no more holdouts than that are ever called by either.
+    come to `lift_minimum` of them, since the sequence holds for large numbers. Conversions and money share the 5 %, so that no
+    more holdouts than that are ever called by either.
 
     variance    of the difference, its standard error squared, where the sides are alike
     share       how much each person of both sides tells: the share that did it, times that which did not where it is yes or no
