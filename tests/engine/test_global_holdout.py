@@ -98,9 +98,7 @@ def test_a_tick_run_again_and_a_replay_move_nobody(
     assert differences(everything, contents(engine.home)) == []
 
 
-def test_a_warehouse_from_before_there_was_a_log_holds_out_whom_it_held_out(
-    shop: Engine, tmp_path: Path
-) -> None:
+def test_a_warehouse_from_before_there_was_a_log_holds_out_whom_it_held_out(shop: Engine, tmp_path: Path) -> None:
     """By dbt, where the table is gone; and by statements, where something else has made it, empty."""
     following = Window(SHOP_SPAN.end, SHOP_SPAN.end + HOUR)
     engine = shop.copy(tmp_path / "lived")

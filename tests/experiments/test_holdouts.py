@@ -33,12 +33,15 @@ def test_of_a_thousand_workflows_that_add_nothing_at_most_one_in_twenty_is_ever_
     looked = holdouts_looked_at(**made)
     connection.register("counted", looked.to_arrow())
     connection.register("spent", looked.to_arrow())
+    called: set[int] = set()
     for question in ("conversions", "revenues"):
         found = connection.execute(questions[question]).pl()
         assert found["run"].n_unique() == RUNS
-        assert found.filter("is_conclusive")["run"].n_unique() <= 0.05 * RUNS, question
+        by_margin = found.filter("is_conclusive")
+        called |= set(by_margin["run"])
         # by the margin as by the p
-        assert found.filter("is_conclusive").filter(pl.col("always_valid_p") >= 0.05).is_empty()
+        assert by_margin.filter(pl.col("always_valid_p") >= 0.025).is_empty()
+    assert len(called) <= 0.05 * RUNS
 
 
 def test_the_intervals_for_one_look_would_call_many(
@@ -66,9 +69,11 @@ ADDED = 0.1
 
 
 def re_entering(seed: int) -> tuple[pl.DataFrame, pl.DataFrame, float]:
-    """Entries and goals of many workflows, and what each truly adds to the chance to reach the goal within twelve days. People order
-    at a rate of their own for sixty days, and the treated some more. Those held out enter again and again; of the treated few do.
-    An order is a goal of each enrollment that it falls into."""
+    """Entries and goals of many workflows, and what each truly adds to the chance to reach the goal within twelve days.
+
+    People order at a rate of their own for sixty days, and the treated some more. Those held out enter again and again;
+    of the treated few do. An order is a goal of each enrollment that it falls into.
+    """
     chance = np.random.default_rng(seed)
     everybody = RUNS * PEOPLE
     days = int(LONGEST_STAY.split()[0])

@@ -69,9 +69,11 @@ def holdouts_looked_at(
     delay: float = 24.0,
     at_once: bool = False,
 ) -> pl.DataFrame:
-    """Workflows that add nothing, as known at every look: so many more people an hour (or all in the first), a share of them
-    held out, some of whom reach the goal some time later, and spend something then. What `conversion_lifts` and
-    `revenue_lifts` ask for."""
+    """Workflows that add nothing, as known at every look: what `conversion_lifts` and `revenue_lifts` ask for.
+
+    So many more people enter an hour (or all in the first), a share of them held out; some of them reach the goal some
+    time later, and spend something then.
+    """
     chance = np.random.default_rng(seed)
     shape = (runs, looks * people)
     came = np.zeros(shape[1], int) if at_once else np.repeat(np.arange(looks), people)

@@ -1,5 +1,5 @@
-{#- What contacts spent since the first decision, by the contact that each one is by now: an order a row, less what was given back of it; not those
-    of which nothing was kept. -#}
+{#- What contacts spent since the first decision, by the contact that each one is by now: an order a row, less what was given back of
+    it; not those of which nothing was kept. -#}
 {% macro marketing_orders() -%}
     (
         select

@@ -1,9 +1,9 @@
 {#- The CTEs from `spent` to `compared_revenue`: one row for each value of the columns `by`, with what both sides spent for each of their
     people, the difference and its margin at 95 % (Welch's), and whether it may be called.
 
-    spent  a CTE with one row per group that was divided by one share: the columns `by`; holdout_share; treated, held_out, how many they are;
-           treated_sum, treated_squares, treated_spenders and the same of the held_out: what they spent, the squares of what each
-           spent, and how many spent anything. Who spent nothing needs no row to count -#}
+    spent  a CTE with one row per group that was divided by one share: the columns `by`; holdout_share; treated, held_out, how many they
+           are; treated_sum, treated_squares, treated_spenders and the same of the held_out: what they spent, the squares of what
+           each spent, and how many spent anything. Who spent nothing needs no row to count -#}
 {% macro revenue_lifts(spent, by) -%}
 {%- set named = by | join(', ') -%}
 {{ strata_weights(spent, by) }},

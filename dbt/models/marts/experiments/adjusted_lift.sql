@@ -117,6 +117,14 @@ earned as (
     group by workflow, step, contact_id, currency
 ),
 
+currencies as (
+    select distinct
+        workflow,
+        step,
+        currency
+    from earned
+),
+
 measured as (
     select
         people.workflow,
@@ -149,7 +157,7 @@ measured as (
         coalesce(spent_before.spent, 0) as before,
         coalesce(earned.revenue, 0) as outcome
     from people
-    inner join (select distinct workflow, step, currency from earned) as currencies
+    inner join currencies
         on people.workflow = currencies.workflow and people.step = currencies.step
     left join spent_before
         on

@@ -26,17 +26,25 @@ earned as (
     group by goals.workflow, goals.step, currencies.currency, goals.contact_id
 ),
 
+currencies as (
+    select distinct
+        workflow,
+        step,
+        currency
+    from earned
+),
+
 people as (
     select
         everybody.workflow,
         everybody.step,
-        spent_in.currency,
+        currencies.currency,
         everybody.contact_id,
         everybody.assignment,
         everybody.holdout_share
     from everybody
-    inner join (select distinct workflow, step, currency from earned) as spent_in
-        on everybody.workflow = spent_in.workflow and everybody.step = spent_in.step
+    inner join currencies
+        on everybody.workflow = currencies.workflow and everybody.step = currencies.step
     where not everybody.is_mixed
 ),
 
