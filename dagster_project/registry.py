@@ -109,6 +109,13 @@ def reputation_limits() -> Limits:
     return Limits(**stated)
 
 
+def unfiled_models_of_attribution(project: Path) -> list[str]:
+    """Registered models of attribution that a dbt project has no file for."""
+    stated = _variables(project / PROJECT_FILE.name).get("attribution_models") or []
+    folder = project / "models" / "marts" / "attribution"
+    return [name for name in stated if not (folder / f"{name}.sql").exists()]
+
+
 def _variables(project_file: Path = PROJECT_FILE) -> dict[str, Any]:
     variables: dict[str, Any] = yaml.safe_load(project_file.read_text())["vars"]
     return variables

@@ -5,19 +5,22 @@ from pathlib import Path
 import duckdb
 
 # who reached the goal by nothing but orders that this workflow's messages brought is added; who was kept from an order
-# by one of them, and placed no other, is lost
+# by one of them, and placed no other, is lost. As in the mart, everybody's first entry counts, and no order that came to
+# nothing
 _TRUE_LIFT = """
     with treated as (
         select workflow, contact_id, enrollment_id
         from decisions.arrivals
         where step = 'entered' and assignment = 'treated'
+        qualify row_number() over (partition by workflow, contact_id order by reached_at, enrollment_id) = 1
     ),
 
     goals as (
         select distinct treated.workflow, treated.contact_id, exits.conversion_id
         from decisions.exits
         inner join treated using (workflow, enrollment_id)
-        where exits.reason = 'converted'
+        left join marts.given_back as given_back using (conversion_id)
+        where exits.reason = 'converted' and (given_back.amount is null or given_back.amount < exits.revenue)
     ),
 
     brought as (

@@ -94,7 +94,8 @@ def _switch_on(
     if at < first:
         # what landed before the first tick was learnt in one go, and has to be learnt tick by tick
         for statement in statements:
-            connection.execute(f"delete from {statement.table}")
+            if not statement.stays:
+                connection.execute(f"delete from {statement.table}")
         connection.execute("delete from engine.windows")
         connection.execute("update workflows.workflow_status_changes set changed_at = ?", [at])
     for statement in statements:

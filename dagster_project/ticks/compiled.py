@@ -167,6 +167,7 @@ def _statement(node: Any, reader: Reader, columns: Callable[[str], Columns | Non
         empty_when=reader.ways(node.compiled_code),
         arms=arms_of(writes, columns, reader.ways),
         is_of_project=bool(node.config.meta.get("is_of_project")),
+        stays=node.config.incremental_strategy == "append",
     )
 
 

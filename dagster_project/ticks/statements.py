@@ -38,6 +38,8 @@ class Statement:
     """The parts of what is written last, where some of them need not always be there."""
     is_of_project: bool = False
     """Whether what it writes comes of the project alone, so that it is written once for each state of it."""
+    stays: bool = False
+    """Whether what it has once written is never taken away, though a window runs again."""
 
     def saying(self, sql: Sequence[str]) -> "Statement":
         """The same model with other SQL, of which it is not known when it brings no row."""
@@ -167,6 +169,7 @@ class RunningTick:
     answers: dict[tuple[Rows, bool], bool] = field(default_factory=dict)
     """By what was asked, and whether the table had been written by then."""
     own_rows: dict[str, Rows] = field(default_factory=dict)
+    """Of tables that hold nothing else of this tick."""
     seconds: dict[str, float] = field(default_factory=dict)
 
     def run(self, statement: Statement) -> None:
@@ -178,7 +181,7 @@ class RunningTick:
         takes_away, *writes = statement.sql
         if statement.arms:
             writes[-1] = "".join(arm.sql for arm in statement.arms if not self._is_known_empty(arm.empty_when))
-        if self.memory.may_hold(statement.table, _written(statement.written_at, self.window)):
+        if not statement.stays and self.memory.may_hold(statement.table, _written(statement.written_at, self.window)):
             self.connection.execute(takes_away)
         count = 0
         if brings_rows:
@@ -187,7 +190,8 @@ class RunningTick:
         self.memory.note(statement, self.window, count)
         if statement.table:
             self.written[statement.table] = count
-            self.own_rows[statement.table] = statement.own_rows
+            if not statement.stays:
+                self.own_rows[statement.table] = statement.own_rows
         self.seconds[statement.model] = time.monotonic() - started
 
     def _are_there(self, rows: Rows) -> bool:
@@ -202,7 +206,7 @@ class RunningTick:
 
     def _known(self, rows: Rows) -> bool | None:
         """Whether there are such rows, as far as this tick and the replay know."""
-        if rows.table in self.written:
+        if rows.table in self.own_rows:
             own = self.own_rows[rows.table].conditions
             if own <= rows.conditions or _OF_THIS_TICK in rows.conditions:
                 if not self.written[rows.table]:

@@ -19,6 +19,7 @@ from dbt_common.events.base_types import EventMsg
 
 from activations.errors import HourbellError
 from dagster_project.home import REPOSITORY, Home
+from dagster_project.registry import unfiled_models_of_attribution
 from dagster_project.ticks.windows import Window
 
 DBT = REPOSITORY / "dbt"
@@ -110,7 +111,13 @@ def _parse(target: Path) -> Manifest:
     with one_at_a_time(target / "parsing.lock"), _environment(home):
         outcome = dbtRunner().invoke(_arguments(home, ["parse", "--target-path", str(target)], None))
     if not outcome.success or not isinstance(outcome.result, Manifest):
-        raise HourbellError(f"The dbt project does not parse: {outcome.exception}")
+        unfiled = unfiled_models_of_attribution(target.parent)
+        mend = (
+            f" attribution_models names {', '.join(unfiled)}: write {unfiled[0]}.sql, or take it out."
+            if unfiled
+            else ""
+        )
+        raise HourbellError(f"The dbt project does not parse: {outcome.exception}{mend}")
     # it lives as long as the process, and going through it in search of garbage takes a tenth of each tick
     gc.freeze()
     return outcome.result

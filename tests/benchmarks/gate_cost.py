@@ -74,6 +74,15 @@ def fill(connection: duckdb.DuckDBPyConnection, contacts: int, people: int, past
     )
     run(
         f"""
+        insert into contacts.global_assignments by name
+        select person as contact_id, 0.02 as holdout_share,
+            case when person % 50 = 7 then 'holdout' else 'treated' end as assignment,
+            timestamp '{HOUR.start - MONTH}' as tick_end
+        from range({people}) as numbers(person)
+        """
+    )
+    run(
+        f"""
         insert into contacts.contact_merges by name
         select -person as contact_id, person as into_contact_id, timestamp '{HOUR.start - MONTH / 2}' as merged_at,
             timestamp '{HOUR.start - MONTH / 2}' as tick_end

@@ -31,6 +31,7 @@ UPSTREAM = (
         " occurred_at timestamp, effective_at timestamp",
         "contacts.contact_signals": "signal varchar, email varchar, occurred_at timestamp, effective_at timestamp",
         "contacts.contact_merges": "contact_id bigint, into_contact_id bigint, merged_at timestamp, tick_end timestamp",
+        "contacts.global_assignments": "contact_id bigint, assignment varchar",
         "eligibility.eligibility_changes": "contact_id bigint, channel varchar, topic varchar, tick_end timestamp,"
         " address varchar, is_reachable boolean, unreachable_reason varchar, is_consented boolean,"
         " stated_at timestamp, suppressed_until timestamp, suppression_reason varchar, timezone varchar,"

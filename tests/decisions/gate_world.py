@@ -139,6 +139,7 @@ class Decision:
     gate: str | None
     held_until: datetime | None
     send_after: datetime | None
+    gate_otherwise: str | None = None
 
     @property
     def is_promotional(self) -> bool:

@@ -32,6 +32,7 @@ MAY_BE_HELD = ("suppressed", "quiet hours", "frequency cap")
 class Stop:
     gate: str
     held_until: datetime | None = None
+    otherwise: str | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ def decide(world: World, window: Window, before: Iterable[Decision], not_accepte
     decided = []
     for candidate in candidates:
         channel, stop = choose_channel(world, window, candidate, received[candidate.contact_id])
+        if stop is not None and stop.gate == "global holdout":
+            stop = replace(stop, otherwise=gate_otherwise(world, window, candidate))
         decided.append((candidate, channel, stop))
     return line_up(world, window, decided, before)
 
@@ -152,14 +155,29 @@ def choose_channel(world: World, window: Window, candidate: Decision, received: 
     return channel, stop
 
 
-def own_gates(world: World, window: Window, candidate: Decision, name: str) -> Stop | None:
+def gate_otherwise(world: World, window: Window, candidate: Decision) -> str:
+    """What would have stopped somebody in the global holdout, had they not been; no cap, for they use up none."""
+    stop = None
+    for channel in candidate.channels:
+        stop = own_gates(world, window, candidate, channel, is_let_through=True)
+        if stop is None:
+            return "none"
+        if stop.gate in STAYS_STOPPED or (stop.gate in MAY_BE_HELD and candidate.if_held != "next channel"):
+            break
+    assert stop is not None
+    return stop.gate
+
+
+def own_gates(
+    world: World, window: Window, candidate: Decision, name: str, *, is_let_through: bool = False
+) -> Stop | None:
     """The gates that look at a candidate alone, in their fixed order."""
     now = window.end
     eligibility = standing(world, candidate.contact_id, name, candidate.topic, now)
     is_message = candidate.kind == "send"
     # an ad reaches people, too
     is_marketing = candidate.kind in ("send", "join_audience") and candidate.topic_kind != "transactional"
-    if is_marketing and is_held_out(candidate.contact_id):
+    if is_marketing and is_held_out(candidate.contact_id) and not is_let_through:
         return Stop("global holdout")
     if eligibility is not None and eligibility.is_erased and candidate.kind != "leave_audience":
         return Stop("erased")
@@ -317,6 +335,7 @@ def close(window: Window, candidate: Decision, stop: Stop) -> Decision:
         gate=stop.gate,
         held_until=stop.held_until,
         send_after=None,
+        gate_otherwise=stop.otherwise,
     )
 
 

@@ -23,7 +23,7 @@ from gate_world import (
     World,
     stable_hash,
 )
-from gate_worlds import PEOPLE, worlds
+from gate_worlds import HELD_OUT, PEOPLE, worlds
 from hypothesis import HealthCheck, Phase, given, settings
 from reference_gate import Sent, channel_named, counts, decide, is_quiet, standing, survivor
 
@@ -201,6 +201,20 @@ WORLDS = {
         eligibility=(Eligibility(PEOPLE[0], "email", "offers", TEN, is_consented=False),),
         exits=(Exit("welcome_series", 1, TEN),),
     ),
+    "a holdout that hides who has not agreed": replace(
+        QUIET_LIFE,
+        eligibility=(Eligibility(HELD_OUT, "email", "offers", TEN, is_consented=False),),
+        proposals=(replace(FIRST, contact_id=HELD_OUT),),
+    ),
+    "a holdout that looks at the first channel only": replace(
+        QUIET_LIFE,
+        channels=(Channel("sms"), Channel("email")),
+        eligibility=(
+            Eligibility(HELD_OUT, "sms", "offers", TEN, is_consented=False),
+            Eligibility(HELD_OUT, "email", "offers", TEN),
+        ),
+        proposals=(replace(FIRST, contact_id=HELD_OUT, channels=("sms", "email")),),
+    ),
     "a cap one too wide": replace(QUIET_LIFE, proposals=(FIRST, replace(FIRST, enrollment_id=3))),
     "a period that holds both its ends": replace(QUIET_LIFE, earlier=(A_DAY_AGO,)),
     "an objection that counts for one contact only": replace(
@@ -226,6 +240,16 @@ MUTANTS = {
         "candidate_channels",
         "when (is_message or is_marketing) and not is_consented then 'no consent'",
         "when (is_message or is_marketing) and not is_consented and exit_reason is null then 'no consent'",
+    ),
+    "a holdout that hides who has not agreed": (
+        "candidate_channels",
+        "coalesce(gate_otherwise, 'none')",
+        "'none'",
+    ),
+    "a holdout that looks at the first channel only": (
+        "decisions",
+        "gate_otherwise = 'none' or",
+        "channel_rank = 1 or",
     ),
     "a cap one too wide": (
         "cap_walk",

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 from compiled_macros import compiled
-from trials import GLOBAL_HOLDOUT
+from trials import LONGEST_STAY
 
 from dagster_project.home import Home
 
@@ -19,14 +19,28 @@ QUESTIONS: Mapping[str, tuple[str, str | None]] = {
         "midnights",
         "with {{ experiment_verdicts('counted', ['run', 'look']) }}\nselect * from compared where other_place = 1",
     ),
+    "conversions": (
+        "step_lift",
+        "with {{ conversion_lifts('counted', ['run', 'look']) }}\nselect * from compared",
+    ),
+    "revenues": (
+        "revenue_lift",
+        "with {{ revenue_lifts('spent', ['run', 'look']) }}\nselect * from compared_revenue",
+    ),
     "adjusted": (
         "adjusted_lift",
         "with {{ adjusted_for_history('measured', ['run']) }}\nselect * from adjusted",
     ),
     "lift": (
-        "holdout_lift",
+        "global_assignments",
         "with {{ lift_of('everybody', 'goals', ['run']) }}\nselect run, {{ lift_columns() }}\nfrom lifts",
     ),
+    "in money": (
+        "experiment_results",
+        "with {{ spent_by_side('people', 'earned', ['run']) }},\n{{ revenue_lifts('spent', ['run']) }}\n"
+        "select run, {{ revenue_lift_columns() }}, is_conclusive\nfrom compared_revenue",
+    ),
+    "workflows": ("holdout_lift", None),
     "marketing": ("marketing_lift", None),
     "incremental": ("incremental_revenue", None),
     "tails": (
@@ -42,5 +56,5 @@ QUESTIONS: Mapping[str, tuple[str, str | None]] = {
 def questions(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
     """The SQL of each question, as dbt makes it of the macros."""
     home = Home(tmp_path_factory.mktemp("experiments")).prepare()
-    sql = compiled(home, dict(QUESTIONS.values()), variables={"global_holdout": GLOBAL_HOLDOUT})
+    sql = compiled(home, dict(QUESTIONS.values()), variables={"longest_stay": LONGEST_STAY})
     return {question: sql[model] for question, (model, _) in QUESTIONS.items()}

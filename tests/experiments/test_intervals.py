@@ -9,7 +9,6 @@ import numpy as np
 import polars as pl
 import pytest
 from scipy import stats
-from trials import GLOBAL_HOLDOUT
 
 from data.simulator import Shop
 from data.simulator.answers import Answers, Message
@@ -57,6 +56,7 @@ def made(seed: int, *, correlation: float = 0.7) -> pl.DataFrame:
             "run": np.repeat(np.arange(RUNS), PEOPLE),
             "contact_id": np.tile(np.arange(PEOPLE), RUNS),
             "assignment": np.where(treated, "treated", "holdout").ravel(),
+            "holdout_share": np.full(treated.size, 0.4),
             "before": before.ravel(),
             "outcome": outcome.ravel(),
             "buys": (chance.random(shape) < np.where(treated, 0.18, 0.12)).ravel(),
@@ -114,9 +114,7 @@ def test_without_history_there_is_nothing_to_adjust_by(
 
 
 def ask_lift(connection: duckdb.DuckDBPyConnection, sql: str, people: pl.DataFrame) -> pl.DataFrame:
-    everybody = people.select("run", "contact_id", "assignment").with_columns(
-        is_mixed=pl.lit(False), holdout_share=pl.lit(0.4)
-    )
+    everybody = people.select("run", "contact_id", "assignment", "holdout_share", is_mixed=pl.lit(False))
     buyers = people.filter(pl.col("buys"))
     goals = buyers.select("run", "contact_id", conversion_id=pl.format("o{}", "contact_id"), revenue=pl.col("outcome"))
     connection.register("everybody", everybody.to_arrow())
@@ -124,11 +122,18 @@ def ask_lift(connection: duckdb.DuckDBPyConnection, sql: str, people: pl.DataFra
     return connection.execute(sql).pl().sort("run")
 
 
+def ask_money(connection: duckdb.DuckDBPyConnection, sql: str, people: pl.DataFrame) -> pl.DataFrame:
+    connection.register("people", people.to_arrow())
+    connection.register("earned", people.filter("buys").select("run", "contact_id", revenue="outcome").to_arrow())
+    return connection.execute(sql).pl().sort("run")
+
+
 def test_differences_and_ratios_hold_the_truth(
     connection: duckdb.DuckDBPyConnection, questions: Mapping[str, str], people: pl.DataFrame
 ) -> None:
     found = ask_lift(connection, questions["lift"], people)
-    assert found.height == RUNS
+    money = ask_money(connection, questions["in money"], people)
+    assert found.height == money.height == RUNS
     # what a buyer spends, by side: 0.7 * 20 + 16, and 4 more
     worth, held_out_worth = 0.18 * 34, 0.12 * 30
     for name, truth in (
@@ -137,7 +142,8 @@ def test_differences_and_ratios_hold_the_truth(
         ("revenue_lift", worth - held_out_worth),
         ("revenue_ratio", worth / held_out_worth),
     ):
-        assert 0.93 <= covered(found[f"{name}_low"], found[f"{name}_high"], truth) <= 0.97, name
+        told = found if name.startswith("conversion") else money
+        assert 0.93 <= covered(told[f"{name}_low"], told[f"{name}_high"], truth) <= 0.97, name
     # people were divided by what was logged
     assert found["is_unevenly_divided"].mean() < 0.005
     # what could be seen in four of five cases is seen about so often; more so, since rare conversions vary less
@@ -146,7 +152,8 @@ def test_differences_and_ratios_hold_the_truth(
     chance = np.random.default_rng(4)
     treated = (again["assignment"] == "treated").to_numpy()
     buys = chance.random(len(treated)) < np.where(treated, 0.15 + 0.4 * seen, 0.15 - 0.6 * seen)
-    power = ask_lift(connection, questions["lift"], again.with_columns(buys=buys))["is_conclusive"].mean()
+    shown = ask_lift(connection, questions["lift"], again.with_columns(buys=buys))
+    power = ((shown["conversion_lift_low"] > 0) | (shown["conversion_lift_high"] < 0)).mean()
     assert 0.78 <= power <= 0.88
 
 
@@ -192,6 +199,7 @@ def simulated(effect: float, seed: int) -> Simulated:
             "run": np.repeat(np.arange(RUNS), PEOPLE),
             "contact_id": np.tile(np.arange(PEOPLE), RUNS),
             "assignment": np.where(treated, "treated", "holdout").ravel(),
+            "holdout_share": np.full(treated.size, 0.4),
             "before": (chance.poisson(8 * alone) * 30.0)[person].ravel(),
             "outcome": outcome.ravel(),
             "buys": (outcome > 0).ravel(),
@@ -210,7 +218,8 @@ def test_intervals_hold_what_a_message_truly_does_in_the_simulated_shop(
     assert (of_shop.lift > 0) == (effect > 0)
     found = ask_lift(connection, questions["lift"], of_shop.people)
     assert 0.93 <= covered(found["conversion_lift_low"], found["conversion_lift_high"], of_shop.lift) <= 0.97
-    assert 0.93 <= covered(found["revenue_lift_low"], found["revenue_lift_high"], of_shop.revenue) <= 0.97
+    money = ask_money(connection, questions["in money"], of_shop.people)
+    assert 0.93 <= covered(money["revenue_lift_low"], money["revenue_lift_high"], of_shop.revenue) <= 0.97
     connection.register("measured", of_shop.people.to_arrow())
     adjusted = connection.execute(questions["adjusted"]).pl()
     low = adjusted["adjusted_lift"] - adjusted["adjusted_margin"]
@@ -229,6 +238,8 @@ def warehouse(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnectio
         f"""
         create table contacts.contact_profiles as select cast(range as bigint) as contact_id from range({PEOPLE});
         create table contacts.contact_merges (contact_id bigint, into_contact_id bigint, merged_at timestamp);
+        create table contacts.global_assignments (contact_id bigint, assignment varchar, holdout_share double);
+        create table marts.ticks as select timestamp '2026-04-01' as tick_end;
         create table decisions.decisions as select timestamp '2026-03-01' as tick_end;
         create table marts.given_back (conversion_id varchar, amount decimal(18, 2));
         create table marts.workflow_roi as
@@ -260,10 +271,11 @@ def spend(connection: duckdb.DuckDBPyConnection, treated: np.ndarray) -> None:
 def test_what_all_marketing_adds_is_held_by_its_intervals(
     warehouse: duckdb.DuckDBPyConnection, questions: Mapping[str, str]
 ) -> None:
-    share = "cast('0x' || left(md5(concat_ws('|', 'global holdout', contact_id)), 15) as bigint) % 1000000 / 1e6"
-    drawn = warehouse.execute(f"select {share} from contacts.contact_profiles order by contact_id").fetchnumpy()
-    (shares,) = drawn.values()
-    spend(warehouse, shares >= GLOBAL_HOLDOUT)
+    treated = np.random.default_rng(8).random(PEOPLE) < 0.6
+    sides = pl.DataFrame({"contact_id": np.arange(PEOPLE), "assignment": np.where(treated, "treated", "holdout")})
+    warehouse.register("sides", sides.to_arrow())
+    warehouse.execute("insert into contacts.global_assignments select *, 0.4 from sides")
+    spend(warehouse, treated)
     warehouse.execute("create table marts.conversions as from given")
     found = warehouse.execute(questions["marketing"]).pl().filter(pl.col("month").is_null())
     assert found.height == RUNS

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-GLOBAL_HOLDOUT = 0.4
+# for how long goals of a workflow count that no registry names
+LONGEST_STAY = "12 days"
 
 
 def looked_at(
@@ -56,3 +57,55 @@ def looked_at(
             )
         )
     return pl.concat(frames)
+
+
+def holdouts_looked_at(
+    rate: float,
+    share: float,
+    *,
+    seed: int,
+    runs: int = 1_000,
+    looks: int = 250,
+    people: int = 25,
+    delay: float = 24.0,
+    at_once: bool = False,
+) -> pl.DataFrame:
+    """Workflows that add nothing, as known at every look: what `conversion_lifts` and `revenue_lifts` ask for.
+
+    So many more people enter an hour (or all in the first), a share of them held out; some of them reach the goal some
+    time later, and spend something then.
+    """
+    chance = np.random.default_rng(seed)
+    shape = (runs, looks * people)
+    came = np.zeros(shape[1], int) if at_once else np.repeat(np.arange(looks), people)
+    held_out = chance.random(shape, np.float32) < share
+    columns = {
+        "treated": np.cumsum(_by_hour(~held_out, came, looks), axis=1),
+        "held_out": np.cumsum(_by_hour(held_out, came, looks), axis=1),
+    }
+    run, person = np.nonzero(chance.random(shape, np.float32) < rate)
+    known = came[person] + chance.exponential(delay, len(run)).astype(int)
+    spent = np.round(chance.lognormal(3.0, 0.8, len(run)), 2)
+    for name, side in (("treated", ~held_out[run, person]), ("held_out", held_out[run, person])):
+        counts = side & (known < looks)
+        place = run[counts] * looks + known[counts]
+        for figure, weights in (
+            ("converted", None),
+            ("spenders", None),
+            ("sum", spent[counts]),
+            ("squares", spent[counts] ** 2),
+        ):
+            by_hour = np.bincount(place, weights, runs * looks).reshape(runs, looks)
+            columns[f"{name}_{figure}"] = np.cumsum(by_hour, axis=1)
+    return pl.DataFrame(
+        {
+            "run": np.repeat(np.arange(runs), looks),
+            "look": np.tile(np.arange(looks), runs),
+            "holdout_share": np.full(runs * looks, share),
+            **{name: values.ravel() for name, values in columns.items()},
+        }
+    )
+
+
+def _by_hour(chosen: np.ndarray, came: np.ndarray, looks: int) -> np.ndarray:
+    return np.stack([np.bincount(came[one], minlength=looks) for one in chosen])

@@ -17,12 +17,17 @@ MIDNIGHT = datetime(2026, 3, 20)
 TICK = Window(MIDNIGHT, MIDNIGHT + timedelta(hours=1))
 LONG_AGO = MIDNIGHT - timedelta(days=20)
 LEARNING = ("markov_effects", "shapley_values")
+# which states are told apart is settled first
+SETTLED = ("midnights", "attribution_states")
 START, ORDER, NOTHING = "(start)", "(order)", "(nothing)"
 
 
 @dataclass(frozen=True)
 class Journey:
-    """What people met with, first to last: how many of them ordered, and how many did not."""
+    """What people met with, first to last: how many of them ordered, and how many did not.
+
+    A state is a channel, or `channel|campaign`.
+    """
 
     states: tuple[str, ...]
     orders: int = 0
@@ -48,9 +53,10 @@ def fill(connection: duckdb.DuckDBPyConnection, journeys: Sequence[Journey]) -> 
             cast(hash(journey, time, place, led) >> 4 as bigint) as touch_id,
             'visit' as kind,
             cast(hash(journey, time, led) >> 4 as bigint) as contact_id,
-            states[place] as channel,
+            split_part(states[place], '|', 1) as channel,
+            nullif(split_part(states[place], '|', 2), '') as campaign,
             cast(columns(['action_id', 'enrollment_id']) as bigint),
-            cast(columns(['workflow', 'step', 'variant', 'source', 'campaign', 'topic']) as varchar),
+            cast(columns(['workflow', 'step', 'variant', 'source', 'topic']) as varchar),
             timestamp '{LONG_AGO}' + place * interval '1 minute' as touched_at,
             timestamp '{LONG_AGO}' + interval '1 hour' as converted_at,
             timestamp '{LONG_AGO}' + interval '1 hour' as known_at,
@@ -68,7 +74,7 @@ def fill(connection: duckdb.DuckDBPyConnection, journeys: Sequence[Journey]) -> 
         cross join (
             select
                 null as action_id, null as enrollment_id, null as workflow, null as step, null as variant,
-                null as source, null as campaign, null as topic
+                null as source, null as topic
         )
     """
     connection.execute(f"create or replace table marts.touchpoints as {touches}")
@@ -88,7 +94,7 @@ def fill(connection: duckdb.DuckDBPyConnection, journeys: Sequence[Journey]) -> 
 
 def learn(connection: duckdb.DuckDBPyConnection, sql: Mapping[str, str]) -> None:
     """Let the models learn what they learn from the paths."""
-    for model in ("midnights", *LEARNING):
+    for model in (*SETTLED, *LEARNING):
         connection.execute(f"create or replace table marts.{model} as {sql[model]}")
 
 

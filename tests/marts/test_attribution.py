@@ -1,11 +1,15 @@
 """Models of attribution against slow, obvious references: what they learn from paths, and what they give for it."""
 
+import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+import yaml
 from attribution_paths import (
     LEARNING,
     LONG_AGO,
@@ -24,8 +28,10 @@ from compiled_macros import set_window, small_warehouse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from activations.errors import HourbellError
 from dagster_project.home import Home
-from dagster_project.ticks.transform import manifest, run_dbt
+from dagster_project.registry import unfiled_models_of_attribution
+from dagster_project.ticks.transform import DBT, manifest, run_dbt
 from dagster_project.ticks.windows import Window
 
 HISTORIES = st.lists(
@@ -259,6 +265,121 @@ def test_the_credits_of_each_model_are_all_orders_and_all_revenue_to_the_cent(
     assert len(found) > len(registered)
 
 
+CAMPAIGNS = [f"{('cpc', 'social', 'banner')[number % 3]}|bot {number}" for number in range(2_000)]
+
+
+def flooded() -> list[Journey]:
+    """What people met with, among 2,000 campaigns that somebody made up, each in one link."""
+    known = [
+        Journey((f"email|offer {number}", f"cpc|brand {number}"), orders=9 - number, without=3) for number in range(5)
+    ]
+    made_up = [
+        Journey((campaign, "direct"), orders=int(number % 40 == 0), without=1)
+        for number, campaign in enumerate(CAMPAIGNS)
+    ]
+    return [*SHOP, *known, *made_up]
+
+
+def test_links_that_a_bot_makes_up_are_one_state_of_their_channel(
+    sql: dict[str, str], warehouse: duckdb.DuckDBPyConnection, registered: list[str]
+) -> None:
+    fill(warehouse, flooded())
+    learn(warehouse, sql)
+    states = {state for state, *_ in warehouse.execute("select state from marts.markov_effects").fetchall()}
+    assert len(states) == 60
+    assert states >= {"cpc / other", "social / other", "banner / other", "direct", "email", "cpc / brand 4"}
+    # as it would be if all of them had said no campaign
+    kept = {state.replace(" / ", "|") for state in states}
+    folded = [
+        Journey(
+            tuple(one if one in kept else f"{one.partition('|')[0]}|other" for one in journey.states),
+            journey.orders,
+            journey.without,
+        )
+        for journey in flooded()
+    ]
+    expected = {state.replace("|", " / "): effect for state, effect in removal_effects(folded).items()}
+    assert effects(warehouse) == pytest.approx(expected, abs=1e-9)
+    assert broken_sums(warehouse, sql, registered) == 0
+    again = {model: rows_of(warehouse, model) for model in ("attribution_states", *LEARNING)}
+    learn(warehouse, sql)
+    # the order in which rows are stored decides nothing
+    warehouse.execute("create or replace table marts.touchpoints as from marts.touchpoints order by hash(touch_id)")
+    for model in ("midnights", "attribution_states"):
+        warehouse.execute(f"create or replace table marts.{model} as {sql[model]}")
+    assert rows_of(warehouse, "attribution_states") == again["attribution_states"]
+
+
+def test_channels_that_a_bot_makes_up_are_bounded_too(
+    sql: dict[str, str], warehouse: duckdb.DuckDBPyConnection, registered: list[str]
+) -> None:
+    made_up = [
+        Journey((f"medium {number}|bot {number}",), orders=int(number % 50 == 0), without=1) for number in range(500)
+    ]
+    fill(warehouse, [*SHOP, *made_up])
+    learn(warehouse, sql)
+    states = set(effects(warehouse))
+    assert len(states) == 60
+    assert states >= {"other", "cpc / other", "email / other", "direct / other", "social / other"}
+    assert broken_sums(warehouse, sql, registered) == 0
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        # nothing is folded
+        ("states_left <= 60", "states_left <= 60000"),
+        # what is rare is kept
+        ("order by touches desc, state asc", "order by touches asc, state asc"),
+    ],
+)
+def test_states_without_a_bound_are_caught(
+    sql: dict[str, str], warehouse: duckdb.DuckDBPyConnection, right: str, wrong: str
+) -> None:
+    fill(warehouse, flooded()[:200])
+    for model in ("midnights", "attribution_states"):
+        warehouse.execute(f"create or replace table marts.{model} as {sql[model]}")
+    healthy = rows_of(warehouse, "attribution_states")
+    assert len(healthy) == 60
+    assert right in sql["attribution_states"]
+    warehouse.execute(
+        "create or replace table marts.attribution_states as " + sql["attribution_states"].replace(right, wrong)
+    )
+    assert rows_of(warehouse, "attribution_states") != healthy
+
+
+SETTINGS = [
+    ("position_based", "position_weights: {first: 0.7, last: 0.4}", "together no more than 1"),
+    ("position_based", "position_weights: {first: -0.1, last: 0.4}", "each from 0 to 1"),
+    ("position_based", "position_weights: {first: 0.4}", "Say first and last"),
+    ("time_decay", "time_decay_half_life: 0 days", "time_decay_half_life is 0 days. Say a number above zero"),
+    ("conversion_touchpoints", "attribution_window: a week", "attribution_window is a week."),
+    ("attributed_conversions", "attribution_models: []", "List models of attribution"),
+    ("attributed_conversions", "attribution_models: [linear, linear]", "each once"),
+    ("attribution_states", "attribution_states: 1", "Say a whole number from 2 on"),
+    ("attribution_states", "attribution_state: [medium]", "List columns of touchpoints"),
+]
+
+
+@pytest.mark.parametrize(("model", "setting", "told"), SETTINGS, ids=[setting for _, setting, _ in SETTINGS])
+def test_a_setting_that_makes_no_sense_is_refused_with_the_mend(
+    tmp_path: Path, model: str, setting: str, told: str
+) -> None:
+    variables = json.dumps(yaml.safe_load(setting))
+    selected = ["compile", "--select", model, "--indirect-selection", "empty", "--vars", variables]
+    with pytest.raises(HourbellError, match=re.escape(told)) as raised:
+        run_dbt(Home(tmp_path).prepare(), selected)
+    assert "dbt_project.yml" in str(raised.value)
+
+
+def test_a_model_of_attribution_without_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "models" / "marts" / "attribution").mkdir(parents=True)
+    (tmp_path / "models" / "marts" / "attribution" / "linear.sql").write_text("select 1")
+    (tmp_path / "dbt_project.yml").write_text("vars: {attribution_models: [linear, liner]}")
+    assert unfiled_models_of_attribution(tmp_path) == ["liner"]
+    assert unfiled_models_of_attribution(DBT) == []
+
+
 @pytest.mark.parametrize(
     ("model", "right", "wrong"),
     [
@@ -299,7 +420,7 @@ def test_money_that_is_lost_or_invented_is_caught(
         # all the past is learnt from
         ("markov_effects", "interval '30 days'", "interval '300 days'"),
         # only paths that led to an order are
-        ("markov_effects", "from led_nowhere", "from led_nowhere where false"),
+        ("markov_effects", "from led_nowhere as touches", "from led_nowhere as touches where false"),
     ],
 )
 def test_learning_something_else_is_caught(

@@ -85,14 +85,16 @@ def run_trial(seed: int) -> Trial:
 
 
 @pytest.fixture(scope="module")
-def mart(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The SQL of the mart."""
+def marts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The SQL of the marts."""
     home = Home(tmp_path_factory.mktemp("lift")).prepare()
-    compiled = run_dbt(home, ["compile", "--select", "holdout_lift"])
-    (sql,) = [str(result.node.compiled_code) for result in compiled.results if result.node.name == "holdout_lift"]
-    # nobody is in the global holdout here, so that everybody's true effect counts
-    assert sql.count("< 0.02") == 1
-    return sql.replace("< 0.02", "< 0")
+    compiled = run_dbt(home, ["compile", "--select", "holdout_lift", "revenue_lift"])
+    return {result.node.name: str(result.node.compiled_code) for result in compiled.results}
+
+
+@pytest.fixture(scope="module")
+def mart(marts: dict[str, str]) -> str:
+    return marts["holdout_lift"]
 
 
 @pytest.fixture(scope="module")
@@ -105,24 +107,38 @@ def warehouse(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     with open_warehouse(Home(tmp_path).prepare()) as connection:
         connection.execute("create schema decisions")
         connection.execute("create schema contacts")
+        connection.execute("create schema marts")
         connection.execute(
             "create table contacts.contact_merges (contact_id bigint, into_contact_id bigint, merged_at timestamp)"
         )
+        # nobody is in the global holdout here, so that everybody's true effect counts; and nothing was given back
+        connection.execute("create table contacts.global_assignments (contact_id bigint, assignment varchar)")
+        connection.execute("create table marts.given_back (conversion_id varchar, amount double)")
+        connection.execute("create table marts.ticks as select timestamp '2026-04-01' as tick_end")
         yield connection
 
 
-def lift(connection: duckdb.DuckDBPyConnection, mart: str, trial: Trial) -> dict[str, float]:
+def take_in(connection: duckdb.DuckDBPyConnection, trial: Trial) -> None:
     entered, goals = trial.entered.to_arrow(), trial.goals.to_arrow()
     for table, frame, columns in (
         (
             "arrivals",
             entered,
-            f"'welcome_series' as workflow, 'entered' as step, {HELD_OUT} as holdout_share, {MOMENT}",
+            f"'welcome_series' as workflow, 'entered' as step, {HELD_OUT} as holdout_share, {MOMENT}, "
+            "null::varchar as step_assignment",
         ),
         ("exits", goals, "'welcome_series' as workflow, 'converted' as reason, timestamp '2026-03-03' as exited_at"),
     ):
         connection.register("given", frame)
         connection.execute(f"create or replace table decisions.{table} as select *, {columns} from given")
+    connection.execute(
+        "create or replace table contacts.orders as select conversion_id as order_id, 'placed' as status, "
+        "'GBP' as currency, exited_at as effective_at from decisions.exits"
+    )
+
+
+def told(connection: duckdb.DuckDBPyConnection, mart: str) -> dict[str, float]:
+    """The one row of a mart."""
     found = connection.execute(mart)
     names = [column[0] for column in found.description or []]
     (row,) = found.fetchall()
@@ -130,26 +146,31 @@ def lift(connection: duckdb.DuckDBPyConnection, mart: str, trial: Trial) -> dict
 
 
 def coverage(
-    connection: duckdb.DuckDBPyConnection, mart: str, trials: list[Trial], change: Callable[[str], str] = str
+    connection: duckdb.DuckDBPyConnection,
+    marts: dict[str, str],
+    trials: list[Trial],
+    change: Callable[[str], str] = str,
 ) -> tuple[int, int]:
     """In how many trials the interval holds the true lift, of conversions and of revenue."""
-    sql = change(mart)
     conversions = revenue = 0
     for trial in trials:
-        found = lift(connection, sql, trial)
+        take_in(connection, trial)
+        found = told(connection, change(marts["holdout_lift"]))
         conversions += found["conversion_lift_low"] <= trial.true_lift <= found["conversion_lift_high"]
+        found = told(connection, marts["revenue_lift"])
         revenue += found["revenue_lift_low"] <= trial.true_revenue_lift <= found["revenue_lift_high"]
     return conversions, revenue
 
 
 def test_the_intervals_hold_the_true_effect(
-    warehouse: duckdb.DuckDBPyConnection, mart: str, trials: list[Trial]
+    warehouse: duckdb.DuckDBPyConnection, marts: dict[str, str], trials: list[Trial]
 ) -> None:
-    conversions, revenue = coverage(warehouse, mart, trials)
+    conversions, revenue = coverage(warehouse, marts, trials)
     assert conversions >= ENOUGH
     assert revenue >= ENOUGH
     assert np.mean([trial.true_lift for trial in trials]) > 0.1
-    found = lift(warehouse, mart, trials[0])
+    take_in(warehouse, trials[0])
+    found = told(warehouse, marts["holdout_lift"])
     assert found["is_conclusive"]
     assert found["treated"] + found["held_out"] == PEOPLE
 
@@ -166,10 +187,10 @@ def test_the_intervals_hold_the_true_effect(
     ],
 )
 def test_a_mart_that_confuses_the_two_sides_is_caught(
-    warehouse: duckdb.DuckDBPyConnection, mart: str, trials: list[Trial], right: str, wrong: str
+    warehouse: duckdb.DuckDBPyConnection, marts: dict[str, str], trials: list[Trial], right: str, wrong: str
 ) -> None:
-    assert right in mart
-    assert coverage(warehouse, mart, trials, lambda sql: sql.replace(right, wrong))[0] < ENOUGH
+    assert right in marts["holdout_lift"]
+    assert coverage(warehouse, marts, trials, lambda sql: sql.replace(right, wrong))[0] < ENOUGH
 
 
 def test_the_interval_is_that_of_newcombes_paper(warehouse: duckdb.DuckDBPyConnection, mart: str) -> None:
@@ -190,6 +211,7 @@ def test_the_interval_is_that_of_newcombes_paper(warehouse: duckdb.DuckDBPyConne
         0,
         0,
     )
-    found = lift(warehouse, mart, trial)
+    take_in(warehouse, trial)
+    found = told(warehouse, mart)
     assert found["conversion_lift_low"] == pytest.approx(0.0524, abs=0.00005)
     assert found["conversion_lift_high"] == pytest.approx(0.3339, abs=0.00005)

@@ -21,10 +21,13 @@ VALUES: dict[str, list[str]] = {
     "variant": ["all", "short"],
     "channel": ["email", "sms"],
     "attribution_model": ["last_non_direct", "linear"],
-    "currency": ["GBP"],
+    "currency": ["GBP", "EUR"],
     "domain": ["mail.example", "post.example"],
     "topic": ["newsletter", "offers"],
 }
+
+# without a value it is all months together, the whole workflow
+WHOLE = {("marketing_lift", "month"), ("revenue_lift", "step"), ("adjusted_lift", "step")}
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +41,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckD
     with duckdb.connect(tmp_path_factory.mktemp("warehouse") / "hourbell.duckdb") as connection:
         connection.execute("create schema marts")
         draw = Random(6)
-        # ticks say up to when marts know that have no day of their own
-        for table in sorted({source.mart for source in sources().values()} | {"ticks"}):
+        for table in sorted({source.mart for source in sources().values()}):
             [node] = [found for found in manifest().nodes.values() if found.name == table]
             columns = {name: str(column.data_type) for name, column in node.columns.items()}
             told = ", ".join(f"{name} {kind}" for name, kind in columns.items())
@@ -50,8 +52,8 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckD
 
 
 def value(draw: Random, table: str, name: str, kind: str) -> Any:
-    if (table, name) == ("marketing_lift", "month") and draw.randrange(3) == 0:
-        return None  # all months together
+    if (table, name) in WHOLE and draw.randrange(3) == 0:
+        return None
     day = FIRST_DAY + timedelta(days=draw.randrange(5))
     if kind == "date":
         return day.replace(day=1) if "month" in name else day
@@ -59,6 +61,8 @@ def value(draw: Random, table: str, name: str, kind: str) -> Any:
         return datetime(day.year, day.month, day.day)
     if kind == "varchar":
         return draw.choice(VALUES.get(name, ["one", "other"]))
+    if kind == "boolean":
+        return draw.randrange(2) == 1
     if kind.startswith("decimal(9,8)"):
         return Decimal(draw.randrange(100)) / 100
     return Decimal(draw.randrange(100_000)) / 100 if kind.startswith("decimal") else draw.randrange(50)
@@ -92,13 +96,17 @@ KPIS = {
         """,
     ),
     "conversion by workflow": (
-        ["conversion_rate", "goal_revenue", "enrollments"],
+        ["conversion_rate", "enrollments"],
         ["workflow_day__workflow"],
         """
-        select workflow, sum(converted) / sum(reached) filter (step = 'entered'), sum(revenue),
-            sum(reached) filter (step = 'entered')
+        select workflow, sum(converted) / sum(reached) filter (step = 'entered'), sum(reached) filter (step = 'entered')
         from marts.workflow_performance group by all
         """,
+    ),
+    "what goals were worth": (
+        ["goal_revenue"],
+        ["workflow_day__workflow", "workflow_day__currency"],
+        "select workflow, currency, sum(revenue) from marts.workflow_performance group by all",
     ),
     "what was held back, by week": (
         ["held_back_rate", "messages_held_back_by_caps", "messages_held_back_by_consent", "carried_out_rate"],
@@ -117,7 +125,7 @@ KPIS = {
         ["attributed__channel"],
         """
         select channel, sum(attributed_revenue), sum(attributed_conversions) from marts.attributed_conversions
-        where attribution_model = 'last_non_direct' group by all
+        where is_counted_by group by all
         """,
     ),
     "models of attribution": (
@@ -126,10 +134,11 @@ KPIS = {
         "select attribution_model, sum(attributed_revenue) from marts.attributed_conversions group by all",
     ),
     "return on investment by month and workflow": (
-        ["roi", "total_cost"],
-        ["metric_time__month", "workflow_month__workflow"],
+        ["roi", "total_cost", "roi_after_all_costs"],
+        ["metric_time__month", "workflow_month__workflow", "workflow_month__currency"],
         """
-        select month, workflow, (sum(revenue) - sum(tool_cost + time_cost)) / sum(total_cost), sum(total_cost)
+        select month, workflow, currency, (sum(revenue) - sum(tool_cost + time_cost)) / sum(total_cost),
+            sum(total_cost), sum(revenue) / sum(total_cost) - 1
         from marts.workflow_roi group by all
         """,
     ),
@@ -158,21 +167,28 @@ KPIS = {
         """,
     ),
     "customers as of the last midnight": (
-        ["repeat_purchase_rate", "lifetime_value", "average_order_value"],
-        ["cohort__cohort_month__month"],
+        ["lifetime_value", "average_order_value"],
+        ["cohort__cohort_month__month", "cohort__currency"],
         """
-        select cohort_month, sum(repeat_customers) / sum(customers), sum(revenue) / sum(customers),
-            sum(revenue) / sum(orders)
+        select cohort_month, currency, sum(revenue) / sum(customers), sum(revenue) / sum(orders)
         from marts.customer_lifetime_value
         where as_of = (select max(as_of) from marts.customer_lifetime_value) group by all
+        """,
+    ),
+    "who orders again": (
+        ["repeat_purchase_rate", "customers"],
+        ["repeating__cohort_month__month"],
+        """
+        select cohort_month, sum(repeat_customers) / sum(customers), sum(customers) from marts.repeat_purchase
+        where as_of = (select max(as_of) from marts.repeat_purchase) group by all
         """,
     ),
     "time to conversion beside those who get nothing": (
         ["median_hours_to_conversion", "converted_in_a_day_rate", "converted_in_a_week_rate"],
         ["conversion_time__workflow", "conversion_time__assignment"],
         """
-        select workflow, assignment, max(half_within_hours), sum(converted_in_a_day) / sum(people),
-            sum(converted_in_a_week) / sum(people)
+        select workflow, assignment, max(half_within_hours), sum(converted_in_a_day) / sum(people_for_a_day),
+            sum(converted_in_a_week) / sum(people_for_a_week)
         from marts.time_to_conversion group by all
         """,
     ),
@@ -199,9 +215,9 @@ KPIS = {
     ),
     "what the marginal message earns": (
         ["marginal_message_earns", "revenue_per_marginal_message", "marginal_lost_contacts"],
-        ["marginal__message_number"],
+        ["marginal__message_number", "marginal__currency"],
         """
-        select message_number, max(earned_per_message), sum(revenue) / sum(messages), sum(lost_contacts)
+        select message_number, currency, max(earned_per_person), sum(revenue) / max(people), max(lost_contacts)
         from marts.marginal_message where as_of = (select max(as_of) from marts.marginal_message) group by all
         """,
     ),
@@ -223,10 +239,10 @@ KPIS = {
     ),
     "incremental revenue": (
         ["incremental_revenue", "incremental_revenue_low", "incremental_revenue_high", "incremental_roi"],
-        ["metric_time__month", "incremental_month__workflow"],
+        ["metric_time__month", "incremental_month__workflow", "incremental_month__currency"],
         """
-        select month, workflow, sum(incremental_revenue), max(incremental_revenue_low), max(incremental_revenue_high),
-            sum(incremental_roi * total_cost) / sum(total_cost)
+        select month, workflow, currency, sum(incremental_revenue), max(incremental_revenue_low),
+            max(incremental_revenue_high), sum(incremental_roi * total_cost) / sum(total_cost)
         from marts.incremental_revenue group by all
         """,
     ),
@@ -241,24 +257,46 @@ KPIS = {
         """,
     ),
     "what workflows add": (
-        ["conversion_lift", "conversion_lift_low", "added_conversions", "added_revenue", "treated_conversion_rate"],
+        ["conversion_lift", "conversion_lift_low", "added_conversions", "treated_conversion_rate"],
         ["lifted__workflow"],
         """
-        select workflow, max(conversion_lift), max(conversion_lift_low), sum(added_conversions), sum(added_revenue),
+        select workflow, max(conversion_lift), max(conversion_lift_low), sum(added_conversions),
             sum(treated_converted) / sum(treated)
         from marts.holdout_lift group by all
         """,
     ),
     "what steps add": (
-        ["step_conversion_lift", "step_added_revenue"],
+        ["step_conversion_lift", "step_added_conversions"],
         ["step_lifted__workflow", "step_lifted__step"],
-        "select workflow, step, max(conversion_lift), sum(added_revenue) from marts.step_lift group by all",
+        "select workflow, step, max(conversion_lift), sum(added_conversions) from marts.step_lift group by all",
+    ),
+    "what workflows add in money": (
+        ["revenue_lift", "added_revenue", "added_revenue_low", "added_revenue_high", "step_added_revenue"],
+        ["revenue_lifted__workflow", "revenue_lifted__currency"],
+        """
+        select workflow, currency, max(revenue_lift) filter (step is null), sum(added_revenue) filter (step is null),
+            max(added_revenue_low) filter (step is null), max(added_revenue_high) filter (step is null),
+            sum(added_revenue) filter (step is not null)
+        from marts.revenue_lift group by all
+        """,
+    ),
+    "lift as of the last tick": (
+        ["added_conversions", "people_converted", "experiment_contacts"],
+        ["metric_time__day"],
+        """
+        select as_of, sum(lifts), sum(times), sum(variants) from (
+            select as_of, added_conversions as lifts, null as times, null as variants from marts.holdout_lift
+            union all select as_of, null, converted, null from marts.time_to_conversion
+            union all select as_of, null, null, contacts from marts.experiment_results
+        ) group by all
+        """,
     ),
     "lift less what was spent before": (
         ["plain_lift", "adjusted_lift", "adjusted_lift_high", "variance_reduction"],
-        ["adjusted__workflow", "adjusted__measure"],
+        ["adjusted__workflow", "adjusted__step", "adjusted__measure", "adjusted__currency"],
         """
-        select workflow, measure, max(lift), max(adjusted_lift), max(adjusted_lift_high), max(variance_reduction)
+        select workflow, step, measure, currency, max(lift), max(adjusted_lift), max(adjusted_lift_high),
+            max(variance_reduction)
         from marts.adjusted_lift group by all
         """,
     ),
@@ -268,10 +306,11 @@ KPIS = {
         "select experiment, variant, sum(contacts), max(mean), max(lift) from marts.experiment_results group by all",
     ),
     "payback": (
-        ["months_to_pay_back", "cost_covered"],
+        ["months_to_pay_back", "cost_covered", "added_months_to_pay_back", "added_cost_covered"],
         ["payback__workflow", "payback__currency"],
         """
-        select workflow, currency, max(months_to_pay_back), sum(revenue) / sum(total_cost)
+        select workflow, currency, max(months_to_pay_back), sum(revenue) / sum(total_cost),
+            max(added_months_to_pay_back), sum(added_revenue) / sum(total_cost)
         from marts.workflow_payback group by all
         """,
     ),
@@ -298,10 +337,10 @@ KPIS = {
         "select reason, currency, sum(rows_found), sum(worth) from marts.data_quality_findings group by all",
     ),
     "what was held, and what that cost": (
-        ["messages_held", "held_messages_lost", "revenue_lost_by_holds", "hours_held"],
-        ["hold__workflow"],
+        ["messages_held", "held_messages_lost", "revenue_lost_by_holds", "added_revenue_lost_by_holds", "hours_held"],
+        ["hold__workflow", "hold__currency"],
         """
-        select workflow, sum(messages), sum(lost), sum(revenue_lost), avg(hours_held)
+        select workflow, currency, sum(messages), sum(lost), sum(revenue_lost), sum(added_revenue_lost), avg(hours_held)
         from marts.held_messages group by all
         """,
     ),
@@ -322,7 +361,10 @@ def test_a_kpi_is_what_its_mart_says(engine: MetricFlowEngine, warehouse: duckdb
             ('"measure": {"name": "opened",', '"measure": {"name": "opened_by_machine",'),
         ),
         ("conversion by workflow", ("') }} = 'entered'", "') }} = 'reminder'")),
-        ("credit by channel", ("= 'last_non_direct'", "= 'linear'")),
+        (
+            "credit by channel",
+            ("Dimension('attributed__is_counted_by') }}", "Dimension('attributed__attribution_model') }} = 'linear'"),
+        ),
         ("the list as its last day left it", ('"window_choice": "max"', '"window_choice": "min"')),
     ],
     ids=["machines among the opens", "another step", "another model", "the first day"],

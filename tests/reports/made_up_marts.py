@@ -27,6 +27,7 @@ _NAMED: dict[str, Sequence[Any]] = {
     "variant": ["all", "short", "long"],
     "domain": ["example.com", "example.net", "mail.example"],
     "attribution_model": ["last_non_direct", "linear", "shapley"],
+    "is_counted_by": [True, False, False],
     "topic": ["newsletter", "offers"],
     "kind": ["sent", "visit"],
     "status": ["in progress", "left", "finished", "held out"],
@@ -47,9 +48,13 @@ _KEYS: dict[str, Sequence[str]] = {
     "marketing_lift": ["month", "currency"],
     "holdout_lift": ["workflow"],
     "step_lift": ["workflow", "step"],
-    "adjusted_lift": ["workflow", "measure"],
+    "revenue_lift": ["workflow", "step", "currency"],
+    "adjusted_lift": ["workflow", "step", "measure", "currency"],
     "time_to_conversion": ["workflow", "assignment"],
     "workflow_payback": ["workflow", "currency"],
+    "marginal_message": ["as_of", "message_number", "currency"],
+    "customer_lifetime_value": ["as_of", "cohort_month", "currency"],
+    "repeat_purchase": ["as_of", "cohort_month"],
     "email_deliverability": ["day", "domain"],
     "list_growth": ["day", "channel", "topic"],
     "segment_sizes": ["day", "segment"],
@@ -98,7 +103,8 @@ def _value(mart: str, name: str, kind: str, number: int) -> Any:
         # all months together
         return None
     if name == "step":
-        return step
+        # the whole workflow
+        return None if mart in ("revenue_lift", "adjusted_lift") and number % 2 == 0 else step
     if name in _NAMED:
         return _NAMED[name][(number // 3) % len(_NAMED[name])]
     if kind == "date":

@@ -58,12 +58,16 @@ class Oracle:
         for value in columns:
             for figure in block.options["figures"]:
                 where = {**(figure.get("where") or {}), **({across: value} if across else {})}
-                found = {
-                    tuple("" if part is None else str(part) for part in row[:-1]): row[-1]
-                    for row in self._figures(query, block, by, {**figure, "where": where})
-                }
+                per = [figure["per"]] if figure.get("per") else []
+                found: dict[tuple[str, ...], list[str]] = {}
+                for row in sorted(self._figures(query, block, [*by, *per], {**figure, "where": where}), key=str):
+                    key = tuple("" if part is None else str(part) for part in row[: len(by)])
+                    if not per or row[-2] is not None:
+                        currency = row[-2] if per else ""
+                        found.setdefault(key, []).append(shown(row[-1], figure.get("format", "number"), currency))
                 for key, line in lines.items():
-                    line.append(shown(found.get(key), figure.get("format", "number")))
+                    told = [text for text in found.get(key, []) if text != NOTHING]
+                    line.append(" · ".join(told) or NOTHING)
         return lines
 
     def figures(self, block: Block, figure: Mapping[str, Any], by: Sequence[str]) -> dict[tuple[Any, ...], Any]:
@@ -156,7 +160,7 @@ def shown(value: Any, kind: str, currency: str = "") -> str:
     if kind == "megabytes":
         return f"{_rounded(number, 1)} MB"
     if kind in ("decimal", "times"):
-        return _rounded(number, 2) + (" ×" if kind == "times" else "")
+        return (_rounded(number, 2) + (" ×" if kind == "times" else "") + f" {currency}").strip()
     if kind == "hours":
         return hours(float(number))
     if kind == "seconds":

@@ -104,7 +104,7 @@ const Figures = (() => {
 
   const FORMATS = {
     number: (value) => NUMBER.format(value),
-    decimal: (value) => DECIMAL.format(value),
+    decimal: (value, currency) => `${DECIMAL.format(value)}${currency ? ` ${currency}` : ""}`,
     percent: (value) => `${ONE.format(100 * value)} %`,
     points: (value) => `${value > 0 ? "+" : ""}${ONE.format(100 * value)} pp`,
     money: (value, currency) => `${NUMBER.format(value)}${currency ? ` ${currency}` : ""}`,
@@ -112,7 +112,7 @@ const Figures = (() => {
     megabytes: (value) => `${ONE.format(value)} MB`,
     hours: (value) => hours(value),
     seconds: (value) => (value < 120 ? `${ONE.format(value)} s` : `${ONE.format(value / 60)} min`),
-    times: (value) => `${DECIMAL.format(value)} ×`,
+    times: (value, currency) => `${DECIMAL.format(value)} ×${currency ? ` ${currency}` : ""}`,
     text: (value) => String(value),
     month: (value) => `${MONTHS[Number(String(value).slice(5, 7)) - 1]} ${String(value).slice(0, 4)}`,
     moment: (value) => `${value} UTC`,

@@ -2,7 +2,8 @@
     A path leads to an order, or to none: then it is what a contact met with that led to no order, once it can lead to none any
     more. An order that was wholly given back by then was none. One row per fitted_at, journey and touch. -#}
 {% macro journeys() -%}
-    {%- set history = "interval '" ~ var('attribution_history') ~ "'" -%}
+    {%- set states = 'touches.' ~ attribution_state_columns() | join(', touches.') -%}
+    {%- set history = stated_period('attribution_history') -%}
     (
         with moments as (select * from {{ midnights('fitted_at') }} as midnights),
 
@@ -25,8 +26,8 @@
                 coalesce(touches.action_id, touches.touch_id) as touched_by,
                 touches.touch_id,
                 touches.touched_at,
-                {{ attribution_state() }} as state,
-                touches.kind
+                {{ states }},
+                touches.kind as touch_kind
             from {{ ref('conversion_touchpoints') }} as touches
             inner join moments
                 on
@@ -43,14 +44,14 @@
                 touches.contact_id,
                 touches.touch_id,
                 touches.touched_at,
-                {{ attribution_state() }} as state,
+                {{ states }},
                 coalesce(touches.action_id, touches.touch_id) as touched_by
             from {{ ref('touchpoints') }} as touches
             inner join moments
                 on
                     touches.known_at >= moments.fitted_at - {{ history }}
                     and touches.known_at < moments.fitted_at
-                    and touches.touched_at <= moments.fitted_at - interval '{{ var("attribution_window") }}'
+                    and touches.touched_at <= moments.fitted_at - {{ stated_period('attribution_window') }}
             where
                 touches.known_at >= {{ tick_start() }} - {{ history }}
                 and touches.known_at < {{ tick_end() }}
@@ -67,28 +68,39 @@
                 partition by others.fitted_at, others.touched_by
                 order by others.touched_at desc, others.touch_id desc
             ) = 1
+        ),
+
+        paths as (
+            select
+                touches.fitted_at,
+                touches.conversion_id as journey_id,
+                touches.touch_id,
+                touches.touched_at,
+                {{ states }},
+                lost.conversion_id is null as converted
+            from led_to_orders as touches
+            left join lost on touches.conversion_id = lost.conversion_id and touches.fitted_at > lost.lost_at
+            where touches.touch_kind <> 'unknown'
+
+            union all
+
+            select
+                touches.fitted_at,
+                concat('nothing of ', touches.contact_id) as journey_id,
+                touches.touch_id,
+                touches.touched_at,
+                {{ states }},
+                false as converted
+            from led_nowhere as touches
         )
 
         select
-            led_to_orders.fitted_at,
-            led_to_orders.conversion_id as journey_id,
-            led_to_orders.touch_id,
-            led_to_orders.touched_at,
-            led_to_orders.state,
-            lost.conversion_id is null as converted
-        from led_to_orders
-        left join lost on led_to_orders.conversion_id = lost.conversion_id and led_to_orders.fitted_at > lost.lost_at
-        where led_to_orders.kind <> 'unknown'
-
-        union all
-
-        select
-            fitted_at,
-            concat('nothing of ', contact_id) as journey_id,
-            touch_id,
-            touched_at,
-            state,
-            false as converted
-        from led_nowhere
+            touches.fitted_at,
+            touches.journey_id,
+            touches.touch_id,
+            touches.touched_at,
+            touches.state,
+            touches.converted
+        from {{ counted_states('paths', 'touches.fitted_at') }} as touches
     )
 {%- endmacro %}

@@ -8,6 +8,7 @@
                 orders.order_id,
                 {{ first_by('orders.contact_id', 'orders.effective_at') }} filter (where orders.status = 'placed') as contact_id,
                 {{ first_by('orders.total', 'orders.effective_at') }} filter (where orders.status = 'placed') as total,
+                {{ first_by('orders.currency', 'orders.effective_at') }} filter (where orders.status = 'placed') as currency,
                 min(orders.occurred_at) filter (where orders.status = 'placed') as placed_at,
                 max(case orders.status
                     when 'cancelled' then orders.total
@@ -25,6 +26,7 @@
                 order_id,
                 contact_id,
                 placed_at,
+                currency,
                 coalesce(total, 0) - coalesce(given_back, 0) as revenue
             from stated
             where placed_at is not null and contact_id is not null and (given_back is null or given_back < total)

@@ -4,9 +4,15 @@
     looking at half of it would favour whatever answers come soonest. Who turned out to be two people with two variants is left
     out; and who has not what the draw gives them, because it was decided or stopped by then.
 
+    An experiment that is judged by revenue counts what is paid in its one currency.
+
     since  of experiments that are not over at that time, which look back no further than they last; without it of all -#}
 {% macro experiment_counts(as_of, since=none) -%}
 {%- set counted = engagement_events() -%}
+{%- set currencies = {} -%}
+{%- for name in var('experiments') if registered_experiment(name).currency -%}
+    {%- do currencies.update({name: registered_experiment(name).currency}) -%}
+{%- endfor -%}
 {%- if since -%}
     {%- set bounds = [] -%}
     {%- for name in var('experiments') -%}
@@ -25,6 +31,7 @@ settings as (
         '{{ variant }}' as variant,
         {{ loop.index }} as place,
         '{{ settings.metric }}' as metric,
+        {{ "'" ~ settings.currency ~ "'" if settings.currency else 'cast(null as varchar)' }} as currency,
         {{ settings.minimum_sample }} as minimum_sample,
         interval '{{ settings.within }}' as within,
         interval '{{ settings.longest }}' as longest
@@ -124,18 +131,48 @@ complete as (
     where reached_at + within <= {{ as_of }}
 ),
 
+{% if currencies -%}
+paid_in as (
+    select
+        order_id,
+        {{ first_by('currency', 'effective_at') }} as currency
+    from {{ ref('orders') }}
+    where
+        status = 'placed'
+        {%- if since %}
+        and effective_at >= {{ earliest }}
+        {%- endif %}
+        and effective_at < {{ as_of }}
+    group by order_id
+),
+
+{% endif -%}
 goals as (
     select
         complete.experiment,
         complete.enrollment_id,
         count(*) as conversions,
-        cast(sum(coalesce(exits.revenue, 0)) as double) as revenue
+        {% if currencies -%}
+        cast(sum(case
+            when paid_in.currency = case complete.experiment
+                {%- for name, currency in currencies.items() %}
+                when '{{ name }}' then '{{ currency }}'
+                {%- endfor %}
+            end then coalesce(exits.revenue, 0)
+            else 0
+        end) as double) as revenue
+        {%- else -%}
+        cast(0 as double) as revenue
+        {%- endif %}
     from complete
     inner join {{ ref('exits') }} as exits
         on
             complete.enrollment_id = exits.enrollment_id
             and complete.reached_at <= exits.exited_at
             and complete.reached_at + complete.within > exits.exited_at
+    {%- if currencies %}
+    left join paid_in on exits.conversion_id = paid_in.order_id
+    {%- endif %}
     where
         exits.reason = 'converted'
         {%- if since %}
@@ -222,6 +259,7 @@ counted as (
         settings.place,
         settings.minimum_sample,
         settings.metric,
+        settings.currency,
         settings.metric <> 'revenue' as is_rate,
         {{ as_of }} >= began.began_at + settings.longest as is_over,
         stopped.variant is not null as was_stopped,
@@ -229,7 +267,7 @@ counted as (
         cast(coalesce(sum(outcomes.outcome), 0) as double) as total,
         cast(coalesce(sum(outcomes.outcome * outcomes.outcome), 0) as double) as squares,
         cast(coalesce(sum(outcomes.converted), 0) as bigint) as conversions,
-        cast(coalesce(sum(outcomes.revenue), 0) as double) as revenue,
+        case when settings.currency is not null then cast(coalesce(sum(outcomes.revenue), 0) as double) end as revenue,
         cast(coalesce(sum(outcomes.unsubscribed), 0) as bigint) as unsubscribed,
         cast(coalesce(sum(outcomes.complained), 0) as bigint) as complained
     from settings
@@ -237,7 +275,7 @@ counted as (
     left join began on settings.experiment = began.experiment
     left join stopped on settings.experiment = stopped.experiment and settings.variant = stopped.variant
     group by
-        settings.experiment, settings.variant, settings.place, settings.minimum_sample, settings.metric, settings.longest,
-        began.began_at, stopped.variant
+        settings.experiment, settings.variant, settings.place, settings.minimum_sample, settings.metric, settings.currency,
+        settings.longest, began.began_at, stopped.variant
 )
 {%- endmacro %}

@@ -1,7 +1,7 @@
 {#- What a mart of lift tells, out of the last CTE of `lift_of`. -#}
 {% macro lift_columns() -%}
-    treated,
-    held_out,
+    cast(treated as bigint) as treated,
+    cast(held_out as bigint) as held_out,
     cast(treated_converted as bigint) as treated_converted,
     cast(held_out_converted as bigint) as held_out_converted,
     treated_rate as treated_conversion_rate,
@@ -13,25 +13,13 @@
     treated_rate / nullif(held_out_rate, 0) as conversion_ratio,
     {{ ratio_bound('treated_rate', 'treated_rate_error', 'held_out_rate', 'held_out_rate_error', '-') }} as conversion_ratio_low,
     {{ ratio_bound('treated_rate', 'treated_rate_error', 'held_out_rate', 'held_out_rate_error', '+') }} as conversion_ratio_high,
-    {{ smallest_lift('common_rate * (1 - common_rate)', 'treated', 'held_out') }} as smallest_conversion_lift,
-    lift * treated as added_conversions,
-    treated_revenue as treated_revenue_per_person,
-    held_out_revenue as held_out_revenue_per_person,
-    revenue_lift,
-    revenue_lift - revenue_margin as revenue_lift_low,
-    revenue_lift + revenue_margin as revenue_lift_high,
-    treated_revenue / nullif(held_out_revenue, 0) as revenue_ratio,
-    {{ ratio_bound('treated_revenue', 'treated_error', 'held_out_revenue', 'held_out_error', '-') }} as revenue_ratio_low,
-    {{ ratio_bound('treated_revenue', 'treated_error', 'held_out_revenue', 'held_out_error', '+') }} as revenue_ratio_high,
-    {{ smallest_lift(
-        pooled_variance('treated_variance', 'treated', 'held_out_variance', 'held_out'), 'treated', 'held_out'
-    ) }} as smallest_revenue_lift,
-    revenue_lift * treated as added_revenue,
-    (revenue_lift - revenue_margin) * treated as added_revenue_low,
-    (revenue_lift + revenue_margin) * treated as added_revenue_high,
-    coalesce(lift - lift_below > 0 or lift + lift_above < 0, false) as is_conclusive,
+    {{ smallest_lift('common_rate * (1 - common_rate) * both_sizes') }} as smallest_conversion_lift,
+    lift * treated_beside as added_conversions,
+    always_valid_p,
+    is_conclusive,
     cast(mixed as bigint) as mixed,
     cast(should_be_held_out as double) as should_be_held_out,
     ratio_p as sample_ratio_p,
-    coalesce(ratio_p < 0.001, false) as is_unevenly_divided
+    coalesce(ratio_p < 0.001, false) as is_unevenly_divided,
+    {{ lift_verdict() }} as verdict
 {%- endmacro %}

@@ -1,8 +1,5 @@
-{#- Degrees of freedom of the difference of two means, given the squares of their standard errors (Welch 1947). -#}
-{% macro welch_freedom(error, size, other_error, other_size) -%}
-    (
-        pow({{ error }} + {{ other_error }}, 2) / nullif(
-            pow({{ error }}, 2) / nullif({{ size }} - 1, 0) + pow({{ other_error }}, 2) / nullif({{ other_size }} - 1, 0), 0
-        )
-    )
+{#- Degrees of freedom of the difference of two means (B. L. Welch, Biometrika 34, 1947, pp. 28-35), given the square of its standard error,
+    and the sum of `error_by_freedom` over all that it is made of. -#}
+{% macro welch_freedom(error, parts) -%}
+    (pow({{ error }}, 2) / nullif({{ parts }}, 0))
 {%- endmacro %}

@@ -42,6 +42,15 @@ exited as (
     group by enrollment_id
 ),
 
+-- a contact of whom a warehouse has noted no draw yet is drawn by the share of now
+held_out as (
+    select
+        contact_id,
+        assignment = 'holdout' as is_held_out
+    from {{ ref('global_assignments') }}
+    where contact_id in (select contact_id from options)
+),
+
 -- quiet hours are the same for all who live in a zone; an unknown zone is taken for the account's
 zones as (
     select
@@ -97,7 +106,7 @@ asked as (
         eligibility.suppressed_until,
         eligibility.suppression_reason,
         case when options.workflow_state = 'retired' then 'workflow retired' else exited.reason end as exit_reason,
-        {{ salted_share(["'global holdout'", 'options.contact_id']) }} < {{ var('global_holdout') }} as is_held_out,
+        coalesce(held_out.is_held_out, {{ global_draw('options.contact_id') }} < {{ var('global_holdout') }}) as is_held_out,
         quiet.quiet_until,
         quiet.quiet_begins_at,
         quiet.next_quiet_until
@@ -113,13 +122,14 @@ asked as (
             eligibility.channel = quiet.channel
             and eligibility.timezone is not distinct from quiet.told_timezone
     left join exited on options.enrollment_id = exited.enrollment_id
+    left join held_out on options.contact_id = held_out.contact_id
 ),
 
-gated as (
+-- all but the global holdout, which comes first
+looked_at as (
     select
         *,
         case
-            when is_marketing and is_held_out then 'global holdout'
             -- who is to be forgotten has to be taken out of what others show them
             when is_erased and kind <> 'leave_audience' then 'erased'
             when (is_message or is_marketing) and not is_consented then 'no consent'
@@ -129,8 +139,15 @@ gated as (
             when workflow_state = 'broken' then 'workflow broken'
             when is_promotional and suppressed_until > {{ tick_end() }} then 'suppressed'
             when is_promotional and quiet_until is not null then 'quiet hours'
-        end as gate
+        end as gate_otherwise
     from asked
+),
+
+gated as (
+    select
+        *,
+        case when is_marketing and is_held_out then 'global holdout' else gate_otherwise end as gate
+    from looked_at
 )
 
 select
@@ -146,6 +163,7 @@ select
     due_at,
     expires_at,
     gate,
+    case when gate = 'global holdout' then coalesce(gate_otherwise, 'none') end as gate_otherwise,
     case gate
         when 'global holdout' then 'in the global holdout'
         when 'erased' then 'asked to be forgotten'

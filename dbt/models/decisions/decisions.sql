@@ -11,6 +11,7 @@ with options as (
         options.expires_at,
         options.quiet_begins_at,
         options.next_quiet_until,
+        options.gate_otherwise,
         case when walk.outcome = 'capped' then 'frequency cap' else options.gate end as gate,
         case
             when walk.outcome = 'capped' then concat('has had its share: ', walk.full_caps)
@@ -42,6 +43,21 @@ last_tried as (
         on
             options.action_id = last_channels.action_id
             and options.channel_rank = last_channels.channel_rank
+),
+
+-- what the global holdout stopped, had it been let through: by the channel that it would then have been tried on last
+let_through as (
+    select
+        action_id,
+        coalesce(
+            {{ first_by('gate_otherwise', 'channel_rank') }} filter (
+                gate_otherwise = 'none' or {{ gate_is_final('gate_otherwise', 'if_held') }}
+            ),
+            {{ last_by('gate_otherwise', 'channel_rank') }}
+        ) as gate_otherwise
+    from options
+    where gate = 'global holdout'
+    group by action_id
 ),
 
 -- what a wider tick has lined up for the time after this one
@@ -197,7 +213,9 @@ select
     gated.gate,
     gated.reason,
     gated.held_until,
-    case when gated.gate is null then gated.line_at end as send_after
+    case when gated.gate is null then gated.line_at end as send_after,
+    let_through.gate_otherwise
 from {{ ref('candidates') }} as candidates
 inner join gated on candidates.action_id = gated.action_id
+left join let_through on candidates.action_id = let_through.action_id
 where candidates.tick_end = {{ tick_end() }}

@@ -5,6 +5,7 @@
 -- depends_on: {{ ref('exits') }}
 -- depends_on: {{ ref('events') }}
 -- depends_on: {{ ref('contact_merges') }}
+-- depends_on: {{ ref('orders') }}
 {% if var('experiments') -%}
 with {{ experiment_counts(tick_end(), since=tick_start()) }},
 

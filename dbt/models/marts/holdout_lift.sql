@@ -11,12 +11,13 @@ everybody as (
 ),
 
 goals as (
-    select * from {{ holdout_goals('entered') }} as reached
+    select * from {{ holdout_goals('everybody') }} as reached
 ),
 
 {{ lift_of('everybody', 'goals', ['workflow']) }}
 
 select
     workflow,
-    {{ lift_columns() }}
+    {{ lift_columns() }},
+    {{ last_tick_end() }} as as_of
 from lifts

@@ -1,7 +1,7 @@
 {{ config(event_time='day') }}
 
 -- What each workflow, step and variant did, day by day. Each number counts on the day on which it became known; a tick
--- works out its own days anew.
+-- works out its own days anew. What is counted has no currency; what is money is told for each.
 with days as (
     select
         date_trunc('day', {{ tick_start() }}) as first_day,
@@ -76,6 +76,7 @@ conversions as (
         exits.workflow,
         exits.enrollment_id,
         exits.exited_at,
+        exits.conversion_id,
         exits.revenue
     from {{ ref('exits') }} as exits
     cross join days
@@ -99,6 +100,20 @@ first_conversions as (
     )
 ),
 
+-- in which currency, say the orders themselves
+currencies as (
+    select
+        orders.order_id,
+        {{ first_by('orders.currency', 'orders.effective_at') }} as currency
+    from {{ ref('orders') }} as orders
+    where
+        orders.order_id in (select conversion_id from first_conversions)
+        and orders.status = 'placed'
+        and orders.effective_at >= (select first_day - {{ stated_period('latest_conversion') }} from days)
+        and orders.effective_at < (select known_until from days)
+    group by orders.order_id
+),
+
 -- a conversion is counted at the last message before it; before any, at the entry
 converted as (
     select
@@ -107,8 +122,10 @@ converted as (
         coalesce({{ last_by('decisions.step', 'decisions.send_after') }}, 'entered') as step,
         {{ last_by('decisions.variant', 'decisions.send_after') }} as variant,
         conversions.enrollment_id,
-        any_value(conversions.revenue) as revenue
+        any_value(conversions.revenue) as revenue,
+        any_value(currencies.currency) as currency
     from first_conversions as conversions
+    left join currencies on conversions.conversion_id = currencies.order_id
     left join {{ ref('decisions') }} as decisions
         on
             conversions.enrollment_id = decisions.enrollment_id
@@ -126,7 +143,8 @@ counted as (
         step,
         cast(null as varchar) as variant,
         'reached' as measure,
-        1 as number
+        1 as number,
+        cast(null as varchar) as currency
     from reached
 
     union all
@@ -137,7 +155,8 @@ counted as (
         step,
         cast(null as varchar) as variant,
         'held out' as measure,
-        1 as number
+        1 as number,
+        null as currency
     from reached
     where assignment = 'holdout'
 
@@ -149,7 +168,8 @@ counted as (
         step,
         variant,
         'decided' as measure,
-        1 as number
+        1 as number,
+        null as currency
     from decided
     where times_deferred = 0
 
@@ -161,7 +181,8 @@ counted as (
         step,
         variant,
         concat_ws(': ', outcome, gate) as measure,
-        1 as number
+        1 as number,
+        null as currency
     from decided
 
     union all
@@ -172,7 +193,8 @@ counted as (
         step,
         variant,
         concat('outcome: ', status) as measure,
-        1 as number
+        1 as number,
+        null as currency
     from carried
 
     union all
@@ -183,7 +205,8 @@ counted as (
         step,
         variant,
         kind as measure,
-        1 as number
+        1 as number,
+        null as currency
     from engaged
 
     union all
@@ -194,7 +217,8 @@ counted as (
         step,
         variant,
         'converted' as measure,
-        1 as number
+        1 as number,
+        null as currency
     from converted
 
     union all
@@ -205,7 +229,8 @@ counted as (
         step,
         variant,
         'revenue' as measure,
-        revenue as number
+        revenue as number,
+        currency
     from converted
 )
 
@@ -214,6 +239,7 @@ select
     workflow,
     step,
     coalesce(variant, 'all') as variant,
+    currency,
     cast(sum(case when measure = 'reached' then number else 0 end) as bigint) as reached,
     cast(sum(case when measure = 'held out' then number else 0 end) as bigint) as held_out,
     cast(sum(case when measure = 'decided' then number else 0 end) as bigint) as decided,
@@ -234,4 +260,4 @@ select
     cast(sum(case when measure = 'converted' then number else 0 end) as bigint) as converted,
     cast(sum(case when measure = 'revenue' then number else 0 end) as decimal(18, 2)) as revenue
 from counted
-group by day, workflow, step, coalesce(variant, 'all')
+group by day, workflow, step, coalesce(variant, 'all'), currency

@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
 -- What each workflow brought in and what it cost, month by month.
--- the first of the registered models of attribution is the one that money is counted by
+-- by the model of attribution that counts
 with brought_in as (
     select
         date_trunc('month', attributed.converted_at) as month,
@@ -11,7 +11,7 @@ with brought_in as (
         sum(attributed.attributed_gross_revenue) as gross_revenue,
         sum(attributed.attributed_given_back) as given_back
     from {{ ref('attributed_conversions') }} as attributed
-    where attributed.attribution_model = '{{ var("attribution_models")[0] }}' and attributed.workflow is not null
+    where attributed.is_counted_by and attributed.workflow is not null
     group by date_trunc('month', attributed.converted_at), attributed.workflow, attributed.currency
 ),
 

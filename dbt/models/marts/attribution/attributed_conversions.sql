@@ -3,9 +3,10 @@
 -- Which touch is given how much credit for which order, by each model of attribution that vars.attribution_models lists.
 -- A model of attribution is a file beside this one, with conversion_id, touch_id and share.
 with credits as (
-    {%- for attribution_model in var('attribution_models') %}
+    {%- for attribution_model in attribution_models() %}
     select
         '{{ attribution_model }}' as attribution_model,
+        {{ 'true' if loop.first else 'false' }} as is_counted_by,
         conversion_id,
         touch_id,
         share
@@ -29,6 +30,7 @@ apportioned as (
     select
         kept.*,
         credits.attribution_model,
+        credits.is_counted_by,
         credits.share,
         {{ apportioned(
             'kept.gross_revenue', 'credits.share', ['credits.attribution_model', 'credits.conversion_id'], 'credits.touch_id'
@@ -42,6 +44,7 @@ apportioned as (
 
 select
     attribution_model,
+    is_counted_by,
     conversion_id,
     touch_id,
     kind,

@@ -4,6 +4,7 @@
 select
     cast(date_trunc('month', converted_at) as date) as month,
     attribution_model,
+    is_counted_by,
     kind,
     workflow,
     step,

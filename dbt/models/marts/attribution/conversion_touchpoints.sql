@@ -29,7 +29,7 @@ touches as (
     where
         kind in {{ quoted_list(var('attribution_kinds')) }}
         and touched_at
-        > {{ tick_start() }} - interval '{{ var("latest_conversion") }}' - interval '{{ var("attribution_window") }}'
+        > {{ tick_start() }} - {{ stated_period('latest_conversion') }} - {{ stated_period('attribution_window') }}
         and contact_id in (select member_id from known_as)
 ),
 
@@ -65,7 +65,7 @@ met_with as (
             known_as.member_id = touches.contact_id
             and conversions.known_at >= touches.known_at
             and conversions.converted_at >= touches.touched_at
-            and conversions.converted_at < touches.touched_at + interval '{{ var("attribution_window") }}'
+            and conversions.converted_at < touches.touched_at + {{ stated_period('attribution_window') }}
     where not exists (
         select 1
         from not_received

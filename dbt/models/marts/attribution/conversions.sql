@@ -12,4 +12,4 @@ from {{ ref('orders') }}
 where
     {{ in_tick('effective_at') }}
     and status = 'placed'
-    and occurred_at > effective_at - interval '{{ var("latest_conversion") }}'
+    and occurred_at > effective_at - {{ stated_period('latest_conversion') }}

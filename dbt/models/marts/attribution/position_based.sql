@@ -1,6 +1,6 @@
 {{ config(event_time='known_at', access='protected') }}
 
-{% set ends = var('position_weights') -%}
+{% set ends = position_weights() -%}
 -- The first and the last touch before the order have a fixed part of the credit each; those between them share the rest.
 with places as (
     select

@@ -2,15 +2,14 @@
 
 -- Touches share the credit by what their like added to the others of the path, as was learnt by the midnight before; what kept
 -- people from buying has none. Several touches of a kind share what is that kind's.
-with touches as (
-    select
-        conversion_id,
-        touch_id,
-        touched_at,
-        known_at,
-        {{ attribution_state() }} as state
+with met_with as (
+    select *
     from {{ ref('conversion_touchpoints') }}
     where {{ in_tick('known_at') }}
+),
+
+touches as (
+    select * from {{ counted_states('met_with', "date_trunc('day', touches.known_at)") }} as touches
 ),
 
 coalitions as (

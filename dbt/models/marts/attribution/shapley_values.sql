@@ -35,7 +35,7 @@ members as (
 ),
 
 numbers as (
-    select unnest(generate_series(0, {{ var('shapley_exact_states') }})) as number
+    select unnest(generate_series(0, {{ counted_number('shapley_exact_states', 1) }})) as number
 ),
 
 -- n! overflows long before it is too much
@@ -62,7 +62,7 @@ subsets as (
             and members.state = list_extract(part.states, 1)
             and members.size >= part.size
             and list_has_all(members.states, part.states)
-    where members.size <= {{ var('shapley_exact_states') }}
+    where members.size <= {{ counted_number('shapley_exact_states', 1) }}
 ),
 
 weighed as (
@@ -95,7 +95,7 @@ exact as (
 ),
 
 draws as (
-    select unnest(generate_series(1, {{ var('shapley_samples') }})) as draw
+    select unnest(generate_series(1, {{ counted_number('shapley_samples', 2) }})) as draw
 ),
 
 places as (
@@ -108,7 +108,7 @@ places as (
         ) as place
     from members
     cross join draws
-    where members.size > {{ var('shapley_exact_states') }}
+    where members.size > {{ counted_number('shapley_exact_states', 1) }}
 ),
 
 -- each order that is drawn is begun at each of its states, so that none comes late or early by chance

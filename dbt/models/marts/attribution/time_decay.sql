@@ -8,7 +8,7 @@ with weighted as (
         touched_at,
         known_at,
         pow(
-            0.5, epoch(converted_at - touched_at) / epoch(interval '{{ var("time_decay_half_life") }}')
+            0.5, epoch(converted_at - touched_at) / epoch({{ stated_period('time_decay_half_life') }})
         ) as weight
     from {{ ref('conversion_touchpoints') }}
     where {{ in_tick('known_at') }}

@@ -1,6 +1,6 @@
 {{ config(event_time='known_at', access='protected') }}
 
-{% set gap = "interval '" ~ var('attribution_visit_gap') ~ "'" -%}
+{% set gap = stated_period('attribution_visit_gap') -%}
 {%- set ad_clicks = var('attribution_ad_clicks') -%}
 {%- set clicks = quoted_list(engagement_events().clicked) -%}
 -- What may have brought somebody to an order: messages and what they met with, and visits by where they came from.

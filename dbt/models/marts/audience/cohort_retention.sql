@@ -41,8 +41,7 @@ ordered as (
         date_diff('month', cohort_month, placed_at) as months_since,
         count(distinct contact_id) as active_customers,
         count(distinct contact_id) filter (where place > 1) as repeat_customers,
-        count(*) as orders,
-        sum(revenue) as revenue
+        count(*) as orders
     from orders
     group by as_of, cohort_month, date_diff('month', cohort_month, placed_at)
 )
@@ -55,7 +54,6 @@ select
     coalesce(ordered.active_customers, 0) as active_customers,
     coalesce(ordered.repeat_customers, 0) as repeat_customers,
     coalesce(ordered.orders, 0) as orders,
-    cast(coalesce(ordered.revenue, 0) as decimal(18, 2)) as revenue,
     cast(coalesce(ordered.active_customers, 0) as double) / months.customers as retention,
     cast(coalesce(ordered.repeat_customers, 0) as double) / months.customers as repeat_rate
 from months

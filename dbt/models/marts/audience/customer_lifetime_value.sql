@@ -1,35 +1,41 @@
 {{ config(event_time='as_of') }}
 
--- What customers have been worth by now, by the month in which they first ordered, as it stands at each midnight.
+-- What customers have been worth by now in each currency, by the month in which they first ordered anything, as it stands at each
+-- midnight. Who ordered in two currencies is a customer in both.
 with midnights as (
     select * from {{ midnights('as_of') }} as times
+),
+
+orders as (
+    select
+        *,
+        date_trunc('month', min(placed_at) over (partition by as_of, contact_id)) as cohort_month
+    from {{ kept_orders('midnights') }} as kept
 ),
 
 customers as (
     select
         as_of,
+        cohort_month,
+        currency,
         contact_id,
-        date_trunc('month', min(placed_at)) as cohort_month,
         count(*) as orders,
-        sum(revenue) as revenue,
-        date_diff('day', min(placed_at), max(placed_at)) as days_between_first_and_last
-    from {{ kept_orders('midnights') }} as kept
-    group by as_of, contact_id
+        sum(revenue) as revenue
+    from orders
+    group by as_of, cohort_month, currency, contact_id
 )
 
 select
     as_of,
     cast(cohort_month as date) as cohort_month,
+    currency,
     count(*) as customers,
-    count(*) filter (where orders > 1) as repeat_customers,
     cast(sum(orders) as bigint) as orders,
     cast(sum(revenue) as decimal(18, 2)) as revenue,
     cast(sum(revenue) as double) / count(*) as revenue_per_customer,
-    cast(sum(orders) as double) / count(*) as orders_per_customer,
     cast(sum(revenue) as double) / sum(orders) as average_order_value,
     cast(quantile_cont(revenue, 0.5) as double) as median_revenue,
-    cast(quantile_cont(revenue, 0.9) as double) as ninth_decile_revenue,
-    cast(sum(days_between_first_and_last) as double) / count(*) as days_as_customer
+    cast(quantile_cont(revenue, 0.9) as double) as ninth_decile_revenue
 from customers
 where cohort_month > as_of - interval '{{ var("cohort_months") }} months'
-group by as_of, cohort_month
+group by as_of, cohort_month, currency

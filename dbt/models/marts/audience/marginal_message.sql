@@ -1,20 +1,32 @@
 {{ config(event_time='as_of') }}
 
--- What the n-th message of a week earns: at each midnight, those who got at least n in the week before the last day but one are
--- compared, by what they ordered in the day after the n-th, with what those ordered to whom it would have gone and whom chance
--- (the global holdout) kept from it.
+-- What the n-th promotional message of a week earns: at each midnight, what was ordered within a day of it in the week before the
+-- last day but one, by currency.
+--
+-- Of the first it is told by chance and by intention to treat. Compared are people for whom, when their first message of the week
+-- fell due, nothing stood in the way but a frequency cap or the provider's rate: those whom the global holdout kept from it beside
+-- all others, whether it reached them or not. Who gets a second one depends on what came of the first, so further ones are told as
+-- they were observed.
 with midnights as (
     select * from {{ midnights('as_of') }} as times
 ),
 
 -- a day is left for the orders that come of a message
-meant as (
+decided as (
     select
         midnights.as_of,
         decisions.contact_id,
         decisions.action_id,
         decisions.tick_end,
-        decisions.outcome = 'stopped' as is_held_out
+        decisions.outcome,
+        decisions.times_deferred,
+        decisions.if_held,
+        coalesce(decisions.gate = 'global holdout', false) as is_held_out,
+        -- of what was held out before that was noted, nothing is known
+        case
+            when decisions.gate = 'global holdout' then decisions.gate_otherwise
+            else coalesce(decisions.gate, 'none')
+        end as other_gate
     from {{ ref('decisions') }} as decisions
     inner join midnights
         on
@@ -25,76 +37,159 @@ meant as (
         and decisions.tick_end <= {{ tick_end() }}
         and decisions.kind = 'send'
         and decisions.topic_kind <> 'transactional'
-        and (decisions.outcome = 'send' or (decisions.outcome = 'stopped' and decisions.gate = 'global holdout'))
 ),
 
-numbered as (
+-- what was put off comes later on one side and never on the other, so whose first was is on neither
+due as (
     select
         *,
-        row_number() over (partition by as_of, contact_id, is_held_out order by tick_end, action_id) as message_number
-    from meant
+        other_gate in ('none', 'frequency cap', 'provider rate') as is_meant,
+        row_number() over (partition by as_of, contact_id order by tick_end, action_id) as place
+    from decided
+    where
+        times_deferred = 0
+        and (
+            other_gate in ('none', 'frequency cap', 'provider rate')
+            or (other_gate in ('suppressed', 'quiet hours', 'workflow broken') and if_held = 'defer')
+        )
+),
+
+sent as (
+    select
+        *,
+        row_number() over (partition by as_of, contact_id order by tick_end, action_id) as message_number
+    from decided
+    where outcome = 'send'
+),
+
+people as (
+    select
+        as_of,
+        cast(1 as bigint) as message_number,
+        contact_id,
+        action_id,
+        tick_end,
+        is_held_out,
+        outcome = 'send' as is_sent
+    from due
+    where place = 1 and is_meant
+    union all
+    select
+        as_of,
+        message_number,
+        contact_id,
+        action_id,
+        tick_end,
+        false as is_held_out,
+        true as is_sent
+    from sent
+    where message_number > 1
 ),
 
 ordered as (
     select
-        numbered.as_of,
-        numbered.action_id,
+        people.as_of,
+        people.message_number,
+        people.action_id,
+        orders.currency,
         count(*) as orders,
-        sum(orders.total) as revenue
-    from numbered
+        cast(sum(orders.total) as double) as revenue
+    from people
     inner join {{ ref('orders') }} as orders
         on
-            numbered.contact_id = orders.contact_id
-            and numbered.tick_end <= orders.effective_at
-            and numbered.tick_end > orders.effective_at - interval '1 day'
+            people.contact_id = orders.contact_id
+            and people.tick_end <= orders.effective_at
+            and people.tick_end > orders.effective_at - interval '1 day'
     where
         orders.effective_at > {{ tick_start() }} - interval '8 days'
         and orders.effective_at < {{ tick_end() }}
         and orders.status = 'placed'
-    group by numbered.as_of, numbered.action_id
+    group by people.as_of, people.message_number, people.action_id, orders.currency
 ),
 
 met_with as (
     select
-        numbered.as_of,
-        numbered.action_id,
+        people.as_of,
+        people.message_number,
+        people.action_id,
         bool_or(engagement.kind in ('unsubscribed', 'complained')) as is_lost
-    from numbered
+    from people
     inner join {{ ref('message_engagement') }} as engagement
         on
-            numbered.action_id = engagement.action_id
-            and numbered.tick_end > engagement.known_at - interval '1 day'
+            people.action_id = engagement.action_id
+            and people.tick_end > engagement.known_at - interval '1 day'
     where engagement.known_at >= {{ tick_start() }} - interval '8 days' and engagement.known_at < {{ tick_end() }}
-    group by numbered.as_of, numbered.action_id
+    group by people.as_of, people.message_number, people.action_id
 ),
 
+currencies as (
+    select distinct
+        as_of,
+        currency
+    from ordered
+),
+
+-- a currency is told of everybody, also of those who ordered nothing in it
 sides as (
     select
-        numbered.as_of,
-        numbered.message_number,
-        count(*) filter (where not numbered.is_held_out) as messages,
-        count(*) filter (where numbered.is_held_out) as held_out,
-        cast(coalesce(sum(case when not numbered.is_held_out then ordered.orders end), 0) as bigint) as orders,
-        cast(coalesce(sum(case when not numbered.is_held_out then ordered.revenue end), 0) as decimal(18, 2)) as revenue,
-        cast(coalesce(sum(case when numbered.is_held_out then ordered.revenue end), 0) as decimal(18, 2)) as held_out_revenue,
-        count(*) filter (where met_with.is_lost) as lost_contacts
-    from numbered
-    left join ordered on numbered.as_of = ordered.as_of and numbered.action_id = ordered.action_id
-    left join met_with on numbered.as_of = met_with.as_of and numbered.action_id = met_with.action_id
-    group by numbered.as_of, numbered.message_number
+        people.as_of,
+        people.message_number,
+        currencies.currency,
+        count(*) filter (not people.is_held_out) as people,
+        count(*) filter (people.is_sent) as messages,
+        count(*) filter (people.is_held_out) as held_out,
+        count(*) filter (met_with.is_lost) as lost_contacts,
+        coalesce(sum(ordered.orders) filter (not people.is_held_out), 0) as orders,
+        coalesce(sum(ordered.revenue) filter (not people.is_held_out), 0) as revenue,
+        coalesce(sum(ordered.revenue) filter (people.is_held_out), 0) as held_out_revenue,
+        var_samp(coalesce(ordered.revenue, 0)) filter (not people.is_held_out)
+        / nullif(count(*) filter (not people.is_held_out), 0) as treated_error,
+        var_samp(coalesce(ordered.revenue, 0)) filter (people.is_held_out)
+        / nullif(count(*) filter (people.is_held_out), 0) as held_out_error
+    from people
+    left join currencies on people.as_of = currencies.as_of
+    left join ordered
+        on
+            people.as_of = ordered.as_of
+            and people.message_number = ordered.message_number
+            and people.action_id = ordered.action_id
+            and currencies.currency = ordered.currency
+    left join met_with
+        on
+            people.as_of = met_with.as_of
+            and people.message_number = met_with.message_number
+            and people.action_id = met_with.action_id
+    group by people.as_of, people.message_number, currencies.currency
+),
+
+compared as (
+    select
+        *,
+        revenue / people as revenue_per_person,
+        held_out_revenue / nullif(held_out, 0) as revenue_per_held_out,
+        revenue / people - held_out_revenue / nullif(held_out, 0) as earned,
+        {{ student_quantile(welch_freedom(
+            '(treated_error + held_out_error)',
+            '(' ~ error_by_freedom('treated_error', 'people') ~ ' + ' ~ error_by_freedom('held_out_error', 'held_out') ~ ')'
+        )) }} * sqrt(treated_error + held_out_error) as margin
+    from sides
+    where people > 0
 )
 
 select
     as_of,
     message_number,
-    messages,
-    orders,
-    revenue,
-    cast(revenue as double) / nullif(messages, 0) as revenue_per_message,
-    held_out,
-    cast(held_out_revenue as double) / nullif(held_out, 0) as revenue_per_held_out,
-    cast(revenue as double) / nullif(messages, 0) - cast(held_out_revenue as double) / nullif(held_out, 0) as earned_per_message,
+    currency,
     case when held_out > 0 then 'randomised' else 'observational' end as evidence,
+    people,
+    messages,
+    cast(orders as bigint) as orders,
+    cast(revenue as decimal(18, 2)) as revenue,
+    revenue_per_person,
+    held_out,
+    revenue_per_held_out,
+    earned as earned_per_person,
+    earned - margin as earned_per_person_low,
+    earned + margin as earned_per_person_high,
     lost_contacts
-from sides
-where messages > 0
+from compared

@@ -1,16 +1,38 @@
 {{ config(materialized='view') }}
 
--- What each workflow adds, less what was known of its people beforehand: who spent much before would have spent much anyway.
+-- What each workflow, each step that holds some out, and all marketing add, less what was known of their people beforehand: who spent
+-- much before would have spent much anyway.
 with entered as (
-    select * from {{ assigned() }} as assigned
+    select * from {{ assigned() }} as at_entry
+    union all
+    select * from {{ assigned(at_steps=true) }} as at_steps
 ),
 
 everybody as (
     select * from {{ holdout_people('entered') }} as drawn
 ),
 
-goals as (
-    select * from {{ holdout_goals('entered') }} as reached
+-- all marketing stands beside the workflows, under no name
+people as (
+    select
+        workflow,
+        step,
+        contact_id,
+        assignment,
+        holdout_share,
+        assigned_at as unaffected_until
+    from everybody
+    where not is_mixed
+    union all
+    select
+        '' as workflow,
+        '' as step,
+        contact_id,
+        assignment,
+        holdout_share,
+        (select min(tick_end) from {{ ref('decisions') }}) as unaffected_until
+    from {{ marketing_people() }} as of_all
+    where not is_mixed
 ),
 
 surviving as (
@@ -20,6 +42,7 @@ surviving as (
 placed as (
     select
         coalesce(surviving.into_contact_id, orders.contact_id) as contact_id,
+        orders.currency,
         orders.effective_at,
         cast(orders.total as double) as total
     from {{ ref('orders') }} as orders
@@ -30,65 +53,135 @@ placed as (
 -- only what was known before they were drawn: that cannot be an effect
 spent_before as (
     select
-        everybody.workflow,
-        everybody.contact_id,
+        people.workflow,
+        people.step,
+        people.contact_id,
+        placed.currency,
+        count(*) as orders,
         sum(placed.total) as spent
-    from everybody
+    from people
     inner join placed
         on
-            everybody.contact_id = placed.contact_id
-            and everybody.assigned_at > placed.effective_at
-            and everybody.assigned_at - interval '{{ var("lift_history") }}' <= placed.effective_at
-    group by everybody.workflow, everybody.contact_id
+            people.contact_id = placed.contact_id
+            and people.unaffected_until > placed.effective_at
+            and people.unaffected_until - interval '{{ var("lift_history") }}' <= placed.effective_at
+    group by people.workflow, people.step, people.contact_id, placed.currency
+),
+
+orders_before as (
+    select
+        workflow,
+        step,
+        contact_id,
+        sum(orders) as orders
+    from spent_before
+    group by workflow, step, contact_id
 ),
 
 reached as (
     select
-        workflow,
+        goals.workflow,
+        goals.step,
+        goals.contact_id,
+        currencies.currency,
+        cast(goals.revenue as double) as revenue
+    from {{ holdout_goals('everybody') }} as goals
+    left join {{ order_currencies() }} as currencies on goals.conversion_id = currencies.order_id
+    union all
+    select
+        '' as workflow,
+        '' as step,
         contact_id,
-        cast(sum(revenue) as double) as revenue
-    from goals
-    group by workflow, contact_id
+        currency,
+        revenue
+    from {{ marketing_orders() }} as orders
 ),
 
-people as (
+reached_at_all as (
+    select distinct
+        workflow,
+        step,
+        contact_id
+    from reached
+),
+
+earned as (
     select
-        everybody.workflow,
-        everybody.assignment,
-        case when reached.contact_id is null then 0.0 else 1.0 end as converted,
-        coalesce(reached.revenue, 0) as revenue,
-        coalesce(spent_before.spent, 0) as before
-    from everybody
-    left join reached on everybody.workflow = reached.workflow and everybody.contact_id = reached.contact_id
-    left join spent_before on everybody.workflow = spent_before.workflow and everybody.contact_id = spent_before.contact_id
-    where not everybody.is_mixed
+        workflow,
+        step,
+        contact_id,
+        currency,
+        sum(revenue) as revenue
+    from reached
+    where currency is not null
+    group by workflow, step, contact_id, currency
+),
+
+currencies as (
+    select distinct
+        workflow,
+        step,
+        currency
+    from earned
 ),
 
 measured as (
     select
-        workflow,
+        people.workflow,
+        people.step,
         'conversions' as measure,
-        assignment,
-        before,
-        cast(converted as double) as outcome
+        '' as currency,
+        people.assignment,
+        people.holdout_share,
+        cast(coalesce(orders_before.orders, 0) as double) as before,
+        case when reached_at_all.contact_id is null then 0.0 else 1.0 end as outcome
     from people
+    left join orders_before
+        on
+            people.workflow = orders_before.workflow
+            and people.step = orders_before.step
+            and people.contact_id = orders_before.contact_id
+    left join reached_at_all
+        on
+            people.workflow = reached_at_all.workflow
+            and people.step = reached_at_all.step
+            and people.contact_id = reached_at_all.contact_id
     union all
     select
-        workflow,
+        people.workflow,
+        people.step,
         'revenue' as measure,
-        assignment,
-        before,
-        revenue as outcome
+        currencies.currency,
+        people.assignment,
+        people.holdout_share,
+        coalesce(spent_before.spent, 0) as before,
+        coalesce(earned.revenue, 0) as outcome
     from people
+    inner join currencies
+        on people.workflow = currencies.workflow and people.step = currencies.step
+    left join spent_before
+        on
+            people.workflow = spent_before.workflow
+            and people.step = spent_before.step
+            and people.contact_id = spent_before.contact_id
+            and currencies.currency = spent_before.currency
+    left join earned
+        on
+            people.workflow = earned.workflow
+            and people.step = earned.step
+            and people.contact_id = earned.contact_id
+            and currencies.currency = earned.currency
 ),
 
-{{ adjusted_for_history('measured', ['workflow', 'measure']) }}
+{{ adjusted_for_history('measured', ['workflow', 'step', 'measure', 'currency']) }}
 
 select
-    workflow,
+    nullif(workflow, '') as workflow,
+    nullif(nullif(step, ''), 'entered') as step,
     measure,
-    treated,
-    held_out,
+    nullif(currency, '') as currency,
+    cast(treated as bigint) as treated,
+    cast(held_out as bigint) as held_out,
     lift,
     lift - margin as lift_low,
     lift + margin as lift_high,
@@ -96,5 +189,6 @@ select
     adjusted_lift,
     adjusted_lift - adjusted_margin as adjusted_lift_low,
     adjusted_lift + adjusted_margin as adjusted_lift_high,
-    variance_reduction
+    variance_reduction,
+    {{ last_tick_end() }} as as_of
 from adjusted

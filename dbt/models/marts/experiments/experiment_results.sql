@@ -7,10 +7,11 @@
 -- depends_on: {{ ref('exits') }}
 -- depends_on: {{ ref('events') }}
 -- depends_on: {{ ref('contact_merges') }}
+-- depends_on: {{ ref('orders') }}
 -- depends_on: {{ ref('ticks') }}
 -- depends_on: {{ ref('experiment_decisions') }}
 {% if var('experiments') -%}
-with {{ experiment_counts("(select max(ticks.tick_end) from " ~ ref('ticks') ~ " as ticks)") }},
+with {{ experiment_counts(last_tick_end()) }},
 
 {{ experiment_verdicts('counted', ['experiment']) }},
 
@@ -29,6 +30,7 @@ select
     judged.experiment,
     judged.variant,
     judged.metric,
+    judged.currency,
     judged.contacts,
     judged.conversions,
     judged.revenue,
@@ -48,7 +50,8 @@ select
         when judged.contacts < judged.minimum_sample then 'too few'
         else 'open'
     end as state,
-    decided.decided_at
+    decided.decided_at,
+    {{ last_tick_end() }} as as_of
 from judged
 left join compared
     on judged.experiment = compared.experiment and judged.variant = compared.variant and compared.other_place = 1
@@ -58,6 +61,7 @@ select
     cast(null as varchar) as experiment,
     cast(null as varchar) as variant,
     cast(null as varchar) as metric,
+    cast(null as varchar) as currency,
     cast(null as bigint) as contacts,
     cast(null as bigint) as conversions,
     cast(null as double) as revenue,
@@ -70,6 +74,7 @@ select
     cast(null as bigint) as complained,
     cast(null as bigint) as minimum_sample,
     cast(null as varchar) as state,
-    cast(null as timestamp) as decided_at
+    cast(null as timestamp) as decided_at,
+    cast(null as timestamp) as as_of
 where false
 {%- endif %}

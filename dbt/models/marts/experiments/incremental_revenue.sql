@@ -10,29 +10,16 @@ everybody as (
     select * from {{ holdout_people('entered') }} as drawn
 ),
 
-goals as (
-    select * from {{ holdout_goals('entered') }} as reached
-),
-
-currencies as (
-    select
-        order_id,
-        {{ first_by('currency', 'effective_at') }} as currency
-    from {{ ref('orders') }}
-    where status = 'placed'
-    group by order_id
-),
-
 earned as (
     select
         goals.workflow,
-        goals.contact_id,
         date_trunc('month', goals.reached_at) as month,
         currencies.currency,
+        goals.contact_id,
         sum(cast(goals.revenue as double)) as revenue
-    from goals
-    inner join currencies on goals.conversion_id = currencies.order_id
-    group by goals.workflow, goals.contact_id, date_trunc('month', goals.reached_at), currencies.currency
+    from {{ holdout_goals('everybody') }} as goals
+    inner join {{ order_currencies() }} as currencies on goals.conversion_id = currencies.order_id
+    group by goals.workflow, date_trunc('month', goals.reached_at), currencies.currency, goals.contact_id
 ),
 
 months as (
@@ -55,7 +42,8 @@ drawn_by_month as (
         months.month,
         months.currency,
         everybody.contact_id,
-        everybody.assignment
+        everybody.assignment,
+        everybody.holdout_share
     from months
     inner join everybody
         on
@@ -64,56 +52,29 @@ drawn_by_month as (
     where not everybody.is_mixed
 ),
 
-sides as (
-    select
-        drawn.workflow,
-        drawn.month,
-        drawn.currency,
-        count(*) filter (drawn.assignment = 'treated') as treated,
-        count(*) filter (drawn.assignment = 'holdout') as held_out,
-        avg(coalesce(earned.revenue, 0)) filter (drawn.assignment = 'treated')
-        - avg(coalesce(earned.revenue, 0)) filter (drawn.assignment = 'holdout') as lift,
-        var_samp(coalesce(earned.revenue, 0)) filter (drawn.assignment = 'treated')
-        / nullif(count(*) filter (drawn.assignment = 'treated'), 0) as treated_error,
-        var_samp(coalesce(earned.revenue, 0)) filter (drawn.assignment = 'holdout')
-        / nullif(count(*) filter (drawn.assignment = 'holdout'), 0) as held_out_error
-    from drawn_by_month as drawn
-    left join earned
-        on
-            drawn.workflow = earned.workflow
-            and drawn.month = earned.month
-            and drawn.currency = earned.currency
-            and drawn.contact_id = earned.contact_id
-    group by drawn.workflow, drawn.month, drawn.currency
-),
+{{ spent_by_side('drawn_by_month', 'earned', ['workflow', 'month', 'currency']) }},
 
-intervals as (
-    select
-        *,
-        {{ student_quantile(welch_freedom('treated_error', 'treated', 'held_out_error', 'held_out')) }}
-        * sqrt(treated_error + held_out_error) as margin
-    from sides
-)
+{{ revenue_lifts('spent', ['workflow', 'month', 'currency']) }}
 
 select
     cast(months.month as date) as month,
     months.workflow,
     months.currency,
     coalesce(roi.revenue, 0) as attributed_revenue,
-    coalesce(intervals.treated, 0) as treated,
-    coalesce(intervals.held_out, 0) as held_out,
-    intervals.lift * intervals.treated as incremental_revenue,
-    (intervals.lift - intervals.margin) * intervals.treated as incremental_revenue_low,
-    (intervals.lift + intervals.margin) * intervals.treated as incremental_revenue_high,
+    cast(coalesce(added.treated, 0) as bigint) as treated,
+    cast(coalesce(added.held_out, 0) as bigint) as held_out,
+    added.lift * added.treated_beside as incremental_revenue,
+    (added.lift - added.margin) * added.treated_beside as incremental_revenue_low,
+    (added.lift + added.margin) * added.treated_beside as incremental_revenue_high,
     roi.total_cost,
-    (intervals.lift * intervals.treated - cast(roi.tool_cost + roi.time_cost as double))
+    (added.lift * added.treated_beside - cast(roi.tool_cost + roi.time_cost as double))
     / nullif(cast(roi.total_cost as double), 0) as incremental_roi
 from months
-left join intervals
+left join compared_revenue as added
     on
-        months.workflow = intervals.workflow
-        and months.month = intervals.month
-        and months.currency = intervals.currency
+        months.workflow = added.workflow
+        and months.month = added.month
+        and months.currency = added.currency
 left join {{ ref('workflow_roi') }} as roi
     on
         months.workflow = roi.workflow

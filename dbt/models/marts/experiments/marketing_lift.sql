@@ -2,48 +2,19 @@
 
 -- What all marketing adds: everybody else beside the global holdout, who get none of it. By what they spent, not by goals: the
 -- global holdout enters workflows too, and has none of their own.
-with begun as (
-    select min(tick_end) as at from {{ ref('decisions') }}
+with everybody as (
+    select * from {{ marketing_people() }} as drawn
 ),
 
-surviving as (
-    select * from {{ surviving_contacts() }} as merged_away
-),
+{{ balance_of('everybody', []) }},
 
--- everybody by every id that they had, because the draw went by the id of then
-drawn as (
+bought as (
     select
         contact_id,
-        contact_id as drawn_contact_id
-    from {{ ref('contact_profiles') }}
-    union all
-    select
-        into_contact_id as contact_id,
-        contact_id as drawn_contact_id
-    from surviving
-),
-
-people as (
-    select
-        drawn.contact_id,
-        bool_and({{ salted_share(["'global holdout'", 'drawn.drawn_contact_id']) }} < {{ var('global_holdout') }}) as always_out,
-        bool_or({{ salted_share(["'global holdout'", 'drawn.drawn_contact_id']) }} < {{ var('global_holdout') }}) as ever_out
-    from drawn
-    inner join {{ ref('contact_profiles') }} as known on drawn.contact_id = known.contact_id
-    group by drawn.contact_id
-),
-
-spent as (
-    select
-        coalesce(surviving.into_contact_id, conversions.contact_id) as contact_id,
-        conversions.currency,
-        date_trunc('month', conversions.converted_at) as month,
-        cast(conversions.revenue as double) - coalesce(cast(given_back.amount as double), 0) as revenue
-    from {{ ref('conversions') }} as conversions
-    cross join begun
-    left join surviving on conversions.contact_id = surviving.contact_id
-    left join {{ ref('given_back') }} as given_back on conversions.conversion_id = given_back.conversion_id
-    where begun.at <= conversions.converted_at and conversions.contact_id is not null
+        currency,
+        date_trunc('month', converted_at) as month,
+        revenue
+    from {{ marketing_orders() }} as orders
 ),
 
 -- a month, and all of them together
@@ -51,23 +22,33 @@ periods as (
     select distinct
         currency,
         month
-    from spent
+    from bought
     union all
     select distinct
         currency,
         cast(null as timestamp) as month
-    from spent
+    from bought
 ),
 
 spent_in as (
     select
         periods.currency,
         periods.month,
-        spent.contact_id,
-        sum(spent.revenue) as revenue
+        bought.contact_id,
+        sum(bought.revenue) as revenue
     from periods
-    inner join spent on periods.currency = spent.currency and coalesce(periods.month, spent.month) = spent.month
-    group by periods.currency, periods.month, spent.contact_id
+    inner join bought on periods.currency = bought.currency and coalesce(periods.month, bought.month) = bought.month
+    group by periods.currency, periods.month, bought.contact_id
+),
+
+sizes as (
+    select
+        holdout_share,
+        count(*) filter (assignment = 'treated') as treated,
+        count(*) filter (assignment = 'holdout') as held_out
+    from everybody
+    where not is_mixed
+    group by holdout_share
 ),
 
 -- who spent nothing needs no row to count: sums and squares do
@@ -75,72 +56,54 @@ totals as (
     select
         spent_in.currency,
         spent_in.month,
-        sum(spent_in.revenue) filter (not people.ever_out) as treated_sum,
-        sum(pow(spent_in.revenue, 2)) filter (not people.ever_out) as treated_squares,
-        sum(spent_in.revenue) filter (people.always_out) as held_out_sum,
-        sum(pow(spent_in.revenue, 2)) filter (people.always_out) as held_out_squares
+        everybody.holdout_share,
+        {%- for side, name in [('treated', 'treated'), ('holdout', 'held_out')] %}
+        sum(spent_in.revenue) filter (everybody.assignment = '{{ side }}') as {{ name }}_sum,
+        sum(pow(spent_in.revenue, 2)) filter (everybody.assignment = '{{ side }}') as {{ name }}_squares,
+        count(*) filter (everybody.assignment = '{{ side }}') as {{ name }}_spenders
+        {{- ',' if not loop.last }}
+        {%- endfor %}
     from spent_in
-    inner join people on spent_in.contact_id = people.contact_id
-    group by spent_in.currency, spent_in.month
+    inner join everybody on spent_in.contact_id = everybody.contact_id
+    where not everybody.is_mixed
+    group by spent_in.currency, spent_in.month, everybody.holdout_share
 ),
 
-sizes as (
+spent as (
     select
-        count(*) filter (not ever_out) as treated,
-        count(*) filter (always_out) as held_out,
-        count(*) filter (ever_out and not always_out) as mixed
-    from people
-),
-
-sides as (
-    select
-        totals.currency,
-        totals.month,
+        periods.currency,
+        periods.month,
         sizes.*,
-        coalesce(totals.treated_sum, 0) / nullif(sizes.treated, 0) as treated_revenue,
-        coalesce(totals.held_out_sum, 0) / nullif(sizes.held_out, 0) as held_out_revenue,
-        greatest(coalesce(totals.treated_squares, 0) - pow(coalesce(totals.treated_sum, 0), 2) / nullif(sizes.treated, 0), 0)
-        / nullif(sizes.treated - 1, 0) / sizes.treated as treated_error,
-        greatest(coalesce(totals.held_out_squares, 0) - pow(coalesce(totals.held_out_sum, 0), 2) / nullif(sizes.held_out, 0), 0)
-        / nullif(sizes.held_out - 1, 0) / sizes.held_out as held_out_error,
-        {{ sample_ratio_p(
-            'sizes.held_out',
-            '((sizes.treated + sizes.held_out) * ' ~ var('global_holdout') ~ ')',
-            '(sizes.treated + sizes.held_out)'
-        ) }} as ratio_p
-    from totals
+        {%- for name in ['treated', 'held_out'] %}
+        {%- for figure in ['sum', 'squares', 'spenders'] %}
+        coalesce(totals.{{ name }}_{{ figure }}, 0) as {{ name }}_{{ figure }}{{ ',' if not loop.last }}
+        {%- endfor %}
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    from periods
     cross join sizes
+    left join totals
+        on
+            periods.currency = totals.currency
+            and periods.month is not distinct from totals.month
+            and sizes.holdout_share = totals.holdout_share
 ),
 
-intervals as (
-    select
-        *,
-        treated_revenue - held_out_revenue as lift,
-        {{ student_quantile(welch_freedom('treated_error', 'treated', 'held_out_error', 'held_out')) }}
-        * sqrt(treated_error + held_out_error) as margin
-    from sides
-)
+{{ revenue_lifts('spent', ['currency', 'month']) }}
 
 select
-    cast(month as date) as month,
-    currency,
-    treated,
-    held_out,
-    mixed,
-    treated_revenue as treated_revenue_per_contact,
-    held_out_revenue as held_out_revenue_per_contact,
-    lift as revenue_lift,
-    lift - margin as revenue_lift_low,
-    lift + margin as revenue_lift_high,
-    treated_revenue / nullif(held_out_revenue, 0) as revenue_ratio,
-    {{ ratio_bound('treated_revenue', 'treated_error', 'held_out_revenue', 'held_out_error', '-') }} as revenue_ratio_low,
-    {{ ratio_bound('treated_revenue', 'treated_error', 'held_out_revenue', 'held_out_error', '+') }} as revenue_ratio_high,
-    lift * treated as incremental_revenue,
-    (lift - margin) * treated as incremental_revenue_low,
-    (lift + margin) * treated as incremental_revenue_high,
-    {{ smallest_lift(
-        pooled_variance('(treated_error * treated)', 'treated', '(held_out_error * held_out)', 'held_out'), 'treated', 'held_out'
-    ) }} as smallest_revenue_lift,
-    ratio_p as sample_ratio_p,
-    coalesce(ratio_p < 0.001, false) as is_unevenly_divided
-from intervals
+    cast(compared_revenue.month as date) as month,
+    compared_revenue.currency,
+    cast(compared_revenue.treated as bigint) as treated,
+    cast(compared_revenue.held_out as bigint) as held_out,
+    balance.mixed,
+    {{ revenue_lift_columns(person='contact', added='incremental_revenue') }},
+    balance.ratio_p as sample_ratio_p,
+    coalesce(balance.ratio_p < 0.001, false) as is_unevenly_divided,
+    -- only all months together are called: of many months some would be, sooner or later
+    case when compared_revenue.month is null then compared_revenue.always_valid_p end as always_valid_p,
+    compared_revenue.month is null and compared_revenue.is_conclusive as is_conclusive,
+    case when compared_revenue.month is null then {{ lift_verdict() }} end as verdict,
+    {{ last_tick_end() }} as as_of
+from compared_revenue
+cross join balance

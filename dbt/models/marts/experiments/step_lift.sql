@@ -11,7 +11,7 @@ everybody as (
 ),
 
 goals as (
-    select * from {{ holdout_goals('entered', since_reached=true) }} as reached
+    select * from {{ holdout_goals('everybody') }} as reached
 ),
 
 {{ lift_of('everybody', 'goals', ['workflow', 'step']) }}
@@ -19,5 +19,6 @@ goals as (
 select
     workflow,
     step,
-    {{ lift_columns() }}
+    {{ lift_columns() }},
+    {{ last_tick_end() }} as as_of
 from lifts

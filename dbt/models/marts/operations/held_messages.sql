@@ -59,22 +59,28 @@ brought_in as (
         currency,
         cast(sum(attributed_gross_revenue - attributed_given_back) as double) as money
     from {{ ref('attributed_conversions') }}
-    where attribution_model = '{{ var("attribution_models")[0] }}' and workflow is not null
+    where is_counted_by and workflow is not null
     group by workflow, currency
 ),
 
--- told in the currency in which the workflow brings most
+-- told in the currency in which the workflow brings most; beside it, what its holdout says that it added in that one
 worth as (
     select
         brought_in.workflow,
         brought_in.currency,
-        brought_in.money / nullif(delivered.messages, 0) as revenue_per_message
+        brought_in.money / nullif(delivered.messages, 0) as revenue_per_message,
+        lifts.added_revenue / nullif(delivered.messages, 0) as added_per_message
     from brought_in
     inner join delivered on brought_in.workflow = delivered.workflow
+    left join {{ ref('revenue_lift') }} as lifts
+        on
+            brought_in.workflow = lifts.workflow
+            and brought_in.currency = lifts.currency
+            and lifts.step is null
     qualify row_number() over (partition by brought_in.workflow order by brought_in.money desc, brought_in.currency asc) = 1
 ),
 
-counted as (
+fates as (
     select
         holds.*,
         case
@@ -89,6 +95,13 @@ counted as (
         end as lost
     from holds
     left join fared on holds.tick_end = fared.tick_end and holds.workflow = fared.workflow
+),
+
+counted as (
+    select
+        *,
+        case when became in ('held', 'held again', 'released') then actions - delivered - lost else 0 end as waiting
+    from fates
 )
 
 select
@@ -105,16 +118,13 @@ select
     counted.actions as messages,
     counted.delivered,
     counted.lost,
-    case
-        when counted.became in ('held', 'held again', 'released') then counted.actions - counted.delivered - counted.lost
-        else 0
-    end as waiting,
+    counted.waiting,
     worth.currency,
     worth.revenue_per_message,
     counted.lost * worth.revenue_per_message as revenue_lost,
-    case
-        when counted.became in ('held', 'held again', 'released') then counted.actions - counted.delivered - counted.lost
-        else 0
-    end * worth.revenue_per_message as revenue_at_stake
+    counted.waiting * worth.revenue_per_message as revenue_at_stake,
+    worth.added_per_message,
+    counted.lost * worth.added_per_message as added_revenue_lost,
+    counted.waiting * worth.added_per_message as added_revenue_at_stake
 from counted
 left join worth on counted.workflow = worth.workflow

@@ -1,43 +1,78 @@
 {{ config(materialized='view') }}
 
--- From which month on a workflow has brought in more than it has cost.
-with added_up as (
+-- From which month on a workflow has brought in more than it has cost: once by what attribution gives it, and once by what its
+-- holdout says that it added. A month of which that cannot be said adds nothing.
+with brought_in as (
     select
         month,
         workflow,
         currency,
-        revenue,
-        total_cost,
-        sum(revenue) over (partition by workflow, currency order by month) as revenue_so_far,
-        sum(total_cost) over (partition by workflow, currency order by month) as cost_so_far,
-        min(case when total_cost > 0 then month end) over (partition by workflow, currency) as first_cost_month
-    from {{ ref('workflow_roi') }}
+        coalesce(total_cost, 0) as total_cost,
+        'attributed' as told_by,
+        cast(attributed_revenue as decimal(18, 2)) as revenue
+    from {{ ref('incremental_revenue') }}
+    union all
+    select
+        month,
+        workflow,
+        currency,
+        coalesce(total_cost, 0) as total_cost,
+        'added' as told_by,
+        cast(incremental_revenue as decimal(18, 2)) as revenue
+    from {{ ref('incremental_revenue') }}
+),
+
+added_up as (
+    select
+        *,
+        coalesce(sum(revenue) over so_far, 0) as revenue_so_far,
+        sum(total_cost) over so_far as cost_so_far,
+        min(case when total_cost > 0 then month end) over (partition by workflow, currency, told_by) as first_cost_month
+    from brought_in
+    window so_far as (partition by workflow, currency, told_by order by month)
 ),
 
 -- once it has paid it may fall behind again: what counts is since when it has not
 standing as (
     select
         *,
-        max(case when revenue_so_far < cost_so_far then month end) over (partition by workflow, currency) as last_month_behind,
-        max(month) over (partition by workflow, currency) as last_month
+        max(case when revenue_so_far < cost_so_far then month end) over whole as last_month_behind,
+        max(month) over whole as last_month
     from added_up
+    window whole as (partition by workflow, currency, told_by)
+),
+
+paid as (
+    select
+        workflow,
+        currency,
+        told_by,
+        min(first_cost_month) as first_cost_month,
+        sum(revenue) as revenue,
+        sum(total_cost) as total_cost,
+        case
+            when count(revenue) = 0 then null
+            when max(last_month_behind) is null then min(case when cost_so_far > 0 then month end)
+            when max(last_month_behind) < max(last_month) then min(case when month > last_month_behind then month end)
+        end as paid_back_month
+    from standing
+    group by workflow, currency, told_by
+    having sum(total_cost) > 0
 )
 
 select
     workflow,
     currency,
     min(first_cost_month) as first_cost_month,
-    cast(sum(revenue) as decimal(18, 2)) as revenue,
-    cast(sum(total_cost) as decimal(18, 2)) as total_cost,
-    case
-        when max(last_month_behind) is null then min(case when cost_so_far > 0 then month end)
-        when max(last_month_behind) < max(last_month) then min(case when month > last_month_behind then month end)
-    end as paid_back_month,
-    date_diff('month', min(first_cost_month), case
-        when max(last_month_behind) is null then min(case when cost_so_far > 0 then month end)
-        when max(last_month_behind) < max(last_month) then min(case when month > last_month_behind then month end)
-    end) + 1 as months_to_pay_back,
-    cast(sum(revenue) as double) / nullif(cast(sum(total_cost) as double), 0) as covered
-from standing
+    cast(max(total_cost) as decimal(18, 2)) as total_cost,
+    {%- for told_by, prefix in [('attributed', ''), ('added', 'added_')] %}
+    cast(max(case when told_by = '{{ told_by }}' then revenue end) as decimal(18, 2)) as {{ prefix }}revenue,
+    max(case when told_by = '{{ told_by }}' then paid_back_month end) as {{ prefix }}paid_back_month,
+    max(case
+        when told_by = '{{ told_by }}' then date_diff('month', first_cost_month, paid_back_month) + 1
+    end) as {{ prefix }}months_to_pay_back,
+    cast(max(case when told_by = '{{ told_by }}' then revenue end) as double)
+    / cast(max(total_cost) as double) as {{ prefix }}covered{{ ',' if not loop.last }}
+    {%- endfor %}
+from paid
 group by workflow, currency
-having sum(total_cost) > 0
