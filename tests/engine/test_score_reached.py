@@ -169,5 +169,5 @@ def test_who_waits_is_found_so_long_after_as_well(waited_for: str, seed: int) ->
 def test_an_error_in_it_would_be_seen(sql: str, rule: str, broken: str) -> None:
     changed = sql.replace(rule, broken)
     assert changed != sql
-    spoken = history(1)
-    assert sorted(fired(changed, spoken, 31 * HOUR)) != sorted(expected(spoken))
+    histories = (history(seed) for seed in range(1, 5))
+    assert any(sorted(fired(changed, spoken, 31 * HOUR)) != sorted(expected(spoken)) for spoken in histories)

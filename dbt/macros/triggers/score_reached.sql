@@ -9,7 +9,7 @@
         select * from {{ entries('hot', reentry='after 90 days') }}
 
         with waiting as (select contact_id from {{ ref('lead_nurturing__invitation') }} where …),
-        hot as (select * from {{ score_reached('hot', since='7 days', among='waiting') }})
+        hot as (select *, reached_at as effective_at from {{ score_reached('hot', since='7 days', among='waiting') }})
         select arrivals.* from {{ arrivals_after_event(ref('lead_nurturing__invitation'), 'hot', timeout='7 days') }}
 
     It looks back over var engagement_history. What counts is what became known by then, that of contacts that were merged into

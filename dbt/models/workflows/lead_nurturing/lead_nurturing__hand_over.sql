@@ -7,7 +7,11 @@ with waiting as (
 ),
 
 hot as (
-    select * from {{ score_reached('hot', since='37 days', among='waiting') }}
+    select
+        contact_id,
+        occurred_at,
+        reached_at as effective_at
+    from {{ score_reached('hot', since='37 days', among='waiting') }}
 )
 
 select

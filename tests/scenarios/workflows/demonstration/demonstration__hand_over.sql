@@ -5,7 +5,11 @@ with waiting as (
 ),
 
 hot as (
-    select * from {{ score_reached('hot', since='7 days', among='waiting') }}
+    select
+        contact_id,
+        occurred_at,
+        reached_at as effective_at
+    from {{ score_reached('hot', since='7 days', among='waiting') }}
 )
 
 select
