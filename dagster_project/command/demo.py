@@ -162,7 +162,7 @@ def _added(warehouse: duckdb.DuckDBPyConnection, truth: Path) -> None:
         "What single messages added, against those held out of that step alone",
         ["step", "treated", "held\nout", "of\ntreated", "of held\nout", "lift", "from", "to", "truly"],
         [
-            (f"{workflow} {step}", *row, _percent(of_steps.get((workflow, step))))
+            (f"{workflow}\n  {step}", *row, _percent(of_steps.get((workflow, step))))
             for workflow, step, *row in warehouse.execute(STEPS_ADDED).fetchall()
         ],
     )
@@ -173,8 +173,11 @@ def _tried(warehouse: duckdb.DuckDBPyConnection, truth: Path) -> None:
     rows = warehouse.execute(VARIANTS).fetchall()
     table(
         "What was tried, in % of people who click",
-        ["experiment", "variant", "state", "people", "click", "truly", "more", "from", "to"],
-        [(*row[:5], _percent(truly.get(row[:2])), *row[5:]) for row in rows],
+        ["variant", "state", "people", "click", "truly", "more", "from", "to"],
+        [
+            (f"{experiment}\n  {variant}", state, people, rate, _percent(truly.get((experiment, variant))), *more)
+            for experiment, variant, state, people, rate, *more in rows
+        ],
         caption="truly: what was to be expected. more, from, to: beside the first variant, by an interval that may "
         "be looked at after every tick. too few: not judged yet.",
     )
