@@ -55,6 +55,12 @@ def steps_by_workflow(project_file: Path = PROJECT_FILE) -> dict[str, list[str]]
     return {name: list(settings["steps"]) for name, settings in sorted(workflows.items())}
 
 
+def experiment_places() -> dict[str, tuple[str, str]]:
+    """The workflow and the step at which each experiment is drawn and counted."""
+    registered = _variables().get("experiments") or {}
+    return {name: (str(settings["workflow"]), str(settings["step"])) for name, settings in registered.items()}
+
+
 def workflow_statuses() -> dict[str, str]:
     """Whether each workflow takes people in: live, closed, draft."""
     return {name: str(settings["status"]) for name, settings in _variables()["workflows"].items()}

@@ -11,7 +11,8 @@ from dagster_project.landing.load import Loaded, load
 from data.contract import tables
 from data.importers.canonical import write_parquet
 from data.simulator import Shop, simulate
-from data.simulator.answers import TRUE_EFFECTS, Answers
+from data.simulator.answers import Answers
+from data.simulator.effects import TRUE_EFFECTS
 from data.simulator.mailboxes import Mailboxes
 from data.simulator.simulate import Life
 

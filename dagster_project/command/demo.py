@@ -1,6 +1,7 @@
 """hourbell demo"""
 
 import time
+from pathlib import Path
 from typing import Annotated
 
 import duckdb
@@ -13,7 +14,7 @@ from dagster_project.demo import Demo, demo_home, run_demo, truth_folder
 from dagster_project.home import Home
 from dagster_project.publish import FILE, PARQUET
 from dagster_project.ticks.windows import parse_size
-from dagster_project.true_lift import true_lift
+from dagster_project.true_lift import true_click_rates, true_lift, true_step_lift
 from dagster_project.warehouse import open_warehouse
 
 DECIDED = """
@@ -49,6 +50,19 @@ ADDED = """
         100 * conversion_lift, 100 * conversion_lift_low, 100 * conversion_lift_high
     from marts.holdout_lift
     order by workflow
+"""
+STEPS_ADDED = """
+    select
+        workflow, step, treated, held_out, 100 * treated_conversion_rate, 100 * held_out_conversion_rate,
+        100 * conversion_lift, 100 * conversion_lift_low, 100 * conversion_lift_high
+    from marts.step_lift
+    order by workflow, step
+"""
+VARIANTS = """
+    select experiment, variant, state, contacts, 100 * mean, 100 * lift, 100 * lift_low, 100 * lift_high
+    from marts.experiment_results
+    where metric = 'clicked'
+    order by experiment, lift is not null, variant
 """
 EARNED = """
     select
@@ -90,7 +104,9 @@ def demo(
     with open_warehouse(home, read_only=True) as warehouse:
         _decided(warehouse, f"{days} days in {time.monotonic() - started:.0f} seconds")
         _answered(warehouse)
-        _added(warehouse, true_lift(warehouse, truth_folder(home)))
+        _added(warehouse, truth_folder(home))
+        _tried(warehouse, truth_folder(home))
+        _earned(warehouse)
     console.print("\nWhere to look next", style="bold")
     console.print(f"  export HOURBELL_HOME={home.root}", highlight=False, soft_wrap=True)
     console.print("  hourbell status            where everybody is now")
@@ -132,14 +148,46 @@ def _answered(warehouse: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def _added(warehouse: duckdb.DuckDBPyConnection, truly: dict[str, float]) -> None:
+def _added(warehouse: duckdb.DuckDBPyConnection, truth: Path) -> None:
+    truly = true_lift(warehouse, truth)
     rows = warehouse.execute(ADDED).fetchall()
     table(
         "What it added against the holdout, in % of people",
         ["workflow", "treated", "held\nout", "of\ntreated", "of held\nout", "lift", "from", "to", "truly"],
-        [(*row, 100 * truly[row[0]] if truly.get(row[0]) is not None else None) for row in rows],
+        [(*row, _percent(truly.get(row[0]))) for row in rows],
         caption="from, to: the 95 % interval. truly: what the messages brought about, which only the simulator knows.",
     )
+    of_steps = true_step_lift(warehouse, truth)
+    table(
+        "What single messages added, against those held out of that step alone",
+        ["step", "treated", "held\nout", "of\ntreated", "of held\nout", "lift", "from", "to", "truly"],
+        [
+            (f"{workflow}\n  {step}", *row, _percent(of_steps.get((workflow, step))))
+            for workflow, step, *row in warehouse.execute(STEPS_ADDED).fetchall()
+        ],
+    )
+
+
+def _tried(warehouse: duckdb.DuckDBPyConnection, truth: Path) -> None:
+    truly = true_click_rates(warehouse, truth)
+    rows = warehouse.execute(VARIANTS).fetchall()
+    table(
+        "What was tried, in % of people who click",
+        ["variant", "state", "people", "click", "truly", "more", "from", "to"],
+        [
+            (f"{experiment}\n  {variant}", state, people, rate, _percent(truly.get((experiment, variant))), *more)
+            for experiment, variant, state, people, rate, *more in rows
+        ],
+        caption="truly: what was to be expected. more, from, to: beside the first variant, by an interval that may "
+        "be looked at after every tick. too few: not judged yet.",
+    )
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100 * share
+
+
+def _earned(warehouse: duckdb.DuckDBPyConnection) -> None:
     table(
         "What it earned",
         ["workflow", "currency", "messages", "orders", "revenue", "cost", "ROI"],

@@ -27,3 +27,5 @@ def new_workflow(
         f"Change its steps and its tests, look at [bold]hourbell lint[/], then set its status to live.",
         soft_wrap=True,
     )
+    for experiment in begun.experiments:
+        console.print(f"It draws the experiment [bold]{experiment}[/], which is counted by itself.", soft_wrap=True)

@@ -1,7 +1,9 @@
-"""What is wrong with experiments: those that nobody draws or counts, and variants that make no difference."""
+"""What is wrong with experiments: those that nobody draws or counts, those counted elsewhere than they are drawn, and
+variants that make no difference."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from dagster_project.lint.finding import Finding
 from dagster_project.lint.reading import Call, Project, Reference, Step, Workflow
@@ -13,7 +15,7 @@ def faulty_experiments(project: Project) -> Iterator[Finding]:
         for call in step.called("experiment"):
             yield from _drawn(project, workflow, step, call)
     for name, settings in project.experiments.items():
-        place = (str(settings.get("workflow")), str(settings.get("step")))
+        place = _place(settings)
         if not any(name in _names(step) for workflow, step in project.steps if (workflow.name, step.name) == place):
             mend = f"call experiment('{name}') in {'__'.join(place)}.sql, or take it out of the registry"
             line = _line(project.registry.read_text(), f"{name}:")
@@ -28,6 +30,11 @@ def _drawn(project: Project, workflow: Workflow, step: Step, call: Call) -> Iter
         mend = f"add it under vars.experiments in {project.registry.name}"
         yield Finding(step.path, call.line, f"the experiment {name} is not registered", mend)
         return
+    counted = _place(project.experiments[name])
+    if (workflow.name, step.name) != counted:
+        problem = f"{workflow.name} {step.name} draws {name}, which is counted at {' '.join(counted)} only"
+        mend = f"add an experiment of its own under vars.experiments in {project.registry.name}, and draw that"
+        yield Finding(step.path, call.line, problem, mend)
     variants = list(project.experiments[name].get("variants") or {})
     text = step.path.read_text()
     if re.search(r"variant\s*=\s*experiment\(", text):
@@ -44,6 +51,11 @@ def _drawn(project: Project, workflow: Workflow, step: Step, call: Call) -> Iter
                 if follows and way is not None and way not in variants:
                     mend = f"its variants are {', '.join(variants)}"
                     yield Finding(follower.path, arrival.line, f"nobody is drawn for {way} by {name}", mend)
+
+
+def _place(settings: Mapping[str, Any]) -> tuple[str, str]:
+    """The workflow and the step at which an experiment is counted."""
+    return str(settings.get("workflow")), str(settings.get("step"))
 
 
 def _names(step: Step) -> set[str]:

@@ -16,6 +16,7 @@ from data.importers.canonical import TIMESTAMP, conform, write_parquet
 from data.simulator.catalogue import choose, stock
 from data.simulator.clock import to_utc
 from data.simulator.contacts import statements
+from data.simulator.effects import AS_USUAL, TRUE_EFFECTS, TRUE_VARIANTS, VariantEffect
 from data.simulator.events import as_json
 from data.simulator.faults import lags
 from data.simulator.orders import Basket, Buyers, place
@@ -27,45 +28,6 @@ from data.simulator.truth import person_ids
 WEEK = timedelta(days=7)
 PROVIDER = "mail provider"
 
-# what reading a message adds to the chance that an order follows, before anybody's own taste; below zero it is the
-# chance that an order of the week after is not placed
-TRUE_EFFECTS: Mapping[str, float] = {
-    "anniversary_thanks": 0.01,
-    "anniversary_treat": 0.06,
-    "birthday_greeting": 0.08,
-    "birthday_reminder": 0.05,
-    "browse_help": 0.03,
-    "browse_reminder": 0.05,
-    "cart_reminder": 0.10,
-    "cart_reassurance": 0.06,
-    "cart_incentive": 0.16,
-    "cross_sell_suggestion": 0.05,
-    "cross_sell_upgrade": 0.06,
-    "event_next_step": 0.05,
-    "event_recording": 0.01,
-    "event_thanks": 0.02,
-    "feedback_review_request": 0.0,
-    "feedback_survey": 0.0,
-    "lead_basics": 0.01,
-    "lead_guide": 0.02,
-    "lead_invitation": 0.05,
-    "lead_offer": 0.08,
-    "lead_proof": 0.03,
-    "lead_questions": 0.03,
-    "lead_story": 0.02,
-    "post_purchase_thanks": 0.0,
-    "post_purchase_tips": 0.03,
-    "post_purchase_review": 0.02,
-    "reengagement_we_miss_you": 0.04,
-    "reengagement_offer": 0.09,
-    "reengagement_goodbye": -0.05,
-    "subscription_last_call": 0.0,
-    "subscription_reminder": 0.0,
-    "subscription_win_back": 0.04,
-    "welcome_hello": 0.05,
-    "welcome_story": 0.03,
-    "welcome_first_order": 0.12,
-}
 # what one message too many does to the orders of the week after, and how much as strongly as others are moved to buy
 # those are kept from it whom messages put off
 _TIRED = 0.1
@@ -84,6 +46,7 @@ class Message:
     workflow: str
     topic: str
     received_at: datetime
+    variant: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +56,7 @@ class Answer:
     message: Message
     person: int
     chance_to_open: float
+    chance_to_click: float
     added_chance_to_buy: float
     """Over having no such message; what came of it is `bought_at`."""
     chance_to_keep_away: float = 0.0
@@ -111,14 +75,20 @@ class Answers:
     """The people of a shop as they take messages; the same messages in the same lots get the same answers."""
 
     def __init__(
-        self, shop: Shop, effects: Mapping[str, float] = TRUE_EFFECTS, *, people: People | None = None
+        self,
+        shop: Shop,
+        effects: Mapping[str, float] = TRUE_EFFECTS,
+        *,
+        variants: Mapping[tuple[str, str], VariantEffect] = TRUE_VARIANTS,
+        people: People | None = None,
     ) -> None:
-        """`effects` says by template what reading adds to the chance that an order follows, or takes from it; `people`
-        are those of a shop that is lived beside."""
+        """`effects` says by template what reading adds to the chance that an order follows, or takes from it, and
+        `variants` by template and variant what else is otherwise; `people` are those of a shop that is lived beside."""
         self.shop = shop
         self.people: People = people or populate(shop)
         self.reluctance = Reluctance(shop)
         self._effects = effects
+        self._variants = variants
         self._catalogue = stock(shop)
         self._received: dict[int, list[datetime]] = {}
         self._truth: list[pl.DataFrame] = []
@@ -147,7 +117,7 @@ class Answers:
 
     def write_truth(self, out: Path) -> None:
         """One row per message in `answers.parquet`, the orders that messages may have kept away in `kept_away.parquet`,
-        and what each message truly added in `effects.parquet`."""
+        and what the variants of each message truly added in `effects.parquet`."""
         truth, kept_away = self.truth(), self.reluctance.truth()
         write_parquet(truth, out / "truth" / "answers.parquet")
         write_parquet(kept_away, out / "truth" / "kept_away.parquet")
@@ -165,15 +135,17 @@ class Answers:
         draw = self.shop.chance("answer", message.message_id, message.recipient).random(_DRAWS)
         received = microseconds(message.received_at)
         if traits.mailbox_is_dead[person]:
-            return Answer(message, person, 0.0, 0.0, bounced_at=received + int((1 + 20 * draw[0]) * SECOND))
+            return Answer(message, person, 0.0, 0.0, 0.0, bounced_at=received + int((1 + 20 * draw[0]) * SECOND))
 
         tired = self._tiredness(person, message.received_at)
+        variant = self._variants.get((message.template, message.variant or ""), AS_USUAL)
         to_open = float(traits.open_propensity[person]) * (1.6 if message.topic == "service" else 1.0) / tired
-        to_open = min(to_open, 0.95)
-        effect = self._effects.get(message.template, 0.0) * float(traits.message_lift[person])
+        to_open = min(to_open * variant.opens, 0.95)
+        effect = (self._effects.get(message.template, 0.0) + variant.buys) * float(traits.message_lift[person])
         if effect > 0:
             effect *= -_PUT_OFF if traits.put_off[person] else 1 / tired
         to_buy = min(max(effect, 0.0), 1.0)
+        to_click = min(2 * float(traits.click_propensity[person]) * variant.clicks / tired, 1.0)
         opens = draw[1] < to_open
         opened = _whole_seconds(self._read_at(person, received, draw[2], draw[3])) if opens else NEVER
         keeps_away = min(_TIRED * (tired - 1) + (max(-effect, 0.0) if opens else 0.0), 0.9)
@@ -187,7 +159,7 @@ class Answers:
                 keeps_away,
             ),
         )
-        clicks = opens and draw[4] < 2 * traits.click_propensity[person] / tired
+        clicks = opens and draw[4] < to_click
         buys = opens and draw[5] < to_buy
         leaves = opens and message.topic != "service" and draw[6] < traits.unsubscribe_propensity[person] * tired
         complains = opens and draw[7] < traits.complaint_propensity[person] * tired**2
@@ -197,6 +169,8 @@ class Answers:
             message,
             person,
             chance_to_open=to_open,
+            # who buys has followed the link
+            chance_to_click=to_open * (1 - (1 - to_click) * (1 - to_buy)),
             added_chance_to_buy=to_open * to_buy,
             chance_to_keep_away=keeps_away,
             opened_by_machine_at=received + int((5 + 240 * draw[10]) * SECOND)
@@ -327,28 +301,23 @@ class Answers:
 
 
 def true_effects(truth: pl.DataFrame, kept_away: pl.DataFrame) -> pl.DataFrame:
-    """One row per workflow and template: its messages, the orders that they brought and kept away, and what they were
-    expected to add, which is below zero where they do harm."""
-    kept = kept_away.group_by("workflow", "template").agg(
-        expected_kept_away=pl.col("chance").sum(), orders_kept_away=pl.col("was_kept_away").sum()
-    )
-    brought = truth.group_by("workflow", "template").agg(
-        messages=pl.len(),
-        expected_brought=pl.col("added_chance_to_buy").sum(),
-        orders_brought=pl.col("order_id").is_not_null().sum(),
+    """One row per workflow, template and variant: its messages, the clicks that were expected, the orders that they
+    brought and kept away, and what they were expected to add, which is below zero where they do harm."""
+    kept = kept_away.group_by("message_id").agg(
+        expected_kept_away=pl.col("chance").sum(), kept_away=pl.col("was_kept_away").sum()
     )
     number = pl.Int64
     return (
-        brought.join(kept, on=["workflow", "template"], how="left")
-        .select(
-            "workflow",
-            "template",
-            pl.col("messages").cast(number),
-            expected_added_orders=pl.col("expected_brought") - pl.col("expected_kept_away").fill_null(0.0),
-            orders_brought=pl.col("orders_brought").cast(number),
-            orders_kept_away=pl.col("orders_kept_away").cast(number).fill_null(0),
+        truth.join(kept, on="message_id", how="left", maintain_order="left")
+        .group_by("workflow", "template", "variant")
+        .agg(
+            messages=pl.len().cast(number),
+            expected_clicks=pl.col("chance_to_click").sum(),
+            expected_added_orders=pl.col("added_chance_to_buy").sum() - pl.col("expected_kept_away").sum(),
+            orders_brought=pl.col("order_id").is_not_null().sum().cast(number),
+            orders_kept_away=pl.col("kept_away").sum().cast(number),
         )
-        .sort("workflow", "template")
+        .sort("workflow", "template", "variant")
     )
 
 
@@ -360,8 +329,10 @@ def _truth(answers: Sequence[Answer], order_ids: Sequence[str | None]) -> pl.Dat
             "person_id": person_ids(np.array([answer.person for answer in answers], dtype=np.int64)),
             "workflow": pl.Series([answer.message.workflow for answer in answers], dtype=pl.String),
             "template": pl.Series([answer.message.template for answer in answers], dtype=pl.String),
+            "variant": pl.Series([answer.message.variant for answer in answers], dtype=pl.String),
             "received_at": pl.Series([answer.message.received_at for answer in answers], dtype=TIMESTAMP),
             "chance_to_open": pl.Series([answer.chance_to_open for answer in answers], dtype=pl.Float64),
+            "chance_to_click": pl.Series([answer.chance_to_click for answer in answers], dtype=pl.Float64),
             "added_chance_to_buy": pl.Series([answer.added_chance_to_buy for answer in answers], dtype=pl.Float64),
             "chance_to_keep_away": pl.Series([answer.chance_to_keep_away for answer in answers], dtype=pl.Float64),
             **{

@@ -1,11 +1,17 @@
 """The mailboxes of a simulated shop's people: what the sandbox received is read there, and answered."""
 
+import re
 from pathlib import Path
+from urllib.parse import unquote
 
 import polars as pl
 
 from activations.sandbox.store import messages
 from data.simulator.answers import Answers, Message
+
+# a link to the shop's own site says which step and which variant a message is of; in quoted-printable = is =3D
+_SOFT_BREAK = b"=\r\n"
+_CONTENT = re.compile(rb"utm_content=3D\w+/([^&#\s\"<>]+)")
 
 
 class Mailboxes:
@@ -29,6 +35,7 @@ class Mailboxes:
                 received.workflow,
                 received.topic,
                 received.received_at,
+                _variant(received.content),
             )
             new.append((received.number, message))
         if not new:
@@ -38,3 +45,8 @@ class Mailboxes:
         return self._answers.answer(
             sorted((message for _, message in new), key=lambda message: (message.received_at, message.message_id))
         )
+
+
+def _variant(content: bytes) -> str | None:
+    found = _CONTENT.search(content.replace(_SOFT_BREAK, b""))
+    return unquote(found[1].decode("ascii", "replace")) if found else None

@@ -52,7 +52,7 @@ FAULTS = [
         "wait='23 hours'",
         "wait='15 days'",
         f"{CART}reassurance.sql",
-        5,
+        7,
         "it takes 15 days",
     ),
     (
@@ -68,7 +68,7 @@ FAULTS = [
         "wait='23 hours'",
         "wait='23 hours', local_time='10:00'",
         f"{CART}reassurance.sql",
-        5,
+        7,
         "no step before reassurance has the column timezone",
     ),
     (
@@ -76,7 +76,7 @@ FAULTS = [
         "wait='23 hours'",
         "until='best_before'",
         f"{CART}reassurance.sql",
-        5,
+        7,
         "no step before reassurance has the column best_before",
     ),
     (
@@ -186,7 +186,10 @@ SENT = (
         ),
         (
             [(REGISTRY, "step: hello", "step: story")],
-            ["nobody draws the experiment welcome subject at welcome_series story"],
+            [
+                "nobody draws the experiment welcome subject at welcome_series story",
+                "welcome_series hello draws welcome subject, which is counted at welcome_series story only",
+            ],
         ),
         (
             [(REGISTRY, "{short subject: 1,", "{tiny subject: 1, huge subject: 1,")],

@@ -1,8 +1,10 @@
 """`hourbell new`: what it writes is a workflow of the project."""
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -51,6 +53,39 @@ def test_its_entry_is_closed_and_nothing_else_changes(project: Path) -> None:
     assert yaml.safe_load(after)["vars"]["segments"] == yaml.safe_load(before)["vars"]["segments"]
 
 
+def test_an_experiment_that_is_copied_is_counted_by_itself(project: Path) -> None:
+    before = registered(project)["experiments"]
+    begun = begin_workflow(project, TEMPLATES, "winter_sale", "welcome_series")
+    assert begun.experiments == ["welcome subject of winter_sale"]
+    after = registered(project)["experiments"]
+    assert after == before | {
+        "welcome subject of winter_sale": before["welcome subject"] | {"workflow": "winter_sale"},
+    }
+    assert lint(project, TEMPLATES) == []
+    # neither the steps nor the tests ask for the other's
+    assert not re.search(r"welcome subject(?! of winter_sale)", "".join(path.read_text() for path in begun.files))
+
+
+def test_an_experiment_that_is_counted_elsewhere_is_found(project: Path) -> None:
+    """What a copy that goes on drawing the other's experiment would be."""
+    begin_workflow(project, TEMPLATES, "winter_sale", "welcome_series")
+    hello = project / "models" / "workflows" / "winter_sale" / "winter_sale__hello.sql"
+    hello.write_text(hello.read_text().replace("welcome subject of winter_sale", "welcome subject"))
+    counted_elsewhere, drawn_by_nobody = sorted(lint(project, TEMPLATES), key=lambda one: one.path.suffix == ".yml")
+    assert (counted_elsewhere.path, counted_elsewhere.line) == (hello, 4)
+    assert counted_elsewhere.problem == (
+        "winter_sale hello draws welcome subject, which is counted at welcome_series hello only"
+    )
+    assert "an experiment of its own under vars.experiments" in counted_elsewhere.mend
+    assert drawn_by_nobody.problem == (
+        "nobody draws the experiment welcome subject of winter_sale at winter_sale hello"
+    )
+
+
+def registered(project: Path) -> dict[str, Any]:
+    return yaml.safe_load((project / "dbt_project.yml").read_text())["vars"]
+
+
 @pytest.mark.parametrize(
     ("name", "like", "problem"),
     [
@@ -79,3 +114,7 @@ def test_the_command_says_what_to_do_next(
     assert code == 0
     assert "dbt/models/workflows/winter_sale/winter_sale__entered.sql" in said
     assert "closed: nobody enters yet" in said
+    assert "experiment" not in said
+    code, said = run_command("new", "spring_sale")
+    assert code == 0
+    assert "the experiment welcome subject of spring_sale" in said

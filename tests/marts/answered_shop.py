@@ -11,7 +11,7 @@ from readers import Heard
 from dagster_project.home import Home
 from dagster_project.ticks.statements import Statement
 from data.simulator import Shop
-from data.simulator.answers import TRUE_EFFECTS
+from data.simulator.effects import TRUE_EFFECTS
 
 TICKS = 20
 SHOP = Shop(seed=11, contacts=2_000, start=datetime(2026, 3, 2), days=5)

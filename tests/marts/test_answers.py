@@ -1,6 +1,7 @@
 """The shop that answers: the same twice, true to its traits, and in the shape that lands."""
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -8,10 +9,15 @@ import numpy as np
 import polars as pl
 import pytest
 
+from activations.delivery.delivery import TEMPLATES
+from activations.mime import email_bytes
 from activations.sandbox.store import Arrival, Store
+from dagster_project.lint.reading import read_project
+from dagster_project.ticks.transform import DBT
 from data.importers.canonical import schema
 from data.simulator import Life, Shop
-from data.simulator.answers import TRUE_EFFECTS, Answers, Message, true_effects
+from data.simulator.answers import Answers, Message, true_effects
+from data.simulator.effects import TRUE_EFFECTS, TRUE_VARIANTS, VariantEffect
 from data.simulator.mailboxes import Mailboxes
 from data.simulator.shop import microseconds
 
@@ -123,6 +129,60 @@ def test_every_template_has_a_true_effect() -> None:
     from activations.templating.rendering import Templates
 
     assert set(Templates(TEMPLATES).names) == set(TRUE_EFFECTS)
+
+
+def test_every_variant_of_an_experiment_has_a_true_effect() -> None:
+    project = read_project(DBT, TEMPLATES)
+    sent = {
+        (workflow.name, step.name): call.arguments["template"]
+        for workflow, step in project.steps
+        for call in step.called("send")
+    }
+    assert set(TRUE_VARIANTS) == {
+        (sent[settings["workflow"], settings["step"]], variant)
+        for settings in project.experiments.values()
+        for variant in settings["variants"]
+    }
+
+
+def test_a_variant_is_opened_clicked_and_bought_from_as_often_as_the_truth_expects() -> None:
+    effects = {("cart_incentive", "new"): VariantEffect(opens=1.4, clicks=2.0, buys=0.3)}
+    people = Answers(SHOP, {"cart_incentive": 0.1}, variants=effects)
+    for hour, variant in enumerate(["old", "new", None]):
+        at = MONDAY + timedelta(days=15 * hour)
+        people.answer([replace(message, variant=variant) for message in to_everybody(people, at=at)])
+    truth = people.truth()
+    for came, chance in (("opened_at", "chance_to_open"), ("clicked_at", "chance_to_click")):
+        for (_,), told in truth.group_by("variant"):
+            spread = float(np.sqrt((told[chance] * (1 - told[chance])).sum()))
+            assert abs(told[came].is_not_null().sum() - told[chance].sum()) < 4 * spread
+    by_variant = {row["variant"]: row for row in true_effects(truth, people.reluctance.truth()).to_dicts()}
+    old, new, none = by_variant["old"], by_variant["new"], by_variant[None]
+    assert old["expected_clicks"] == pytest.approx(none["expected_clicks"])
+    assert new["expected_clicks"] > 2 * old["expected_clicks"]
+    assert new["orders_brought"] > 3 * old["orders_brought"]
+
+
+def test_mailboxes_see_by_the_links_which_variant_a_message_is(tmp_path: Path) -> None:
+    people = Answers(SHOP)
+    one, other, neither = to_everybody(people)[:3]
+    store = Store(tmp_path)
+    for message, content in (
+        (one, "hello/short%20subject&utm_source=hourbell"),
+        (other, f"{'a_long_step' * 6}/long%20subject"),
+        (neither, "hello"),
+    ):
+        text = f"Hello\nhttps://shop.example/new?utm_campaign=series&utm_content={content}\nBye"
+        mail = email_bytes({"Message-ID": message.message_id}, text=text, html=f"<p>{text}</p>", boundary="b")
+        store.append([Arrival("shop@shop.example", message.recipient, message.received_at, mail)])
+    store.close()
+    Mailboxes(people, tmp_path).answer_new()
+    seen = dict(people.truth().select("message_id", "variant").iter_rows())
+    assert seen == {
+        one.message_id: "short subject",
+        other.message_id: "long subject",
+        neither.message_id: None,
+    }
 
 
 def test_mailboxes_answer_each_message_once_in_whatever_order_it_came(tmp_path: Path) -> None:

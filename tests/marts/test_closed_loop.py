@@ -6,21 +6,23 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
 import pytest
 import yaml
 from answered_shop import SHOP, TICKS, AnsweredRun
+from compiled_macros import small_warehouse as warehouse_in_memory
 from readers import reading, tell
 
 from dagster_project.history.replay import replay_tick
 from dagster_project.home import Home
 from dagster_project.publish import publish
 from dagster_project.ticks.statements import Statement
-from dagster_project.ticks.transform import DBT, run_dbt
+from dagster_project.ticks.transform import DBT, manifest, run_dbt
 from dagster_project.ticks.windows import Window, split
-from dagster_project.true_lift import true_lift
+from dagster_project.true_lift import true_click_rates, true_lift, true_step_lift
 from dagster_project.warehouse import open_warehouse, spare_threads
 
 MARTS = DBT / "models" / "marts"
@@ -61,6 +63,45 @@ def test_the_intervals_hold_what_the_workflows_truly_added(
     assert truly["abandoned_cart"] > 0.15
     assert found["abandoned_cart"][0] > 0
     assert truly["post_purchase"] < -0.02
+
+
+def test_the_interval_holds_what_a_single_message_truly_added(
+    answered_run: AnsweredRun, warehouse: duckdb.DuckDBPyConnection
+) -> None:
+    truly = true_step_lift(warehouse, answered_run.truth)
+    steps = warehouse.execute(
+        "select workflow, step, conversion_lift_low, conversion_lift_high, treated, held_out from marts.step_lift"
+    ).fetchall()
+    ((*place, low, high, treated, held_out),) = steps
+    assert place == ["abandoned_cart", "reassurance"]
+    assert low <= truly["abandoned_cart", "reassurance"] <= high
+    assert truly["abandoned_cart", "reassurance"] > 0.05
+    assert 0.1 < held_out / (treated + held_out) < 0.3
+
+
+def test_the_simulator_and_the_engine_know_of_the_same_variants(
+    answered_run: AnsweredRun, warehouse: duckdb.DuckDBPyConnection
+) -> None:
+    told = warehouse.execute(
+        "select decisions.variant, answers.variant, count(*) from read_parquet(?) as answers "
+        "inner join decisions.decisions "
+        "on decisions.action_id = cast(regexp_extract(message_id, '^<([0-9]+)[.]', 1) as bigint) "
+        "where decisions.outcome = 'send' group by all",
+        [str(answered_run.truth / "answers.parquet")],
+    ).fetchall()
+    assert {decided for decided, _, _ in told} == {"short subject", "long subject", "my order", "care guide", None}
+    assert [row for row in told if row[0] != row[1]] == []
+
+
+def test_the_sequence_holds_by_how_much_one_button_is_truly_clicked_more(
+    answered_run: AnsweredRun, warehouse: duckdb.DuckDBPyConnection
+) -> None:
+    truly = true_click_rates(warehouse, answered_run.truth)
+    ((low, high, contacts),) = warehouse.execute(
+        "select lift_low, lift_high, contacts from marts.experiment_results where variant = 'care guide'"
+    ).fetchall()
+    assert contacts > 20
+    assert low <= truly["thanks button", "care guide"] - truly["thanks button", "my order"] <= high
 
 
 @pytest.mark.parametrize(
@@ -196,19 +237,62 @@ def test_a_model_of_attribution_is_named_in_its_file_and_the_registry_alone() ->
         assert (MARTS / "attribution" / f"{model}.sql").exists()
 
 
-def test_the_data_tests_hold(answered_run: AnsweredRun) -> None:
-    """All that must always be true of a warehouse. To let dbt ask them one by one takes twice as long."""
+@pytest.fixture(scope="module")
+def data_tests(answered_run: AnsweredRun) -> list[Any]:
+    """dbt's data tests, as it would ask them. To let dbt ask them one by one takes twice as long."""
     results = run_dbt(answered_run.home, ["compile", "--select", "test_type:data"]).results
-    tests = [result.node for result in results if result.node.resource_type == "test"]
-    assert len(tests) > 1_000
+    return [result.node for result in results if result.node.resource_type == "test"]
+
+
+def fails(warehouse: duckdb.DuckDBPyConnection, test: Any) -> bool:
+    return warehouse.execute(f"select count(*) from ({test.compiled_code}) as broken").fetchall() != [(0,)]
+
+
+def test_the_data_tests_hold(answered_run: AnsweredRun, data_tests: list[Any]) -> None:
+    """All that must always be true of a warehouse."""
+    assert len(data_tests) > 1_000
     with open_warehouse(answered_run.home, read_only=True) as warehouse:
         spare_threads(warehouse, answered_run.home)
-        failed = [
-            test.name
-            for test in tests
-            if warehouse.execute(f"select count(*) from ({test.compiled_code}) as broken").fetchall() != [(0,)]
-        ]
-    assert failed == []
+        assert [test.name for test in data_tests if fails(warehouse, test)] == []
+
+
+# a ledger, in which the same may well stand twice
+WITHOUT_A_KEY = {"engagement_points"}
+
+
+def test_a_row_that_stands_twice_or_says_nothing_breaks_a_test_of_every_mart(data_tests: list[Any]) -> None:
+    marts = [node for node in manifest().nodes.values() if node.resource_type == "model" and node.fqn[1] == "marts"]
+    kept: dict[str, set[str]] = {}
+    with warehouse_in_memory() as warehouse:
+        warehouse.execute("create schema marts")
+        for mart in marts:
+            # tests that ask for another table as well are not those of a key
+            own = [
+                test
+                for test in data_tests
+                if test.resource_type == "test" and set(test.depends_on.nodes) == {mart.unique_id}
+            ]
+            types = {column.name: column.data_type for column in mart.columns.values()}
+            table = f"marts.{mart.name}"
+            warehouse.execute(f"create table {table} ({', '.join(f'{name} {kind}' for name, kind in types.items())})")
+            warehouse.execute(f"insert into {table} select {', '.join(map(some_value, types.values()))}")
+            at_first = {test.name for test in own if fails(warehouse, test)}
+            warehouse.execute(f"insert into {table} from {table}")
+            twice = {test.name for test in own if fails(warehouse, test)} - at_first
+            warehouse.execute(f"delete from {table}")
+            warehouse.execute(f"insert into {table} select {', '.join(['null'] * len(types))}")
+            nothing = {test.name for test in own if fails(warehouse, test)}
+            kept[mart.name] = {"twice"} if twice else set()
+            kept[mart.name] |= {"nothing"} if nothing else set()
+    assert {mart for mart, broken in kept.items() if "nothing" not in broken} == set()
+    assert {mart for mart, broken in kept.items() if "twice" not in broken} == WITHOUT_A_KEY
+
+
+def some_value(kind: str) -> str:
+    """Any value of a type."""
+    if kind in ("date", "timestamp"):
+        return f"{kind} '2026-03-02'"
+    return f"cast({'[1]' if kind.endswith('[]') else 1} as {kind})"
 
 
 Rows = dict[str, list[tuple]]

@@ -36,6 +36,7 @@ KEYS = ("user_id", "email", "anonymous_id")
 class Lived:
     """What is known of each person: `contact_id` is their place among the people."""
 
+    known: pl.DataFrame
     orders: pl.DataFrame
     days: pl.DataFrame
     answers: pl.DataFrame
@@ -85,7 +86,12 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Lived:
     events, orders = known(folder, "events"), known(folder, "orders")
     reports = events.filter(pl.col("event").is_in(list(REPORTS)))
     machine = pl.col("properties").str.json_path_match("$.machine_open") == "true"
+    seen = pl.read_parquet(folder / "truth" / "identifiers.parquet").filter(~pl.col("is_shared").fill_null(False))
     return Lived(
+        seen.filter(pl.col("first_seen_at").is_not_null())
+        .with_columns(contact_id=pl.col("person_id").str.strip_prefix("person-").cast(pl.Int64))
+        .group_by("contact_id")
+        .agg(valid_from=pl.col("first_seen_at").min()),
         orders.unique(["order_id", "status"], keep="first").select(
             "contact_id", "order_id", "status", "occurred_at", effective_at="known_at"
         ),
@@ -119,6 +125,7 @@ def warehouse(
     shutil.copyfile(compiled[0].warehouse, home.warehouse)
     with open_warehouse(home) as connection:
         for table, rows in (
+            ("contacts.contact_profile_versions", lived.known),
             ("contacts.orders", lived.orders),
             ("contacts.contact_activity_days", lived.days),
             ("marts.message_engagement", lived.answers),
@@ -136,7 +143,7 @@ def order_rates(connection: duckdb.DuckDBPyConnection, sql: Sequence[str]) -> li
     for statement in sql:
         connection.execute(statement)
     found = connection.execute(
-        "select order_rate from marts.score_calibration where contacts >= 50 order by at_least"
+        "select order_rate from marts.score_calibration where contacts >= 50 and at_least is not null order by at_least"
     ).fetchall()
     return [rate for (rate,) in found]
 
@@ -151,6 +158,26 @@ def test_the_higher_the_level_the_more_of_them_order(warehouse: duckdb.DuckDBPyC
     ((contacts, ordered, base, best),) = told
     assert ordered / contacts == pytest.approx(base)
     assert best == pytest.approx(hot / base)
+
+
+def test_who_was_known_and_has_no_points_is_counted_as_well(
+    warehouse: duckdb.DuckDBPyConnection, sql: list[str], lived: Lived
+) -> None:
+    order_rates(warehouse, sql)
+    levels = warehouse.execute("select level, contacts, ordered from marts.score_calibration").fetchall()
+    told = {level: counted for level, *counted in levels}
+    known = lived.known.filter(pl.col("valid_from") < MIDNIGHT - HORIZON)["contact_id"]
+    ((contacts, ordered, scored),) = warehouse.execute(
+        "with scored as (select distinct contact_id from marts.engagement_points where known_at < $at), "
+        "silent as (select unnest($known::bigint[]) as contact_id except from scored) "
+        "select count(*), count(ordered.contact_id), (select count(*) from scored) "
+        "from silent left join (select distinct contact_id from contacts.orders "
+        "where status = 'placed' and effective_at >= $at and effective_at < $end) as ordered using (contact_id)",
+        {"known": known.to_list(), "at": MIDNIGHT - HORIZON, "end": MIDNIGHT},
+    ).fetchall()
+    assert [contacts, ordered] == told["no points"]
+    assert contacts > 20
+    assert contacts + scored == sum(people for people, _ in told.values()) >= len(known)
 
 
 def test_the_higher_the_score_the_more_of_them_order(warehouse: duckdb.DuckDBPyConnection, sql: list[str]) -> None:

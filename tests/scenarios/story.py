@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 
+from dagster_project.ticks.transform import DBT
+
 FOLDER = Path(__file__).parent
 DAY_1 = datetime(2026, 3, 2)
 CHANNEL = r"(?:email|sms|push|in_app|web|voice|profile|webhook|audience)"
@@ -21,6 +23,13 @@ TOPICS = ("newsletter", "offers", "partners")
 ELSEWHERE = "elsewhere.yml"
 KEYS = {"scenario", "rule", "threads", "people", "given", "then", "watching", "fails because"}
 OF_PEOPLE = {"lives in", "agrees to", "agrees to ads", "held out of", "drawn", "known since", "email", "born"}
+
+# steps that hold some out of their message, as `workflow step`
+HOLDING_OUT = [
+    path.stem.replace("__", " ")
+    for path in sorted((DBT / "models" / "workflows").glob("*/*__*.sql"))
+    if "holdout=" in path.read_text() and not path.stem.endswith("__entered")
+]
 
 Row = dict[str, Any]
 
@@ -156,10 +165,13 @@ def _person(title: str, name: str, traits: Mapping[str, Any], workflows: Sequenc
     for attempt in range(1_000_000):
         user_id = f"{story}-{name.lower()}-{attempt}"
         contact = stable_hash("user_id", user_id)
-        # the largest holdout of all is a tenth, the smallest but the global one a twentieth
+        # the largest holdout of all workflows is a tenth, the smallest but the global one a twentieth
         shares = {workflow: share("holdout", workflow, contact) for workflow in workflows}
         treated = all(known >= 0.1 for workflow, known in shares.items() if workflow != held_out)
-        held = held_out in (None, "everything") or shares[held_out] < 0.05
+        # the largest of a step is a fifth
+        of_steps = {step: share("step holdout", *step.split(), contact) for step in HOLDING_OUT}
+        treated &= all(known >= 0.2 for step, known in of_steps.items() if step != held_out)
+        held = held_out in (None, "everything") or (shares | of_steps)[held_out] < 0.05
         everywhere = share("global holdout", contact)
         kept_out = everywhere < 0.02 if held_out == "everything" else everywhere >= 0.02
         lots = all((share(salt, contact) < 0.5) == (half == "first half") for salt, half in drawn.items())

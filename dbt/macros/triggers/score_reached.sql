@@ -2,23 +2,47 @@
     seeds/engagement_weights.csv. It fires on what brings the score up to it, and not again before the score has fallen below.
 
     level  its name: 'hot'
+    since  how long before the tick what is found may lie. A wait needs its timeout, and its lookback
+    among  a CTE with contact_id: of nobody else it is worked out, as who waits at a step
 
         with hot as (select * from {{ score_reached('hot') }})
         select * from {{ entries('hot', reentry='after 90 days') }}
 
+        with waiting as (select contact_id from {{ ref('lead_nurturing__invitation') }} where …),
+        hot as (select *, reached_at as effective_at from {{ score_reached('hot', since='7 days', among='waiting') }})
+        select arrivals.* from {{ arrivals_after_event(ref('lead_nurturing__invitation'), 'hot', timeout='7 days') }}
+
     It looks back over var engagement_history. What counts is what became known by then, that of contacts that were merged into
     this one from the merge on.
 -#}
-{% macro score_reached(level) -%}
+{% macro score_reached(level, since='0 days', among=none) -%}
+    {%- set earliest = tick_start() ~ " - interval '" ~ since ~ "'" -%}
     (
-        with spoken as (
+        with asked as (
+            {%- if among %}
+            select distinct known_as.contact_id
+            from (
+                {{ contacts_over_time(among) }}
+            ) as known_as
+            {%- else %}
+            select distinct heard.contact_id
+            from {{ spoken_by_contacts(earliest) }} as heard
+            {%- endif %}
+        ),
+
+        people as (
+            {{ people_of('asked') }}
+        ),
+
+        -- the history of these alone, which is all that has to be read of it
+        spoken as (
             select
                 spoken.contact_id,
                 spoken.occurred_at,
                 spoken.effective_at,
                 weights.weight,
                 weights.half_life_days
-            from {{ spoken_by_contacts(tick_start() ~ " - interval '" ~ var('engagement_history') ~ "'") }} as spoken
+            from {{ spoken_by_contacts(earliest ~ " - interval '" ~ var('engagement_history') ~ "'", among='people') }} as spoken
             inner join {{ ref('engagement_weights') }} as weights on spoken.kind = weights.kind
         ),
 
@@ -29,12 +53,8 @@
                 effective_at,
                 max(occurred_at) as occurred_at
             from spoken
-            where {{ in_tick('effective_at') }} and weight > 0
+            where effective_at >= {{ earliest }} and effective_at < {{ tick_end() }} and weight > 0
             group by contact_id, effective_at
-        ),
-
-        people as (
-            {{ people_of('latest') }}
         ),
 
         -- by themselves first: else everybody might be compared with the times of everybody's events

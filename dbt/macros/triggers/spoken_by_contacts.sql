@@ -1,6 +1,9 @@
 {#- What spoke for or against contacts' interest since a time, without asking what was decided: reports on our messages, days of
-    activity, orders and what was given back of them. Each with its kind, as engagement_weights has it. -#}
-{% macro spoken_by_contacts(since) -%}
+    activity, orders and what was given back of them. Each with its kind, as engagement_weights has it.
+
+    among  a CTE of people_of: of nobody else -#}
+{% macro spoken_by_contacts(since, among=none) -%}
+    {%- set of_these = "and contact_id in (select member_id from " ~ among ~ ")" if among else '' -%}
     (
         select
             contact_id,
@@ -19,6 +22,7 @@
                 effective_at >= {{ since }}
                 and effective_at < {{ tick_end() }}
                 and contact_id is not null
+                {{ of_these }}
         ) as reports
         where action_id is not null and kind is not null
         -- who opens a message five times has opened it
@@ -33,6 +37,7 @@
             effective_at
         from {{ ref('contact_activity_days') }}
         where effective_at >= {{ since }} and effective_at < {{ tick_end() }} and kind not in ('email_open', 'email_click')
+            {{ of_these }}
 
         union all
 
@@ -47,5 +52,6 @@
             and effective_at < {{ tick_end() }}
             and status in ('placed', 'cancelled', 'refunded')
             and contact_id is not null
+            {{ of_these }}
     )
 {%- endmacro %}

@@ -1,7 +1,8 @@
 {{ config(event_time='as_of') }}
 
 -- Whether a score tells what people do next: at each midnight, the levels as they stood a horizon ago, and who has ordered since.
--- What is expected of a level is what it did in the horizon before.
+-- What is expected of a level is what it did in the horizon before. Who was known and had no points is a level of their own: a
+-- score is worth nothing if those of whom it knows nothing order as much as the others.
 with midnights as (
     select * from {{ midnights('as_of') }} as times
 ),
@@ -71,6 +72,25 @@ ordered as (
     group by people.as_of, people.is_latest, people.contact_id
 ),
 
+known as (
+    select distinct
+        periods.as_of,
+        periods.until_at,
+        periods.is_latest,
+        versions.contact_id
+    from {{ ref('contact_profile_versions') }} as versions
+    inner join periods on versions.valid_from < periods.scored_at
+    where versions.valid_from < {{ tick_end() }}
+),
+
+everybody as (
+    select distinct
+        people.as_of,
+        people.is_latest,
+        people.contact_id
+    from {{ with_surviving_contacts('known', 'known.until_at - interval 1 microsecond') }} as people
+),
+
 contacts as (
     select
         scored.as_of,
@@ -81,6 +101,20 @@ contacts as (
     from scored
     inner join {{ ref('engagement_levels') }} as levels on scored.score >= levels.at_least
     group by scored.as_of, scored.is_latest, scored.contact_id
+    union all
+    select
+        everybody.as_of,
+        everybody.is_latest,
+        everybody.contact_id,
+        'no points' as level,
+        cast(null as double) as at_least
+    from everybody
+    left join scored
+        on
+            everybody.as_of = scored.as_of
+            and everybody.is_latest = scored.is_latest
+            and everybody.contact_id = scored.contact_id
+    where scored.contact_id is null
 ),
 
 fared as (

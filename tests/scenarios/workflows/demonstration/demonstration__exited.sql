@@ -1,0 +1,3 @@
+{{ config(event_time='exited_at') }}
+
+select * from {{ stopped(ref('demonstration__entered')) }}
