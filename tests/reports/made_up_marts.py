@@ -19,7 +19,7 @@ from dagster_project.ticks.transform import DBT, manifest
 FIRST = date(2026, 3, 1)
 DAYS = 20
 ROWS = 400
-_PEOPLE = 90
+_PEOPLE = 230
 # where a column is not only a number
 _NAMED: dict[str, Sequence[Any]] = {
     "channel": ["email", "sms"],
@@ -39,6 +39,19 @@ _NAMED: dict[str, Sequence[Any]] = {
     "assignment": ["treated", "holdout"],
     "measure": ["conversions", "revenue"],
     "exit_reason": ["converted", "cart_ordered"],
+    "metric": ["converted", "revenue", "clicked"],
+    "standing": ["good", "over the limit", "too few to say"],
+    "bounce_limit": [0.08],
+    "complaint_limit": [0.003],
+}
+# the same of one mart
+_NAMED_IN: dict[tuple[str, str], Sequence[Any]] = {
+    ("returned_emails", "became"): ["refused", "bounced", "complained", "unsubscribed"],
+    ("held_back_contacts", "gate"): ["no consent", "frequency cap"],
+    ("experiment_results", "variant"): ["short", "long"],
+    ("experiment_results", "experiment"): ["welcome subject", "price"],
+    ("experiment_contacts", "variant"): ["short", "long"],
+    ("experiment_contacts", "experiment"): ["welcome subject", "price"],
 }
 # by what a mart has one row, where a page relies on it
 _KEYS: dict[str, Sequence[str]] = {
@@ -50,7 +63,9 @@ _KEYS: dict[str, Sequence[str]] = {
     "adjusted_lift": ["workflow", "measure"],
     "time_to_conversion": ["workflow", "assignment"],
     "workflow_payback": ["workflow", "currency"],
-    "email_deliverability": ["day", "domain"],
+    "email_deliverability": ["day", "domain", "workflow"],
+    "experiment_results": ["experiment", "variant"],
+    "engagement_scores": ["contact_id"],
     "list_growth": ["day", "channel", "topic"],
     "segment_sizes": ["day", "segment"],
 }
@@ -99,6 +114,10 @@ def _value(mart: str, name: str, kind: str, number: int) -> Any:
         return None
     if name == "step":
         return step
+    if (mart, name) in _NAMED_IN:
+        # experiments have their own pace, so that each variant is in each
+        pace = 5 if name == "experiment" else 1
+        return _NAMED_IN[mart, name][(number // pace) % len(_NAMED_IN[mart, name])]
     if name in _NAMED:
         return _NAMED[name][(number // 3) % len(_NAMED[name])]
     if kind == "date":
@@ -114,6 +133,9 @@ def _value(mart: str, name: str, kind: str, number: int) -> Any:
     made = (number * 31 + sum(map(ord, name)) * 17) % 97
     if kind == "boolean":
         return made % 2 == 0
+    if kind == "double" and "hours" in name:
+        # parts of an hour, and of days
+        return made * 53.27 / 20
     if kind == "double":
         return (made - 20) / 97 if "lift" in name else made / 97
     if kind.startswith("decimal"):

@@ -63,7 +63,9 @@ class Oracle:
                     for row in self._figures(query, block, by, {**figure, "where": where})
                 }
                 for key, line in lines.items():
-                    line.append(shown(found.get(key), figure.get("format", "number")))
+                    form = figure.get("format", "number")
+                    form = form[key[by.index(form["by"])]] if isinstance(form, dict) else form
+                    line.append(shown(found.get(key), form))
         return lines
 
     def figures(self, block: Block, figure: Mapping[str, Any], by: Sequence[str]) -> dict[tuple[Any, ...], Any]:
@@ -81,8 +83,8 @@ class Oracle:
     def _figures(self, query: Query, block: Block, by: Sequence[str], figure: Mapping[str, Any]) -> list[Any]:
         date = self._date(query)
         value = str(figure["value"])
-        for which, bound in (("last", "max"), ("first", "min")):
-            value = re.sub(rf"\b{which}\((\w+)\)", rf"sum(\1) filter (where {date} = {bound}_day)", value)
+        for which, told, bound in (("last", "sum", "max"), ("first", "sum", "min"), ("latest", "max", "max")):
+            value = re.sub(rf"\b{which}\((\w+)\)", rf"{told}(\1) filter (where {date} = {bound}_day)", value)
         partition = f"partition by {', '.join(by)}" if by else ""
         bounds = (
             f", max({date}) over ({partition}) as max_day, min({date}) over ({partition}) as min_day" if date else ""
@@ -157,6 +159,8 @@ def shown(value: Any, kind: str, currency: str = "") -> str:
         return f"{_rounded(number, 1)} MB"
     if kind in ("decimal", "times"):
         return _rounded(number, 2) + (" ×" if kind == "times" else "")
+    if kind == "probability":
+        return "under 0.0001" if number < Decimal("0.00005") else _rounded(number, 4)
     if kind == "hours":
         return hours(float(number))
     if kind == "seconds":
@@ -167,10 +171,11 @@ def shown(value: Any, kind: str, currency: str = "") -> str:
 def hours(value: float) -> str:
     if value < 1:
         return "under 1 h"
-    if value < 48:
-        return f"{_rounded(Decimal(value), 0)} h"
-    days, rest = divmod(value, 24)
-    return f"{_rounded(Decimal(days), 0)} d" + (f" {rest:g} h" if rest and days < 7 else "")
+    whole = int(Decimal(value).quantize(Decimal(1), ROUND_HALF_UP))
+    if whole < 48:
+        return f"{whole} h"
+    days, rest = divmod(whole, 24)
+    return f"{days:,} d" + (f" {rest} h" if rest and days < 7 else "")
 
 
 def _rounded(number: Decimal, places: int) -> str:

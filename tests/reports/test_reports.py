@@ -89,8 +89,9 @@ def test_a_mart_that_is_not_there_is_no_failure(apart: Home, pages_folder: Path)
 def test_figures_are_read_as_sql_and_what_is_none_is_refused() -> None:
     assert read_measure("sum(clicked) / sum(sent)") == ["/", ["sum", "clicked"], ["sum", "sent"]]
     assert read_measure("(last(a) - 1) * 2.5") == ["*", ["-", ["last", "a"], ["number", 1.0]], ["number", 2.5]]
+    assert read_measure("latest(standing)") == ["latest", "standing"]
     assert read_measure("coalesce(count(*), 0)") == ["coalesce", ["count"], ["number", 0.0]]
-    for text in ("clicked", "sum(a + b)", "system('rm')", "sum(a) > 1", "", "sum("):
+    for text in ("clicked", "sum(a + b)", "system('rm')", "sum(a) > 1", "", "sum(", "latest(a + 1)"):
         with pytest.raises(HourbellError, match="is not understood"):
             read_measure(text)
 
@@ -103,6 +104,9 @@ def test_figures_are_read_as_sql_and_what_is_none_is_refused() -> None:
         (("title: Numbers", "title: Numbers\nfilters: [country]"), "not country"),
         (("tiles: sent", "tiles: send"), "shows the query send"),
         (("label: Sent", "label: Sent, format: pounds"), "has the format pounds"),
+        (("label: Sent", "label: Sent, format: {by: kind, sent: pounds}"), "has the format pounds"),
+        (("label: Sent", "label: Sent, alarm: complaints"), "the name of a limit of vars.reputation"),
+        (("label: Sent", "label: Sent, alarm: complaints_stop"), "of a rate"),
         (("label: Sent", "label: Sent, drill: people"), "names the drill people"),
         (("- tiles: sent", "- piles: sent"), "a block begins with"),
         (
@@ -199,6 +203,10 @@ def test_nothing_in_the_data_ends_the_script_that_holds_it(apart: Home, pages_fo
     assert data_of(html)["queries"]["sent"]["columns"]["sent"]["known"] == ["</script><script>alert(1)</script>"]
     assert "<img" not in prose("**bold** `code` <img src=x>")
     assert prose("**bold** and `a_b`") == "<p><strong>bold</strong> and <code>a_b</code></p>"
+    assert prose("[the docs](docs)", {"docs": 'a"b'}) == '<p><a href="a&#34;b">the docs</a></p>'
+    assert prose("[the docs](docs) and [more](javascript:alert(1))") == (
+        "<p>the docs and [more](javascript:alert(1))</p>"
+    )
 
 
 def test_a_site_is_swapped_in_as_a_whole_and_the_one_before_stays_readable(

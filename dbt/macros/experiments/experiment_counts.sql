@@ -92,6 +92,7 @@ arrived as (
 by_person as (
     select
         arrived.*,
+        coalesce(surviving.into_contact_id, arrived.drawn_contact_id) as contact_id,
         min(arrived.variant) over person <> max(arrived.variant) over person as is_mixed,
         row_number() over (
             partition by arrived.experiment, coalesce(surviving.into_contact_id, arrived.drawn_contact_id)
@@ -184,6 +185,9 @@ outcomes as (
     select
         complete.experiment,
         complete.variant,
+        complete.contact_id,
+        complete.enrollment_id,
+        complete.reached_at,
         case settings.metric
             when 'converted' then case when goals.conversions > 0 then 1.0 else 0.0 end
             when 'clicked' then cast(coalesce(answers.clicked, 0) as double)
@@ -210,6 +214,8 @@ began as (
 counted as (
     select
         settings.experiment,
+        settings.workflow,
+        settings.step,
         settings.variant,
         settings.place,
         settings.minimum_sample,
@@ -227,7 +233,7 @@ counted as (
     left join outcomes on settings.experiment = outcomes.experiment and settings.variant = outcomes.variant
     left join began on settings.experiment = began.experiment
     group by
-        settings.experiment, settings.variant, settings.place, settings.minimum_sample, settings.metric, settings.longest,
-        began.began_at
+        settings.experiment, settings.workflow, settings.step, settings.variant, settings.place, settings.minimum_sample,
+        settings.metric, settings.longest, began.began_at
 )
 {%- endmacro %}

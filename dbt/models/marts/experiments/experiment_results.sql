@@ -27,6 +27,8 @@ decided as (
 
 select
     judged.experiment,
+    judged.workflow,
+    judged.step,
     judged.variant,
     judged.metric,
     judged.contacts,
@@ -56,6 +58,8 @@ left join decided on judged.experiment = decided.experiment
 {%- else -%}
 select
     cast(null as varchar) as experiment,
+    cast(null as varchar) as workflow,
+    cast(null as varchar) as step,
     cast(null as varchar) as variant,
     cast(null as varchar) as metric,
     cast(null as bigint) as contacts,

@@ -1,15 +1,21 @@
-"""The documentation is built, linked, and asks no other host for anything."""
+"""The documentation is built, linked with the pages both ways, and asks no other host for anything."""
 
+import os
 import re
+import threading
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
+from browser import CHROMIUM, DRIVER, MISSING, Browser, chromium
 
 from activations.errors import HourbellError
-from dagster_project.docs import DATA_DOCS, DBT_DOCS, INDEX, without_other_hosts, write_docs
+from dagster_project.command.reports import server_of
+from dagster_project.docs import INDEX, _index, without_other_hosts, write_docs
 from dagster_project.home import Home
+from dagster_project.reports import build
+from dagster_project.reports.site import DATA_DOCS, DBT_DOCS, SITE
 from dagster_project.ticks.tick import land
 from dagster_project.ticks.windows import Window, parse_time
 from data.contract import tables
@@ -36,22 +42,44 @@ def linked(page: Path) -> list[Path]:
     return [page.parent / unquote(link) for link in re.findall(r'href="([^":#?]+)"', page.read_text())]
 
 
+def follow(browser: Browser, text: str) -> str:
+    """Click a link by its text; returns the title of the page that it leads to."""
+    found = browser.run(
+        "const link = [...document.querySelectorAll('a')].find((link) => link.textContent === arguments[0]);"
+        "link?.click(); return Boolean(link)",
+        text,
+    )
+    assert found, f"{browser.driver.current_url} has no link {text}"
+    return str(browser.driver.title)
+
+
+@pytest.mark.skipif(not (CHROMIUM and DRIVER), reason=MISSING)
 def test_the_pages_are_built_linked_and_ask_no_other_host(
-    home: Home, tmp_path: Path, run_command: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
+    home: Home,
+    made_up: Home,
+    tmp_path: Path,
+    run_command: Callable[..., tuple[int, str]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("HOURBELL_HOME", str(home.root))
     land(home, Window(parse_time("2026-03-02"), parse_time("2026-03-03")))
-    folder = tmp_path / "docs"
+    home.published.symlink_to(made_up.published)
+    before = build(home).start.read_text()
+    assert "written by <code>hourbell docs</code>" in before
+    assert str(home.docs.name) + "/" not in before, "what is not there has no link"
+    folder = home.docs
     # what was there before gives way
     (folder / "old").mkdir(parents=True)
-    code, said = run_command("docs", "--out", str(folder))
+    code, said = run_command("docs")
     assert code == 0
     assert str(folder / INDEX) in said
     assert re.search(r"met [1-9]\d* of [1-9]\d* expectations", said)
     assert not (folder / "old").exists()
 
     start = linked(folder / INDEX)
-    assert start == [folder / DATA_DOCS / INDEX, folder / DBT_DOCS / INDEX]
+    assert start[:2] == [folder / DATA_DOCS / INDEX, folder / DBT_DOCS / INDEX]
+    built = build(home)
+    assert {page.name for page in start[2:]} == set(built.pages), "each page is named"
     told = linked(folder / DATA_DOCS / INDEX)
     assert [page for page in [*start, *told] if not page.exists()] == []
     assert {page.stem for page in told if "expectations" in page.parts} == {table.name for table in tables()}
@@ -59,9 +87,34 @@ def test_the_pages_are_built_linked_and_ask_no_other_host(
     assert "order_id" in orders.read_text()
     models = (folder / DBT_DOCS / INDEX).read_text()
     assert "What each workflow, step and variant did day by day" in models
+    assert '"../../reports/site/deliverability.html"' in models
 
     assert outside(folder) == {}
     assert all(ASKS_NOBODY.search(page.read_text()) for page in folder.rglob("*.html"))
+
+    with chromium(tmp_path / "chromium") as browser, server_of(home, 0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        # as they are served, and as they lie there
+        for address in (f"http://127.0.0.1:{server.server_port}/", built.folder.as_uri() + "/"):
+            browser.open(f"{address}data_quality.html")
+            assert follow(browser, "Data Docs") == "Data quality"
+            assert follow(browser, "the page on data quality") == "Data quality · Hourbell"
+            browser.drawn()
+            assert follow(browser, "every table and column, and where it comes from") == "dbt Docs"
+            browser.driver.get(urljoin(browser.driver.current_url.split("#")[0], f"../{INDEX}"))
+            assert follow(browser, "Overview") == "Overview · Hourbell"
+            browser.drawn()
+            assert follow(browser, "what is expected of what lands, and how it fared") == "Data quality"
+        asked = browser.requests()
+        assert asked
+        assert all(urlsplit(url).hostname in (None, "127.0.0.1", "") for url in asked)
+        server.shutdown()
+
+
+@pytest.mark.parametrize(("out", "leads"), [("elsewhere/docs", "../../home/reports/site/index.html")])
+def test_documentation_that_lies_elsewhere_leads_back_all_the_same(tmp_path: Path, out: str, leads: str) -> None:
+    home = Home(tmp_path / "home")
+    assert f'href="{leads}"' in _index(os.path.relpath(home.reports / SITE, tmp_path / out))
 
 
 def test_a_page_that_asks_another_host_is_found_out(tmp_path: Path) -> None:
