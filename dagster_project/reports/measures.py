@@ -26,15 +26,15 @@ Measure = list[Any]
 def read_measure(text: str) -> Measure:
     """The figure as nested lists: [operator, left, right], [aggregate, column], ["number", value].
 
-    `last(members)` is the sum over the rows of the last day there is, `first` over those of the first; `latest(standing)`
-    is what stands there on the last day. Raises HourbellError where it is anything else.
+    `last(members)` is the sum over the rows of the last day there is, `first` over those of the first;
+    `latest(standing)` is what stands there on the last day. Raises HourbellError where it is anything else.
     """
     try:
         return _measure(sqlglot.parse_one(text, dialect="duckdb"))
     except (sqlglot.errors.ParseError, _NotUnderstoodError) as error:
         raise HourbellError(
-            f"the figure {text} is not understood. It is made of sum, min, max, avg, first, last and latest of columns, "
-            "count(*), coalesce, numbers, and + - * /."
+            f"the figure {text} is not understood. It is made of sum, min, max, avg, first, last and latest of "
+            "columns, count(*), coalesce, numbers, and + - * /."
         ) from error
 
 

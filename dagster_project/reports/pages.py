@@ -186,7 +186,11 @@ def _block(path: Path, stated: Any, queries: Mapping[str, Query], drills: Mappin
     query = None if kind == "text" else str(stated[kind])
     if query is not None and query not in queries:
         raise HourbellError(f"{path}: {about} shows the query {query}, which the page does not have.")
-    named = [stated.get("drill"), stated.get("left_drill"), *(figure.get("drill") for figure in stated.get("figures") or [])]
+    named = [
+        stated.get("drill"),
+        stated.get("left_drill"),
+        *(figure.get("drill") for figure in stated.get("figures") or []),
+    ]
     missing = [drill for drill in named if drill is not None and drill not in drills]
     if missing:
         raise HourbellError(f"{path}: {about} names the drill {missing[0]}, which the page does not have.")
@@ -221,8 +225,8 @@ def _limited(figure: dict[str, Any]) -> dict[str, Any]:
     limit = getattr(limits, figure["alarm"], None)
     if limit is None or figure["measure"][0] != "/":
         raise HourbellError(
-            f"the figure {figure['label']} has the alarm {figure['alarm']}. An alarm is a number, or, of a rate, the name "
-            "of a limit of vars.reputation, as complaints_stop."
+            f"the figure {figure['label']} has the alarm {figure['alarm']}. An alarm is a number, or, of a rate, the "
+            "name of a limit of vars.reputation, as complaints_stop."
         )
     about = str(figure.get("about", "")).replace("{limit}", f"{100 * limit:g} %")
     return {**figure, "about": about, "alarm": {"from": limit, "least": limits.least_recipients}}

@@ -11,8 +11,8 @@ _LINK = re.compile(r"\[(.+?)\]\((\w+)\)")
 
 
 def prose(text: str, places: Mapping[str, str] | None = None) -> Markup:
-    """The text as HTML, with nothing in it that is not told here. A link leads to a place by its name; one that is not there
-    is text."""
+    """The text as HTML, with nothing in it that is not told here. A link leads to a place by its name; one that is not
+    there is text."""
     parts = (part.strip() for part in re.split(r"\n\s*\n", text.strip()))
     return Markup("\n").join(_paragraph(part, places or {}) for part in parts if part)
 
