@@ -47,7 +47,7 @@ _NAMED: dict[str, Sequence[Any]] = {
 # the same of one mart
 _NAMED_IN: dict[tuple[str, str], Sequence[Any]] = {
     ("returned_emails", "became"): ["refused", "bounced", "complained", "unsubscribed"],
-    ("held_back_contacts", "gate"): ["no consent", "frequency cap"],
+    ("held_back_contacts", "gate"): ["no consent", "frequency cap", "exited", "expired", "suppressed", "quiet hours"],
     ("experiment_results", "variant"): ["short", "long"],
     ("experiment_results", "experiment"): ["welcome subject", "price"],
     ("experiment_contacts", "variant"): ["short", "long"],
@@ -115,8 +115,8 @@ def _value(mart: str, name: str, kind: str, number: int) -> Any:
     if name == "step":
         return step
     if (mart, name) in _NAMED_IN:
-        # experiments have their own pace, so that each variant is in each
-        pace = 5 if name == "experiment" else 1
+        # so that each variant is in each experiment, and each gate at each step
+        pace = {"experiment": 5, "gate": len(steps)}.get(name, 1)
         return _NAMED_IN[mart, name][(number // pace) % len(_NAMED_IN[mart, name])]
     if name in _NAMED:
         return _NAMED[name][(number // 3) % len(_NAMED[name])]

@@ -154,11 +154,12 @@ def test_filters_change_every_figure_as_the_marts_say_and_stay_in_the_address(br
         asked = Asked({key: value for key, value in SOME.values.items() if key in ("from", "to", *page.filters)})
         browser.open(f"{site.address}{page.file}#{asked.hash}")
         assert compare(browser, site, page, asked) > 5
-        before = tiles_shown(browser, 0)
+        first = next(place for place, block in enumerate(page.blocks) if block.kind == "tiles")
+        before = tiles_shown(browser, first)
         browser.run("document.querySelector('[type=reset]').click()")
         browser.drawn()
         assert browser.run("return location.hash") == ""
-        assert tiles_shown(browser, 0) != before
+        assert tiles_shown(browser, first) != before
     # what a person chooses is in the address, and goes along to other pages
     browser.open(f"{site.address}index.html")
     browser.run(
@@ -215,16 +216,13 @@ def test_journeys_show_counts_drop_off_and_waits(browser: Browser, site: Site) -
 
 def test_the_contacts_behind_a_number_are_listed_and_no_more_than_policy_allows(browser: Browser, site: Site) -> None:
     browser.open(f"{site.address}audience.html")
-    browser.run("document.querySelector('.behind').click()")
-    title, listed = browser.run(
-        "const open = document.querySelector('dialog[open]'); return [open.querySelector('h2').textContent,"
-        " [...open.querySelectorAll('li')].map((line) => line.textContent.trim())]"
-    )
+    (level, *_), listed = list_behind(browser, site.pages["audience.html"], "How interested contacts are", "Contacts")
+    assert browser.run("return document.querySelector('dialog[open] h2').textContent") == level
     expected = [
         f"hourbell explain {contact}"
         for (contact,) in site.marts.execute(
             "select contact_id from marts.engagement_scores where level = ? order by score desc, contact_id limit 50",
-            [title.lower()],
+            [level.lower()],
         ).fetchall()
     ]
     assert listed == expected
