@@ -228,7 +228,7 @@ def _limited(figure: dict[str, Any]) -> dict[str, Any]:
             f"the figure {figure['label']} has the alarm {figure['alarm']}. An alarm is a number, or, of a rate, the "
             "name of a limit of vars.reputation, as complaints_stop."
         )
-    about = str(figure.get("about", "")).replace("{limit}", f"{100 * limit:g} %")
+    about = str(figure.get("about", "")).replace("{limit}", f"{100 * limit:g}\u00a0%")
     return {**figure, "about": about, "alarm": {"from": limit, "least": limits.least_recipients}}
 
 

@@ -420,7 +420,7 @@ def test_numbers_are_written_as_people_read_them_and_few_are_no_alarm(
     assert browser.run("return [...document.querySelectorAll('.tile.alarm')].map((tile) => tile.dataset.label)") == [
         "Many"
     ]
-    assert browser.run("return document.querySelector('[data-label=Few] p').textContent") == "0.3 %"
+    assert browser.run("return document.querySelector('[data-label=Few] p').textContent") == "0.3\u00a0%"
 
 
 def test_pages_can_be_read_on_a_phone_and_in_the_dark(browser: Browser, site: Site) -> None:
