@@ -130,6 +130,12 @@ def _written(
     html = rendered(answered.data)
     if len(html) <= MOST_BYTES:
         return html, None
+    bare = rendered({**answered.data, "drills": {}})
+    if len(bare) <= MOST_BYTES:
+        return bare, (
+            f"{page.path.name}: with its lists of contacts the page would have {len(html):,} bytes, of at most "
+            f"{MOST_BYTES:,}, and has none of them. Let vars.reports.drill list fewer."
+        )
     largest = max(answered.data["queries"], key=lambda name: len(json.dumps(answered.data["queries"][name])))
     failure = (
         f"{page.path.name}: the page would have {len(html):,} bytes, of at most {MOST_BYTES:,}. Most of it is the "

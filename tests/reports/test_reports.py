@@ -196,6 +196,20 @@ def test_policy_says_whether_and_how_many_contacts_are_listed(
         assert not refused.data["drills"]
 
 
+def test_a_page_that_its_lists_make_too_large_keeps_its_figures(
+    apart: Home, pages_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (pages_folder / "index.yml").write_text(DRILLS.format(more=""))
+    whole = build(apart, pages=pages_folder)
+    assert not whole.failures
+    monkeypatch.setattr(site, "MOST_BYTES", whole.start.stat().st_size - 1)
+    built = build(apart, pages=pages_folder)
+    assert "Let vars.reports.drill list fewer" in built.failures[0]
+    shown = data_of(built.start.read_text())
+    assert not shown["drills"]
+    assert shown["queries"]["hot"]["rows"] == 2
+
+
 def test_nothing_in_the_data_ends_the_script_that_holds_it(apart: Home, pages_folder: Path) -> None:
     write(pages_folder, "select '</script><script>alert(1)</script>' as sent")
     html = (build(apart, pages=pages_folder).folder / "index.html").read_text()
