@@ -1,5 +1,5 @@
-{#- The CTEs to `told`: at each midnight in the tick what became of the e-mails of so many days before, with the domain that the contact's
-    address had then. What is told of a message counts on the day on which it became known.
+{#- The CTEs to `told`: at each midnight in the tick what became of the e-mails of so many days before, with the domain that the
+    contact's address had then. What is told of a message counts on the day on which it became known.
 
     only_trouble  what was refused, came back or was objected to, and not what was accepted, opened or clicked -#}
 {% macro emails_told(days, only_trouble=false) -%}

@@ -15,4 +15,5 @@ from {{ ref('decisions') }} as decisions
 where
     decisions.outcome = 'stopped'
     -- all of it is published each tick
-    and decisions.tick_end > (select max(ticks.tick_end) from {{ ref('ticks') }} as ticks) - interval '{{ var("listed_history") }}'
+    and decisions.tick_end
+    > (select max(ticks.tick_end) from {{ ref('ticks') }} as ticks) - interval '{{ var("listed_history") }}'

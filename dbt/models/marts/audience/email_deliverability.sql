@@ -55,8 +55,10 @@ select
     cast({{ limits.complaints_stop }} as double) as complaint_limit,
     case
         when domains.recipients < {{ limits.least_recipients }} then 'too few to say'
-        when domains.bounce_rate >= {{ limits.bounces_stop }} or domains.complaint_rate >= {{ limits.complaints_stop }} then 'over the limit'
-        when domains.bounce_rate >= {{ limits.bounces_warn }} or domains.complaint_rate >= {{ limits.complaints_warn }} then 'warning'
+        when domains.bounce_rate >= {{ limits.bounces_stop }} or domains.complaint_rate >= {{ limits.complaints_stop }}
+            then 'over the limit'
+        when domains.bounce_rate >= {{ limits.bounces_warn }} or domains.complaint_rate >= {{ limits.complaints_warn }}
+            then 'warning'
         else 'good'
     end as standing
 from counted
