@@ -1,6 +1,7 @@
 """Great Expectations' Data Docs and dbt's docs, linked from one page, and asking no other host for anything."""
 
 import html
+import os
 import re
 import shutil
 from collections.abc import Sequence
@@ -12,12 +13,16 @@ import duckdb
 from activations.errors import HourbellError
 from dagster_project.home import Home
 from dagster_project.landing.data_docs import Landed, Page, write_data_docs
+from dagster_project.registry import steps_by_workflow
+from dagster_project.reports.pages import read_pages
+from dagster_project.reports.site import DATA_DOCS, DBT_DOCS, PAGES, SITE
 from dagster_project.ticks.transform import manifest, write_docs_of_models
 from dagster_project.warehouse import open_warehouse
 from dagster_project.warehouse_setup import prepare_warehouse
 
 INDEX = "index.html"
-DATA_DOCS, DBT_DOCS = "data_quality", "dbt"
+# as exposures name a page, seen from dbt's docs where they are written by default
+_PAGE_URL = "../../reports/site/"
 
 # whatever a page still names, a browser asks nobody but the page's own folder
 _POLICY = (
@@ -51,9 +56,10 @@ def write_docs(home: Home, folder: Path) -> list[Page]:
         unfinished.mkdir(parents=True)
         pages = write_data_docs(unfinished / DATA_DOCS, last_landed(home))
         # its own is drawn by scripts of other hosts
-        (unfinished / DATA_DOCS / INDEX).write_text(_list_of(unfinished / DATA_DOCS, pages))
-        _write_dbt_docs(home, unfinished / DBT_DOCS)
-        (unfinished / INDEX).write_text(_asking_nobody(_index()))
+        site = os.path.relpath(home.reports / SITE, folder)
+        (unfinished / DATA_DOCS / INDEX).write_text(_list_of(unfinished / DATA_DOCS, pages, f"../{site}"))
+        _write_dbt_docs(home, unfinished / DBT_DOCS, f"../{site}")
+        (unfinished / INDEX).write_text(_asking_nobody(_index(site)))
         for page in (unfinished / DATA_DOCS).rglob("*"):
             if page.suffix in (".html", ".css"):
                 page.write_text(without_other_hosts(page.read_text()))
@@ -95,15 +101,15 @@ def last_landed(home: Home) -> dict[str, Landed]:
     return found
 
 
-def _write_dbt_docs(home: Home, folder: Path) -> None:
+def _write_dbt_docs(home: Home, folder: Path, site: str) -> None:
     folder.mkdir()
     made = write_docs_of_models(home, folder / "made")
     # it brings along all that it needs
-    (folder / INDEX).write_text(_asking_nobody(made.read_text()))
+    (folder / INDEX).write_text(_asking_nobody(made.read_text().replace(_PAGE_URL, f"{site}/")))
     shutil.rmtree(folder / "made")
 
 
-def _list_of(folder: Path, pages: Sequence[Page]) -> str:
+def _list_of(folder: Path, pages: Sequence[Page], site: str) -> str:
     rows = "".join(
         f'<tr><td>{html.escape(page.table)}</td><td><a href="{_link(page.suite, folder)}">what is expected</a></td>'
         + (
@@ -114,12 +120,20 @@ def _list_of(folder: Path, pages: Sequence[Page]) -> str:
         )
         for page in pages
     )
-    return _page("Data quality", f"<table>{rows}</table>")
+    back = (
+        f'<p>What was set aside, and what that cost: <a href="{site}/data_quality.html">the page on data quality</a>. '
+        f'Every table and column: <a href="../{DBT_DOCS}/{INDEX}">dbt\'s docs</a>.</p>'
+    )
+    return _page("Data quality", f"{back}<table>{rows}</table>")
 
 
-def _index() -> str:
+def _index(site: str) -> str:
+    files: dict[str, list[tuple[str, str]]] = {}
+    for page in read_pages(PAGES, sorted(steps_by_workflow())):
+        files.setdefault(page.path.stem, []).append((page.title, page.file))
     exposures = "".join(
-        f"<li>{html.escape(exposure.label or exposure.name)}: {html.escape(exposure.description)}</li>"
+        f"<li>{_links_to(site, exposure.label or exposure.name, files.get(exposure.name, files[Path(INDEX).stem]))}: "
+        f"{html.escape(exposure.description)}</li>"
         for exposure in sorted(manifest().exposures.values(), key=lambda one: one.name)
     )
     return _page(
@@ -129,6 +143,14 @@ def _index() -> str:
         f'<li><a href="{DBT_DOCS}/{INDEX}">Models</a>: every table and column, where it comes from and who keeps it '
         f"(dbt)</li></ul><h2>Pages for marketers</h2><ul>{exposures}</ul>",
     )
+
+
+def _links_to(site: str, label: str, pages: Sequence[tuple[str, str]]) -> str:
+    """An exposure's page, or those of which there is one for each workflow."""
+    if len(pages) == 1:
+        return f'<a href="{site}/{pages[0][1]}">{html.escape(label)}</a>'
+    listed = ", ".join(f'<a href="{site}/{file}">{html.escape(title)}</a>' for title, file in pages)
+    return f"{html.escape(label)} ({listed})"
 
 
 def _page(title: str, body: str) -> str:

@@ -3,8 +3,7 @@
 import webbrowser
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -13,6 +12,7 @@ from activations.errors import HourbellError
 from dagster_project.command.show import console
 from dagster_project.home import Home
 from dagster_project.reports import build
+from dagster_project.reports.site import SITE
 
 HOST = "127.0.0.1"
 
@@ -26,12 +26,13 @@ def build_reports(
 
     Example: hourbell reports --open
     """
-    built = build(Home.from_environment())
+    home = Home.from_environment()
+    built = build(home)
     for failure in built.failures:
         console.print(f"[yellow]{escape(failure)}[/]", highlight=False, soft_wrap=True)
     console.print(f"{len(built.pages)} pages: {built.start}", highlight=False, soft_wrap=True)
     if serve:
-        _serve(built.folder, port, opened=opened)
+        _serve(home, port, opened=opened)
     elif opened:
         webbrowser.open(built.start.as_uri())
     if built.failures:
@@ -39,7 +40,22 @@ def build_reports(
 
 
 class _Quiet(SimpleHTTPRequestHandler):
-    """Says nothing of each request, and has the browser ask for the newest page."""
+    """Says nothing of each request, and has the browser ask for the newest page.
+
+    The documentation is beside the pages, by the way that links lead to it where there is no server.
+    """
+
+    def __init__(self, *arguments: Any, home: Home, **more: Any) -> None:
+        self.places = {f"/{folder.relative_to(home.root)}/": folder for folder in (home.reports / SITE, home.docs)}
+        super().__init__(*arguments, **more)
+
+    def translate_path(self, path: str) -> str:
+        for place, folder in self.places.items():
+            if path.startswith(place):
+                self.directory = str(folder)
+                return super().translate_path(path.removeprefix(place.rstrip("/")))
+        self.directory = str(next(iter(self.places.values())))
+        return super().translate_path(path)
 
     def end_headers(self) -> None:
         self.send_header("Cache-Control", "no-cache")
@@ -49,16 +65,16 @@ class _Quiet(SimpleHTTPRequestHandler):
         pass
 
 
-def server_of(folder: Path, port: int) -> ThreadingHTTPServer:
+def server_of(home: Home, port: int) -> ThreadingHTTPServer:
     """A server of the pages for this machine alone; raises HourbellError where the port is taken."""
     try:
-        return ThreadingHTTPServer((HOST, port), partial(_Quiet, directory=str(folder)))
+        return ThreadingHTTPServer((HOST, port), partial(_Quiet, home=home))
     except OSError as error:
         raise HourbellError(f"Port {port} cannot be served: {error.strerror}. Name another with --port.") from error
 
 
-def _serve(folder: Path, port: int, *, opened: bool) -> None:
-    with server_of(folder, port) as server:
+def _serve(home: Home, port: int, *, opened: bool) -> None:
+    with server_of(home, port) as server:
         address = f"http://{HOST}:{server.server_port}/"
         console.print(f"Served at {address} until Ctrl-C.", highlight=False, soft_wrap=True)
         if opened:

@@ -50,7 +50,12 @@ def answer(connection: duckdb.DuckDBPyConnection, page: Page, rule: DrillRule) -
             failures.append(f"{page.path.name}: the drill {drill.name}: {error}")
             continue
         if found is not None:
-            drills[drill.name] = {**_data(found, None), "by": list(drill.by), "limit": rule.limit}
+            drills[drill.name] = {
+                **_data(found, None),
+                "by": list(drill.by),
+                "limit": rule.limit,
+                "now": drill.now,
+            }
     blocks = [_block(page, block, answers, failures) for block in page.blocks]
     return Answered(
         {
@@ -94,6 +99,7 @@ def _asked(block: Block) -> Iterator[tuple[str, set[str]]]:
     yield query, asked | ({block.options["across"]} if block.options.get("across") else set())
     for figure in block.options.get("figures", []):
         asked = {*columns_of(figure["measure"]), *(figure.get("where") or {})}
+        asked |= {figure["format"]["by"]} if isinstance(figure.get("format"), dict) else set()
         yield figure.get("from", query), asked | ({figure["per"]} if figure.get("per") else set())
 
 

@@ -26,15 +26,15 @@ Measure = list[Any]
 def read_measure(text: str) -> Measure:
     """The figure as nested lists: [operator, left, right], [aggregate, column], ["number", value].
 
-    `last(members)` is the sum over the rows of the last day there is, `first` over those of the first. Raises
-    HourbellError where it is anything else.
+    `last(members)` is the sum over the rows of the last day there is, `first` over those of the first;
+    `latest(standing)` is what stands there on the last day. Raises HourbellError where it is anything else.
     """
     try:
         return _measure(sqlglot.parse_one(text, dialect="duckdb"))
     except (sqlglot.errors.ParseError, _NotUnderstoodError) as error:
         raise HourbellError(
-            f"the figure {text} is not understood. It is made of sum, min, max, avg, first and last of columns, "
-            "count(*), coalesce, numbers, and + - * /."
+            f"the figure {text} is not understood. It is made of sum, min, max, avg, first, last and latest of "
+            "columns, count(*), coalesce, numbers, and + - * /."
         ) from error
 
 
@@ -66,6 +66,10 @@ def _measure(expression: exp.Expr) -> Measure:
         return ["number", float(expression.this)]
     if isinstance(expression, exp.Count) and isinstance(expression.this, exp.Star):
         return ["count"]
+    if isinstance(expression, exp.Anonymous) and expression.name.lower() == "latest":
+        columns = [column for column in expression.expressions if isinstance(column, exp.Column)]
+        if len(columns) == len(expression.expressions) == 1:
+            return ["latest", columns[0].name]
     aggregate = _AGGREGATES.get(type(expression))
     if aggregate is not None and isinstance(expression.this, exp.Column):
         return [aggregate, expression.this.name]

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from activations.errors import HourbellError
+from dagster_project.registry import reputation_limits
 from dagster_project.reports.measures import read_measure
 
 FILTERS = ("date", "workflow", "channel")
@@ -22,6 +23,7 @@ FORMATS = (
     "hours",
     "seconds",
     "times",
+    "probability",
     "text",
     "trend",
     "month",
@@ -36,7 +38,7 @@ _BLOCKS = {
     "tiles": {"tiles", "figures"} | _COMMON,
     "chart": {"chart", "spec", "height", "metric", "no_metric"} | _COMMON,
     "table": {"table", "by", "figures", "across", "order", "limit", "drill"} | _COMMON,
-    "journey": {"journey", "drill"} | _COMMON,
+    "journey": {"journey", "drill", "left_drill"} | _COMMON,
     "text": {"text"} | _COMMON,
 }
 _FIGURE = {"label", "value", "from", "format", "where", "per", "about", "alarm", "drill", "metric", "no_metric"}
@@ -60,6 +62,8 @@ class Drill:
     name: str
     sql: str
     by: tuple[str, ...]
+    now: bool = False
+    """Whether they are those of now: of an earlier day nobody can be listed."""
 
 
 @dataclass(frozen=True)
@@ -169,8 +173,8 @@ def _query(path: Path, name: str, stated: Any) -> Query:
 
 
 def _drill(path: Path, name: str, stated: Any) -> Drill:
-    _known(path, f"the drill {name}", stated, {"sql", "by"})
-    return Drill(name, str(stated["sql"]), tuple(stated.get("by") or ()))
+    _known(path, f"the drill {name}", stated, {"sql", "by", "now"})
+    return Drill(name, str(stated["sql"]), tuple(stated.get("by") or ()), bool(stated.get("now")))
 
 
 def _block(path: Path, stated: Any, queries: Mapping[str, Query], drills: Mapping[str, Drill]) -> Block:
@@ -182,7 +186,11 @@ def _block(path: Path, stated: Any, queries: Mapping[str, Query], drills: Mappin
     query = None if kind == "text" else str(stated[kind])
     if query is not None and query not in queries:
         raise HourbellError(f"{path}: {about} shows the query {query}, which the page does not have.")
-    named = [stated.get("drill"), *(figure.get("drill") for figure in stated.get("figures") or [])]
+    named = [
+        stated.get("drill"),
+        stated.get("left_drill"),
+        *(figure.get("drill") for figure in stated.get("figures") or []),
+    ]
     missing = [drill for drill in named if drill is not None and drill not in drills]
     if missing:
         raise HourbellError(f"{path}: {about} names the drill {missing[0]}, which the page does not have.")
@@ -205,9 +213,23 @@ def _figure(path: Path, about: str, stated: Any) -> dict[str, Any]:
         raise HourbellError(f"{path}: a figure of {about} has a label and a value; {stated!r} has not.")
     _format(path, about, stated)
     try:
-        return {**stated, "measure": read_measure(str(stated["value"]))}
+        figure = {**stated, "measure": read_measure(str(stated["value"]))}
+        return _limited(figure) if isinstance(stated.get("alarm"), str) else figure
     except HourbellError as error:
         raise HourbellError(f"{path}: {about}: {error}") from error
+
+
+def _limited(figure: dict[str, Any]) -> dict[str, Any]:
+    """A rate whose limit is named stands by what the gate out goes by, and says nothing of fewer than that asks for."""
+    limits = reputation_limits()
+    limit = getattr(limits, figure["alarm"], None)
+    if limit is None or figure["measure"][0] != "/":
+        raise HourbellError(
+            f"the figure {figure['label']} has the alarm {figure['alarm']}. An alarm is a number, or, of a rate, the "
+            "name of a limit of vars.reputation, as complaints_stop."
+        )
+    about = str(figure.get("about", "")).replace("{limit}", f"{100 * limit:g}\u00a0%")
+    return {**figure, "about": about, "alarm": {"from": limit, "least": limits.least_recipients}}
 
 
 def _column(path: Path, about: str, stated: Any) -> dict[str, Any]:
@@ -218,8 +240,11 @@ def _column(path: Path, about: str, stated: Any) -> dict[str, Any]:
 
 
 def _format(path: Path, about: str, stated: Mapping[str, Any]) -> None:
-    if stated.get("format", "number") not in FORMATS:
-        raise HourbellError(f"{path}: {about} has the format {stated['format']}; there are {', '.join(FORMATS)}.")
+    form = stated.get("format", "number")
+    # one by the value of a column
+    named = [value for name, value in form.items() if name != "by"] if isinstance(form, dict) else [form]
+    if unknown := [one for one in named if one not in FORMATS]:
+        raise HourbellError(f"{path}: {about} has the format {unknown[0]}; there are {', '.join(FORMATS)}.")
 
 
 def _known(path: Path, about: str, stated: Any, known: set[str]) -> None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,10 @@ SITE = "site"
 START = "index.html"
 # a page is looked at on a phone, too
 MOST_BYTES = 2_000_000
+
+# what `hourbell docs` writes, by the names by which pages lead to it
+DATA_DOCS, DBT_DOCS = "data_quality", "dbt"
+_DOCS = {"docs": START, "data_docs": f"{DATA_DOCS}/{START}", "dbt_docs": f"{DBT_DOCS}/{START}"}
 
 _HERE = Path(__file__).resolve().parent
 
@@ -68,7 +73,8 @@ def build(home: Home, *, pages: Path = PAGES) -> Built:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE / "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["prose"] = prose
+    environment.filters["prose"] = partial(prose, places=_docs(home))
+    environment.globals["docs"] = _docs(home)
     template = environment.get_template("page.html")
     files: dict[str, bytes] = {"charts.js": charts.script(DBT / "target")}
     files |= {path.name: path.read_bytes() for path in sorted((_HERE / "static").iterdir())}
@@ -79,6 +85,14 @@ def build(home: Home, *, pages: Path = PAGES) -> Built:
         files[page.file] = html
         failures += [*undefined, *([failure] if failure else [])]
     return Built(_swap_in(home.reports, files), [page.file for page in found], tuple(failures))
+
+
+def _docs(home: Home) -> dict[str, str]:
+    """Where the documentation lies, seen from a page; empty until it is written."""
+    if not (home.docs / START).exists():
+        return {}
+    folder = os.path.relpath(home.docs, home.reports / SITE)
+    return {name: f"{folder}/{file}" for name, file in _DOCS.items()}
 
 
 def _known_until(connection: duckdb.DuckDBPyConnection) -> str:
@@ -112,6 +126,12 @@ def _written(
     html = rendered(answered.data)
     if len(html) <= MOST_BYTES:
         return html, None
+    bare = rendered({**answered.data, "drills": {}})
+    if len(bare) <= MOST_BYTES:
+        return bare, (
+            f"{page.path.name}: with its lists of contacts the page would have {len(html):,} bytes, of at most "
+            f"{MOST_BYTES:,}, and has none of them. Let vars.reports.drill list fewer."
+        )
     largest = max(answered.data["queries"], key=lambda name: len(json.dumps(answered.data["queries"][name])))
     failure = (
         f"{page.path.name}: the page would have {len(html):,} bytes, of at most {MOST_BYTES:,}. Most of it is the "

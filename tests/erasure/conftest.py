@@ -30,6 +30,14 @@ def lived(landed_shop: Home, tmp_path_factory: pytest.TempPathFactory) -> Lived:
         land(home, folder / "export", table, rows, START + timedelta(hours=31))
     tick(home, START + timedelta(days=1))
     deliver(home, START + timedelta(days=1, hours=16))
+    with open_warehouse(home) as connection:
+        # as if a message of theirs had come back
+        connection.execute(
+            "insert into marts.returned_emails by name select $2::timestamp as as_of, $2::date - 1 as day, "
+            "'mailbox.example' as domain, workflow, 'bounced' as became, contact_id, action_id, $2 as known_at "
+            "from decisions.decisions inner join contacts.contact_profiles using (contact_id) where email = $1 limit 1",
+            [EMAIL, START + timedelta(days=1)],
+        )
     # a workflow that nobody has released
     (home.outbox / "approved" / "abandoned_cart.json").unlink()
     land(home, folder / "cart", "events", carted(user_id), START + timedelta(days=2))

@@ -89,6 +89,9 @@ def test_the_person_is_everywhere_before(lived: Lived) -> None:
     assert places >= {"landing", "warehouse", "outbox", "sandbox", "spool", "collected", "logs"}
     by_id = {path.split("/")[0] for path in leftovers(lived.home.root, list(map(str, lived.ids)))}
     assert by_id >= {"journal", "published", "warehouse", "landing", "outbox", "sandbox"}
+    for mart in ("workflow_positions", "segment_contacts", "returned_emails"):
+        listed = duckdb.from_parquet(str(lived.home.published / "parquet" / f"{mart}.parquet"))
+        assert listed.filter(f"contact_id = {lived.contact_id}").fetchall(), mart
     assert any("held" in path for path in leftovers(lived.home.root, WORDS))
     assert EMAIL in received(lived.home)
     with duckdb.connect(str(lived.home.warehouse), read_only=True) as connection:

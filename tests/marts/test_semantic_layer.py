@@ -196,7 +196,8 @@ KPIS = {
         ["week_return_rate", "return_rate_limit", "week_complaint_rate", "complaint_rate_limit"],
         ["domain_day__domain"],
         """
-        select domain, max(bounce_rate), min(bounce_limit), max(complaint_rate), min(complaint_limit)
+        select domain, sum(returned_in_week) / sum(tried_in_week), min(bounce_limit),
+            sum(complained_in_week) / sum(accepted_in_week), min(complaint_limit)
         from marts.email_deliverability
         where day = (select max(day) from marts.email_deliverability) group by all
         """,

@@ -38,7 +38,7 @@ def apart(made_up: Home, tmp_path: Path) -> Home:
 def site(made_up: Home) -> Iterator[Site]:
     built = build(made_up)
     pages = {page.file: page for page in read_pages(PAGES, sorted(steps_by_workflow()))}
-    with server_of(built.folder, 0) as server, duckdb.connect() as marts:
+    with server_of(made_up, 0) as server, duckdb.connect() as marts:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         file = made_up.published / "hourbell.duckdb"
         marts.execute(f"attach '{file}' as published (read_only)")

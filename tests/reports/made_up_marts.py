@@ -19,7 +19,7 @@ from dagster_project.ticks.transform import DBT, manifest
 FIRST = date(2026, 3, 1)
 DAYS = 20
 ROWS = 400
-_PEOPLE = 90
+_PEOPLE = 230
 # where a column is not only a number
 _NAMED: dict[str, Sequence[Any]] = {
     "channel": ["email", "sms"],
@@ -40,6 +40,19 @@ _NAMED: dict[str, Sequence[Any]] = {
     "assignment": ["treated", "holdout"],
     "measure": ["conversions", "revenue"],
     "exit_reason": ["converted", "cart_ordered"],
+    "metric": ["converted", "revenue", "clicked"],
+    "standing": ["good", "over the limit", "too few to say"],
+    "bounce_limit": [0.08],
+    "complaint_limit": [0.003],
+}
+# the same of one mart
+_NAMED_IN: dict[tuple[str, str], Sequence[Any]] = {
+    ("returned_emails", "became"): ["refused", "bounced", "complained", "unsubscribed"],
+    ("held_back_contacts", "gate"): ["no consent", "frequency cap", "exited", "expired", "suppressed", "quiet hours"],
+    ("experiment_results", "variant"): ["short", "long"],
+    ("experiment_results", "experiment"): ["welcome subject", "price"],
+    ("experiment_contacts", "variant"): ["short", "long"],
+    ("experiment_contacts", "experiment"): ["welcome subject", "price"],
 }
 # by what a mart has one row, where a page relies on it
 _KEYS: dict[str, Sequence[str]] = {
@@ -55,7 +68,9 @@ _KEYS: dict[str, Sequence[str]] = {
     "marginal_message": ["as_of", "message_number", "currency"],
     "customer_lifetime_value": ["as_of", "cohort_month", "currency"],
     "repeat_purchase": ["as_of", "cohort_month"],
-    "email_deliverability": ["day", "domain"],
+    "email_deliverability": ["day", "domain", "workflow"],
+    "experiment_results": ["experiment", "variant"],
+    "engagement_scores": ["contact_id"],
     "list_growth": ["day", "channel", "topic"],
     "segment_sizes": ["day", "segment"],
 }
@@ -105,6 +120,10 @@ def _value(mart: str, name: str, kind: str, number: int) -> Any:
     if name == "step":
         # the whole workflow
         return None if mart in ("revenue_lift", "adjusted_lift") and number % 2 == 0 else step
+    if (mart, name) in _NAMED_IN:
+        # so that each variant is in each experiment, and each gate at each step
+        pace = {"experiment": 5, "gate": len(steps)}.get(name, 1)
+        return _NAMED_IN[mart, name][(number // pace) % len(_NAMED_IN[mart, name])]
     if name in _NAMED:
         return _NAMED[name][(number // 3) % len(_NAMED[name])]
     if kind == "date":
@@ -120,6 +139,9 @@ def _value(mart: str, name: str, kind: str, number: int) -> Any:
     made = (number * 31 + sum(map(ord, name)) * 17) % 97
     if kind == "boolean":
         return made % 2 == 0
+    if kind == "double" and "hours" in name:
+        # parts of an hour, and of days
+        return made * 53.27 / 20
     if kind == "double":
         return (made - 20) / 97 if "lift" in name else made / 97
     if kind.startswith("decimal"):

@@ -62,9 +62,10 @@ class Oracle:
                 found: dict[tuple[str, ...], list[str]] = {}
                 for row in sorted(self._figures(query, block, [*by, *per], {**figure, "where": where}), key=str):
                     key = tuple("" if part is None else str(part) for part in row[: len(by)])
+                    form = figure.get("format", "number")
+                    form = form[key[by.index(form["by"])]] if isinstance(form, dict) else form
                     if not per or row[-2] is not None:
-                        currency = row[-2] if per else ""
-                        found.setdefault(key, []).append(shown(row[-1], figure.get("format", "number"), currency))
+                        found.setdefault(key, []).append(shown(row[-1], form, row[-2] if per else ""))
                 for key, line in lines.items():
                     told = [text for text in found.get(key, []) if text != NOTHING]
                     line.append(" · ".join(told) or NOTHING)
@@ -85,8 +86,8 @@ class Oracle:
     def _figures(self, query: Query, block: Block, by: Sequence[str], figure: Mapping[str, Any]) -> list[Any]:
         date = self._date(query)
         value = str(figure["value"])
-        for which, bound in (("last", "max"), ("first", "min")):
-            value = re.sub(rf"\b{which}\((\w+)\)", rf"sum(\1) filter (where {date} = {bound}_day)", value)
+        for which, told, bound in (("last", "sum", "max"), ("first", "sum", "min"), ("latest", "max", "max")):
+            value = re.sub(rf"\b{which}\((\w+)\)", rf"{told}(\1) filter (where {date} = {bound}_day)", value)
         partition = f"partition by {', '.join(by)}" if by else ""
         bounds = (
             f", max({date}) over ({partition}) as max_day, min({date}) over ({partition}) as min_day" if date else ""
@@ -161,6 +162,8 @@ def shown(value: Any, kind: str, currency: str = "") -> str:
         return f"{_rounded(number, 1)} MB"
     if kind in ("decimal", "times"):
         return (_rounded(number, 2) + (" ×" if kind == "times" else "") + f" {currency}").strip()
+    if kind == "probability":
+        return "under 0.0001" if number < Decimal("0.00005") else _rounded(number, 4)
     if kind == "hours":
         return hours(float(number))
     if kind == "seconds":
@@ -171,10 +174,11 @@ def shown(value: Any, kind: str, currency: str = "") -> str:
 def hours(value: float) -> str:
     if value < 1:
         return "under 1 h"
-    if value < 48:
-        return f"{_rounded(Decimal(value), 0)} h"
-    days, rest = divmod(value, 24)
-    return f"{_rounded(Decimal(days), 0)} d" + (f" {rest:g} h" if rest and days < 7 else "")
+    whole = int(Decimal(value).quantize(Decimal(1), ROUND_HALF_UP))
+    if whole < 48:
+        return f"{whole} h"
+    days, rest = divmod(whole, 24)
+    return f"{days:,} d" + (f" {rest} h" if rest and days < 7 else "")
 
 
 def _rounded(number: Decimal, places: int) -> str:

@@ -1,7 +1,8 @@
 """The pages in a real browser: they render, say what the marts say, and ask nobody for anything."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from browser import CHROMIUM, DRIVER, MISSING, Browser, chromium
 from built_site import Site
 from oracle import NOTHING, Asked, Oracle, hours
 
+from dagster_project.home import Home
+from dagster_project.reports import build
 from dagster_project.reports.pages import Page
 
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason=MISSING)
@@ -146,16 +149,17 @@ def test_every_page_shows_the_figures_of_the_marts_and_asks_nobody_else(browser:
 
 
 def test_filters_change_every_figure_as_the_marts_say_and_stay_in_the_address(browser: Browser, site: Site) -> None:
-    for name in ("index", "workflow-lead_nurturing", "attribution", "audience", "deliverability"):
+    for name in sorted(page.name for page in pages_of(site) if page.subject in (None, "lead_nurturing")):
         page = site.pages[f"{name}.html"]
         asked = Asked({key: value for key, value in SOME.values.items() if key in ("from", "to", *page.filters)})
         browser.open(f"{site.address}{page.file}#{asked.hash}")
         assert compare(browser, site, page, asked) > 5
-        before = tiles_shown(browser, 0)
+        first = next(place for place, block in enumerate(page.blocks) if block.kind == "tiles")
+        before = tiles_shown(browser, first)
         browser.run("document.querySelector('[type=reset]').click()")
         browser.drawn()
         assert browser.run("return location.hash") == ""
-        assert tiles_shown(browser, 0) != before
+        assert tiles_shown(browser, first) != before
     # what a person chooses is in the address, and goes along to other pages
     browser.open(f"{site.address}index.html")
     browser.run(
@@ -212,16 +216,13 @@ def test_journeys_show_counts_drop_off_and_waits(browser: Browser, site: Site) -
 
 def test_the_contacts_behind_a_number_are_listed_and_no_more_than_policy_allows(browser: Browser, site: Site) -> None:
     browser.open(f"{site.address}audience.html")
-    browser.run("document.querySelector('.behind').click()")
-    title, listed = browser.run(
-        "const open = document.querySelector('dialog[open]'); return [open.querySelector('h2').textContent,"
-        " [...open.querySelectorAll('li')].map((line) => line.textContent.trim())]"
-    )
+    (level, *_), listed = list_behind(browser, site.pages["audience.html"], "How interested contacts are", "Contacts")
+    assert browser.run("return document.querySelector('dialog[open] h2').textContent") == level
     expected = [
         f"hourbell explain {contact}"
         for (contact,) in site.marts.execute(
             "select contact_id from marts.engagement_scores where level = ? order by score desc, contact_id limit 50",
-            [title.lower()],
+            [level.lower()],
         ).fetchall()
     ]
     assert listed == expected
@@ -233,10 +234,10 @@ def test_numbers_of_the_overview_and_of_attribution_lead_to_their_contacts(brows
     browser.open(f"{site.address}index.html#workflow=abandoned_cart")
     browser.run("document.querySelector('[data-label=Conversions] .behind').click()")
     converted = site.marts.execute(
-        "select distinct cast(exited_at as date) as day, contact_id from marts.workflow_positions"
-        " where workflow = 'abandoned_cart' and exit_reason = 'converted' order by day desc, contact_id limit 50"
+        "select distinct cast(converted_at as date) as day, contact_id from marts.workflow_positions"
+        " where workflow = 'abandoned_cart' and converted_at is not null order by day desc, contact_id limit 50"
     )
-    assert browser.run(listed) == [f"hourbell explain {contact}" for _, contact in converted.fetchall()]
+    assert browser.run(listed) == each_once(contact for _, contact in converted.fetchall())
     # by each model of attribution its own
     browser.open(f"{site.address}attribution.html")
     [place] = [
@@ -261,9 +262,165 @@ def test_numbers_of_the_overview_and_of_attribution_lead_to_their_contacts(brows
             " order by day desc, contact_id limit 50",
             [workflow.lower().replace(" ", "_"), model],
         )
-        contacts.append([f"hourbell explain {contact}" for _, contact in expected.fetchall()])
+        contacts.append(each_once(contact for _, contact in expected.fetchall()))
         assert browser.run(listed) == contacts[-1], model
     assert contacts[0] != contacts[1]
+
+
+LISTED = "return [...document.querySelectorAll('dialog[open] li')].map((line) => line.textContent.trim())"
+# a page, a table of it and a number, and whose contacts those are: by which cells of the line, in which mart
+LISTS: list[tuple[str, str, str, dict[int, str], str]] = [
+    ("audience", "Segments", "Members", {0: "segment"}, "segment_contacts where belongs_now"),
+    ("audience", "Segments", "Joined", {0: "segment"}, "segment_contacts where has_joined"),
+    ("audience", "Segments", "Left", {0: "segment"}, "segment_contacts where not has_joined"),
+    *(
+        ("deliverability", "Domains", label, {0: "domain"}, f"returned_emails where became = '{became}'")
+        for label, became in (
+            ("Refused", "refused"),
+            ("Bounced", "bounced"),
+            ("Complaints", "complained"),
+            ("Unsubscribed", "unsubscribed"),
+        )
+    ),
+    *(
+        ("experiments", "Variants", label, {0: "experiment", 3: "variant"}, f"experiment_contacts where {condition}")
+        for label, condition in (
+            ("Contacts", "true"),
+            ("Conversions", "has_converted"),
+            ("Unsubscribed", "has_unsubscribed"),
+            ("Complaints", "has_complained"),
+        )
+    ),
+    ("index", "Workflows", "Held back", {0: "workflow"}, "held_back_contacts where true"),
+    ("index", "Why something was not sent", "Times", {0: "gate"}, "held_back_contacts where true"),
+    (
+        "workflow-lead_nurturing",
+        "Why something was not sent",
+        "Times",
+        {0: "step", 1: "gate"},
+        "held_back_contacts where workflow = 'lead_nurturing'",
+    ),
+]
+
+
+def each_once(contacts: Iterable[int]) -> list[str]:
+    return [f"hourbell explain {contact}" for contact in dict.fromkeys(contacts)]
+
+
+def list_behind(browser: Browser, page: Page, title: str, label: str) -> tuple[list[str], list[str]]:
+    """Click the first number of a column that leads to contacts: what stands in its line, and who is listed."""
+    [(place, block)] = [
+        (place, block) for place, block in enumerate(page.blocks) if block.options.get("title") == title
+    ]
+    labels = [figure["label"] for figure in block.options["figures"]]
+    column = len(block.options["by"]) + labels.index(label) + 1
+    cells = browser.run(
+        "document.querySelector('dialog[open]')?.close();"
+        "const [block, column] = arguments;"
+        "const number = document.querySelector(`#block-${block} tbody tr > :nth-child(${column}) .behind`);"
+        "number?.click(); return [...(number?.closest('tr').children ?? [])].map((cell) => cell.textContent)",
+        place,
+        column,
+    )
+    return cells, browser.run(LISTED)
+
+
+@pytest.mark.parametrize(("name", "title", "label", "key", "mart"), LISTS, ids=lambda one: str(one)[:24])
+def test_a_number_leads_to_the_contacts_of_its_line_and_to_nobody_else(
+    browser: Browser, site: Site, name: str, title: str, label: str, key: dict[int, str], mart: str
+) -> None:
+    page = site.pages[f"{name}.html"]
+    browser.open(f"{site.address}{page.file}")
+    cells, listed = list_behind(browser, page, title, label)
+    rows = site.marts.execute(f"select contact_id, {', '.join(key.values())} from marts.{mart}").fetchall()
+    mine = [contact for contact, *told in rows if list(map(spoken, told)) == [cells[place] for place in key]]
+    assert listed
+    assert len(listed) == len(set(listed)) <= 50
+    assert set(listed) <= set(each_once(mine))
+    assert len(mine) > 50 or set(listed) == set(each_once(mine))
+    assert len(mine) < len(rows), "the line is not all there is"
+
+
+def test_who_belongs_to_a_segment_is_listed_for_now_alone(browser: Browser, site: Site) -> None:
+    page = site.pages["audience.html"]
+    browser.open(f"{site.address}{page.file}#from=2026-03-05&to=2026-03-14")
+    assert list_behind(browser, page, "Segments", "Members") == ([], [])
+    _, joined = list_behind(browser, page, "Segments", "Joined")
+    assert joined
+    browser.open(f"{site.address}{page.file}#from=2026-03-05")
+    assert list_behind(browser, page, "Segments", "Members")[1]
+
+
+def test_a_journey_leads_to_those_who_left_at_a_step_by_mouse_and_by_keyboard(browser: Browser, site: Site) -> None:
+    browser.open(f"{site.address}workflow-lead_nurturing.html")
+    for act in (
+        "new MouseEvent('click', { bubbles: true })",
+        "new KeyboardEvent('keydown', { key: 'Enter', bubbles: true })",
+    ):
+        step = browser.run(
+            "document.querySelector('dialog[open]')?.close();"
+            "const left = document.querySelector('.node .left.behind-me');"
+            f"left.dispatchEvent({act}); return left.closest('.node').dataset.step"
+        )
+        gone = site.marts.execute(
+            "select contact_id from marts.workflow_positions where workflow = 'lead_nurturing' and step = ?"
+            " and status = 'left' order by exited_at desc, contact_id limit 50",
+            [step],
+        )
+        assert browser.run(LISTED) == each_once(contact for (contact,) in gone.fetchall()) != []
+
+
+AS_READ = """
+title: Numbers
+queries:
+  said: |
+    select * from (values
+        ('conversions', 0.004, 0.004, 53.27, 3, 1000), ('revenue', 0.00001, 0.4, 47.6, 1, 10),
+        ('clicks', 1, -0.012, 0.4, 2, 1000), ('opens', 0.05, 0, 24.5, 0, 0)
+    ) as numbers (what, p, number, hours, complained, sent)
+blocks:
+  - tiles: said
+    figures:
+      - label: Few
+        value: sum(complained) / sum(sent)
+        where: {what: revenue}
+        alarm: complaints_stop
+        about: "{limit}"
+      - {label: Many, value: sum(complained) / sum(sent), where: {what: conversions}, alarm: complaints_stop}
+  - table: said
+    by: [what]
+    figures:
+      - {label: p, value: max(p), format: probability}
+      - label: Number
+        value: max(number)
+        format: {by: what, conversions: points, revenue: decimal, clicks: points, opens: points}
+      - {label: Hours, value: max(hours), format: hours}
+      - {label: Complaint rate, value: sum(complained) / sum(sent), format: percent, alarm: complaints_stop}
+"""
+
+
+def test_numbers_are_written_as_people_read_them_and_few_are_no_alarm(
+    browser: Browser, apart: Home, pages_folder: Path
+) -> None:
+    (pages_folder / "index.yml").write_text(AS_READ)
+    built = build(apart, pages=pages_folder)
+    assert not built.failures
+    browser.open(built.start.resolve().as_uri())
+    # a p is never none, a small share is told in points, and a time in whole hours
+    assert {line[0]: line[1:] for line in lines_shown(browser, 1)} == {
+        "Conversions": ["0.0040", "+0.4 pp", "2 d 5 h", "0.3 %"],
+        "Revenue": ["under 0.0001", "0.40", "2 d", "10.0 %"],
+        "Clicks": ["1.0000", "-1.2 pp", "under 1 h", "0.2 %"],
+        "Opens": ["0.0500", "0.0 pp", "25 h", "–"],
+    }
+    alarming = browser.run(
+        "return [...document.querySelectorAll('.bad')].map((cell) => cell.closest('tr').cells[0].textContent)"
+    )
+    assert alarming == ["Conversions"], "one complaint of ten messages says nothing"
+    assert browser.run("return [...document.querySelectorAll('.tile.alarm')].map((tile) => tile.dataset.label)") == [
+        "Many"
+    ]
+    assert browser.run("return document.querySelector('[data-label=Few] p').textContent") == "0.3\u00a0%"
 
 
 def test_pages_can_be_read_on_a_phone_and_in_the_dark(browser: Browser, site: Site) -> None:

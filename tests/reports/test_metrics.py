@@ -176,17 +176,19 @@ def test_a_page_is_made_of_the_marts_that_its_exposure_names() -> None:
         name = "overview" if page.name == "index" else page.name.removesuffix(f"-{SUBJECT}")
         [exposure] = [found for found in manifest().exposures.values() if found.name == name]
         named = {manifest().nodes[unique_id].name for unique_id in exposure.depends_on.nodes}
-        asks = set(chain.from_iterable(marts_of(query.sql) for query in page.queries.values()))
+        listed = set(chain.from_iterable(marts_of(drill.sql) for drill in page.drills.values()))
+        asks = listed | set(chain.from_iterable(marts_of(query.sql) for query in page.queries.values()))
         read = {mart.removeprefix("marts.") for mart in asks if mart.startswith("marts.")}
         # up to when it is known stands on every page
         assert named == read | {"ticks"}, page.path.name
+        shown |= {mart.removeprefix("marts.") for mart in listed}
         shown |= {
             mart.removeprefix("marts.")
             for block in page.blocks
             for query in {block.query, *(figure.get("from") for figure in block.options.get("figures") or [])} - {None}
             for mart in marts_of(page.queries[str(query)].sql)
         }
-    assert set(published_marts()) <= shown | {"ticks"}, "each mart is in a tile, a chart or a table"
+    assert set(published_marts()) <= shown | {"ticks"}, "each mart is in a tile, a chart, a table or a list"
 
 
 def test_the_readme_says_which_metric_and_page_answer_each_kpi() -> None:

@@ -100,8 +100,9 @@ def test_a_mart_that_is_not_there_is_no_failure(apart: Home, pages_folder: Path)
 def test_figures_are_read_as_sql_and_what_is_none_is_refused() -> None:
     assert read_measure("sum(clicked) / sum(sent)") == ["/", ["sum", "clicked"], ["sum", "sent"]]
     assert read_measure("(last(a) - 1) * 2.5") == ["*", ["-", ["last", "a"], ["number", 1.0]], ["number", 2.5]]
+    assert read_measure("latest(standing)") == ["latest", "standing"]
     assert read_measure("coalesce(count(*), 0)") == ["coalesce", ["count"], ["number", 0.0]]
-    for text in ("clicked", "sum(a + b)", "system('rm')", "sum(a) > 1", "", "sum("):
+    for text in ("clicked", "sum(a + b)", "system('rm')", "sum(a) > 1", "", "sum(", "latest(a + 1)"):
         with pytest.raises(HourbellError, match="is not understood"):
             read_measure(text)
 
@@ -114,6 +115,9 @@ def test_figures_are_read_as_sql_and_what_is_none_is_refused() -> None:
         (("title: Numbers", "title: Numbers\nfilters: [country]"), "not country"),
         (("tiles: sent", "tiles: send"), "shows the query send"),
         (("label: Sent", "label: Sent, format: pounds"), "has the format pounds"),
+        (("label: Sent", "label: Sent, format: {by: kind, sent: pounds}"), "has the format pounds"),
+        (("label: Sent", "label: Sent, alarm: complaints"), "the name of a limit of vars.reputation"),
+        (("label: Sent", "label: Sent, alarm: complaints_stop"), "of a rate"),
         (("label: Sent", "label: Sent, drill: people"), "names the drill people"),
         (("- tiles: sent", "- piles: sent"), "a block begins with"),
         (
@@ -203,6 +207,20 @@ def test_policy_says_whether_and_how_many_contacts_are_listed(
         assert not refused.data["drills"]
 
 
+def test_a_page_that_its_lists_make_too_large_keeps_its_figures(
+    apart: Home, pages_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (pages_folder / "index.yml").write_text(DRILLS.format(more=""))
+    whole = build(apart, pages=pages_folder)
+    assert not whole.failures
+    monkeypatch.setattr(site, "MOST_BYTES", whole.start.stat().st_size - 1)
+    built = build(apart, pages=pages_folder)
+    assert "Let vars.reports.drill list fewer" in built.failures[0]
+    shown = data_of(built.start.read_text())
+    assert not shown["drills"]
+    assert shown["queries"]["hot"]["rows"] == 2
+
+
 def test_nothing_in_the_data_ends_the_script_that_holds_it(apart: Home, pages_folder: Path) -> None:
     write(pages_folder, "select '</script><script>alert(1)</script>' as sent")
     html = (build(apart, pages=pages_folder).folder / "index.html").read_text()
@@ -210,6 +228,10 @@ def test_nothing_in_the_data_ends_the_script_that_holds_it(apart: Home, pages_fo
     assert data_of(html)["queries"]["sent"]["columns"]["sent"]["known"] == ["</script><script>alert(1)</script>"]
     assert "<img" not in prose("**bold** `code` <img src=x>")
     assert prose("**bold** and `a_b`") == "<p><strong>bold</strong> and <code>a_b</code></p>"
+    assert prose("[the docs](docs)", {"docs": 'a"b'}) == '<p><a href="a&#34;b">the docs</a></p>'
+    assert prose("[the docs](docs) and [more](javascript:alert(1))") == (
+        "<p>the docs and [more](javascript:alert(1))</p>"
+    )
 
 
 def test_a_site_is_swapped_in_as_a_whole_and_the_one_before_stays_readable(

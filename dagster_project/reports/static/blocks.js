@@ -11,10 +11,13 @@ const Blocks = (() => {
     return made;
   }
 
+  // a share is written otherwise than money, where one column has both
+  const format_of = (figure, rows) => (figure.format?.by ? figure.format[rows[0]?.[figure.format.by]] : figure.format);
+
   // figures of several currencies are never added up
   function figure_texts(figure, rows, date) {
     const asked = matching(rows, figure.where);
-    if (!figure.per) return [shown(evaluate(figure.measure, asked, date), figure.format)];
+    if (!figure.per) return [shown(evaluate(figure.measure, asked, date), format_of(figure, asked))];
     const texts = grouped(asked, [figure.per])
       .filter(([[currency]]) => currency !== null)
       .sort(([one], [other]) => (one[0] < other[0] ? -1 : 1))
@@ -25,7 +28,13 @@ const Blocks = (() => {
 
   const figure_value = (figure, rows, date) => evaluate(figure.measure, matching(rows, figure.where), date);
 
-  const is_alarming = (figure, value) => figure.alarm !== undefined && value !== null && value > figure.alarm;
+  function is_alarming(figure, rows, date) {
+    const { alarm } = figure;
+    const value = alarm === undefined ? null : figure_value(figure, rows, date);
+    if (value === null || typeof alarm === "number") return value !== null && value > alarm;
+    // of few messages one complaint says nothing
+    return value >= alarm.from && evaluate(figure.measure[2], matching(rows, figure.where), date) >= alarm.least;
+  }
 
   function behind(page, drill, key, text) {
     const rows = page.behind(drill, key);
@@ -48,7 +57,7 @@ const Blocks = (() => {
       const trouble = page.trouble(query);
       const date = page.date(query);
       const texts = trouble ? ["–"] : figure_texts(figure, rows, date);
-      const alarm = !trouble && is_alarming(figure, figure_value(figure, rows, date));
+      const alarm = !trouble && is_alarming(figure, rows, date);
       const said = texts.join(" · ");
       const value = element("dd", { class: texts.length > 1 || said.length > 12 ? "several" : undefined }, figure.drill ? behind(page, figure.drill, {}, said) : said);
       const about = trouble ?? figure.about;
@@ -142,7 +151,7 @@ const Blocks = (() => {
         const text = figure_texts(figure, line.members, page.date(block.query)).join(" · ");
         const drill = value ? (figure.drill ?? (place === 0 ? block.drill : undefined)) : undefined;
         const has_bar = (figure.format ?? "number") === "number" && most[place] > 0 && value / most[place] > 0.1 && place === 0 && lines.length > 1;
-        const classes = `${figure.format === "text" ? `said${text.length > 40 ? " long" : ""}` : "figure"}${has_bar ? " bar" : ""}${is_alarming(figure, value) ? " bad" : ""}`;
+        const classes = `${figure.format === "text" ? `said${text.length > 40 ? " long" : ""}` : "figure"}${has_bar ? " bar" : ""}${is_alarming(figure, line.members, page.date(block.query)) ? " bad" : ""}`;
         const made = element("td", { class: classes }, drill ? behind(page, drill, { ...key, ...figure.across }, text) : text);
         if (has_bar) made.append(element("i", { style: `width: calc((100% - 4px) * ${(value / most[place]).toFixed(3)})`, "aria-hidden": "true" }));
         return made;
@@ -209,6 +218,16 @@ const Blocks = (() => {
   const sum = (rows) => rows.reduce((whole, row) => whole + row.enrollments, 0);
   const share = (part, whole) => (whole ? `${Math.round((100 * part) / whole)} %` : "–");
 
+  // a text of a drawing is no button by itself
+  function lead_on(page, text, drill, key) {
+    const people = drill && text.textContent ? page.behind(drill, key) : null;
+    const show = people?.length ? () => page.list(drill, people, key) : null;
+    text.classList.toggle("behind-me", Boolean(show));
+    for (const [name, value] of Object.entries({ tabindex: "0", role: "button", "aria-haspopup": "dialog" })) show ? text.setAttribute(name, value) : text.removeAttribute(name);
+    text.onclick = show;
+    text.onkeydown = show ? (event) => ["Enter", " "].includes(event.key) && (event.preventDefault(), show()) : null;
+  }
+
   const leads_on = (inside, step, branch) =>
     [...inside.querySelectorAll(`.edge[data-from="${step}"]`)].some((edge) => !edge.dataset.branch || edge.dataset.branch === branch);
 
@@ -229,12 +248,10 @@ const Blocks = (() => {
       const done = sum(stayed.filter((row) => row.outcome === "still there" && row.assignment !== "holdout" && !leads_on(inside, step, row.branch)));
       write("left", listed([[converted, "at the goal"], [left - converted, "left"]]));
       write("stay", listed([[there - done, "waiting"], [done, "done"]]));
+      lead_on(page, node.querySelector(".left"), block.left_drill, { step });
+      lead_on(page, node.querySelector(".stay"), block.drill, { step });
       write("held", listed([[held_out, "held out"]]));
       node.setAttribute("aria-label", `${page.spoken(step)}: ${shown(reached)} reached it, ${shown(left)} left`);
-      const stay = node.querySelector(".stay");
-      const people = block.drill ? page.behind(block.drill, { step }) : null;
-      stay.classList.toggle("behind-me", Boolean(people?.length));
-      stay.onclick = people?.length ? () => page.list(block.drill, people, { step }) : null;
     }
     for (const edge of inside.querySelectorAll(".edge")) {
       const { from, to, branch } = edge.dataset;

@@ -46,6 +46,7 @@ const Figures = (() => {
     max: (rows, column) => extreme(present(rows, column), (one, other) => one > other),
     first: (rows, column, date) => total(present(on_day(rows, date, (one, other) => one < other), column)),
     last: (rows, column, date) => total(present(on_day(rows, date, (one, other) => one > other), column)),
+    latest: (rows, column, date) => extreme(present(on_day(rows, date, (one, other) => one > other), column), (one, other) => one > other),
   };
 
   function on_day(rows, date, is_better) {
@@ -113,6 +114,8 @@ const Figures = (() => {
     hours: (value) => hours(value),
     seconds: (value) => (value < 120 ? `${ONE.format(value)} s` : `${ONE.format(value / 60)} min`),
     times: (value, currency) => `${DECIMAL.format(value)} ×${currency ? ` ${currency}` : ""}`,
+    // a p that is small is never none
+    probability: (value) => (value < 0.00005 ? "under 0.0001" : SMALL.format(value)),
     text: (value) => String(value),
     month: (value) => `${MONTHS[Number(String(value).slice(5, 7)) - 1]} ${String(value).slice(0, 4)}`,
     moment: (value) => `${value} UTC`,
@@ -123,9 +126,10 @@ const Figures = (() => {
 
   function hours(value) {
     if (value < 1) return "under 1 h";
-    if (value < 48) return `${NUMBER.format(value)} h`;
-    const days = Math.floor(value / 24);
-    return `${NUMBER.format(days)} d${value % 24 && days < 7 ? ` ${value % 24} h` : ""}`;
+    const whole = Math.round(value);
+    if (whole < 48) return `${whole} h`;
+    const [days, rest] = [Math.floor(whole / 24), whole % 24];
+    return `${NUMBER.format(days)} d${rest && days < 7 ? ` ${rest} h` : ""}`;
   }
 
   return { decode, filtered, matching, evaluate, grouped, median, shown, hours };

@@ -32,7 +32,7 @@
     kinds: (query) => Object.fromEntries(Object.entries(data.queries[query].columns).map(([name, column]) => [name, column.kind])),
     behind(name, key) {
       const drill = data.drills[name];
-      if (!drill) return null;
+      if (!drill || (drill.now && state().to)) return null;
       const rows = filtered(drill.all, drill.filters, state());
       return rows.filter((row) => drill.by.every((column) => !(column in key) || row[column] === key[column]));
     },
@@ -40,7 +40,8 @@
       const drill = data.drills[name];
       const ids = Object.keys(drill.columns).filter((column) => column.endsWith("_id"));
       dialog.querySelector("h2").textContent = Object.values(key).filter((value) => value !== null).map(spoken).join(", ") || "Contacts behind this number";
-      rows = Object.keys(key).length ? rows : rows.slice(0, drill.limit);
+      // each once, however often and for however many reasons
+      rows = [...new Map(rows.map((row) => [ids.map((id) => row[id]).join(), row])).values()].slice(0, drill.limit);
       dialog.querySelector(".note").textContent = `${rows.length} listed, at most ${drill.limit} of each number. \`hourbell explain\` tells what each of them got, and why.`;
       dialog.querySelector("ol").replaceChildren(...rows.map((row) => element("li", {}, ...ids.flatMap((id) => [element("code", {}, id === "contact_id" ? `hourbell explain ${row[id]}` : `${id} ${row[id]}`), " "]))));
       dialog.showModal();

@@ -107,6 +107,7 @@ arrived as (
 by_person as (
     select
         arrived.*,
+        coalesce(surviving.into_contact_id, arrived.drawn_contact_id) as contact_id,
         min(arrived.variant) over person <> max(arrived.variant) over person as is_mixed,
         row_number() over (
             partition by arrived.experiment, coalesce(surviving.into_contact_id, arrived.drawn_contact_id)
@@ -229,6 +230,9 @@ outcomes as (
     select
         complete.experiment,
         complete.variant,
+        complete.contact_id,
+        complete.enrollment_id,
+        complete.reached_at,
         case settings.metric
             when 'converted' then case when goals.conversions > 0 then 1.0 else 0.0 end
             when 'clicked' then cast(coalesce(answers.clicked, 0) as double)
@@ -255,6 +259,8 @@ began as (
 counted as (
     select
         settings.experiment,
+        settings.workflow,
+        settings.step,
         settings.variant,
         settings.place,
         settings.minimum_sample,
@@ -275,7 +281,7 @@ counted as (
     left join began on settings.experiment = began.experiment
     left join stopped on settings.experiment = stopped.experiment and settings.variant = stopped.variant
     group by
-        settings.experiment, settings.variant, settings.place, settings.minimum_sample, settings.metric, settings.currency,
-        settings.longest, began.began_at, stopped.variant
+        settings.experiment, settings.workflow, settings.step, settings.variant, settings.place, settings.minimum_sample,
+        settings.metric, settings.currency, settings.longest, began.began_at, stopped.variant
 )
 {%- endmacro %}

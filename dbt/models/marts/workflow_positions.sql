@@ -42,7 +42,8 @@ first_exits as (
     select
         enrollment_id,
         min(exited_at) as exited_at,
-        {{ first_by('reason', 'exited_at') }} as reason
+        {{ first_by('reason', 'exited_at') }} as reason,
+        min(exited_at) filter (where reason = 'converted') as converted_at
     from {{ ref('exits') }}
     group by enrollment_id
 ),
@@ -80,7 +81,8 @@ select
     coalesce(
         first_exits.reason,
         case when status = 'left' then case when forgotten.erased_at is not null then 'erased' else 'workflow retired' end end
-    ) as exit_reason
+    ) as exit_reason,
+    first_exits.converted_at
 from last_arrivals
 inner join entered on last_arrivals.enrollment_id = entered.enrollment_id
 left join first_exits on last_arrivals.enrollment_id = first_exits.enrollment_id

@@ -28,6 +28,8 @@ decided as (
 
 select
     judged.experiment,
+    judged.workflow,
+    judged.step,
     judged.variant,
     judged.metric,
     judged.currency,
@@ -59,6 +61,8 @@ left join decided on judged.experiment = decided.experiment
 {%- else -%}
 select
     cast(null as varchar) as experiment,
+    cast(null as varchar) as workflow,
+    cast(null as varchar) as step,
     cast(null as varchar) as variant,
     cast(null as varchar) as metric,
     cast(null as varchar) as currency,
