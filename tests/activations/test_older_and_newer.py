@@ -142,8 +142,9 @@ def test_without_an_order_the_older_one_stays(world: World, monkeypatch: pytest.
     assert stage(world) == "lead"
 
 
-def test_it_holds_over_processes_and_refusals(world: World) -> None:
+def test_it_holds_over_processes_and_refusals(place: Place, tmp_path: Path) -> None:
     """A batch has one action; each process takes every second, and every third call is put off or lost."""
+    world = World(place, templates_of(tmp_path))
     stages = ("lead", "customer", "fan")
     for hour, value in enumerate(stages):
         at = NOW - 10 * HOUR + hour * HOUR
