@@ -76,7 +76,7 @@ def _with_own(text: str, experiments: Mapping[str, str]) -> str:
     """The text with other names of experiments, where they are called, and told of in descriptions and tests."""
     for experiment, own in experiments.items():
         named = rf"(?P<before>['\"`]|experiment: ){re.escape(experiment)}(?=['\"`,}}\n])"
-        text = re.sub(named, lambda found, own=own: found["before"] + own, text)
+        text = re.sub(named, r"\g<before>" + own.replace("\\", r"\\"), text)
     return text
 
 

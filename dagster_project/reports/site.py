@@ -1,6 +1,7 @@
 """The site: every page of it written beside the one that is there, and swapped in as a whole by a rename."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
