@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -51,19 +50,19 @@ def money(made_up: Home, tmp_path_factory: pytest.TempPathFactory) -> Money:
             kept = f"* replace ({changed})" if changed else "*"
             connection.execute(f"create table marts.{mart} as select {kept} from published.marts.{mart}")
     found: dict[tuple[str, str], set[str]] = {}
-    for page in pages():
-        for query in page.queries.values():
-            try:
-                before, after = (columns_at(path, query.sql, page.subject) for path in (file, dearer))
-            except MissingMartError:
-                continue  # what waits in the outbox is no money
-            found[page.name, query.name] = {name for name in before if before[name] != after[name]}
+    with open_published(file, {}) as cheap, open_published(dearer, {}) as dear:
+        for page in pages():
+            for query in page.queries.values():
+                try:
+                    before, after = (columns(one, query.sql, page.subject) for one in (cheap, dear))
+                except MissingMartError:
+                    continue  # what waits in the outbox is no money
+                found[page.name, query.name] = {name for name in before if before[name] != after[name]}
     return found
 
 
-def columns_at(file: Path, sql: str, subject: str | None) -> dict[str, list[str]]:
-    with open_published(file, {}) as connection:
-        answer = ask(connection, sql, subject)
+def columns(connection: duckdb.DuckDBPyConnection, sql: str, subject: str | None) -> dict[str, list[str]]:
+    answer = ask(connection, sql, subject)
     return {name: sorted(str(row[place]) for row in answer.rows) for place, name in enumerate(answer.columns)}
 
 
@@ -89,8 +88,8 @@ def mixed(shown: Sequence[Page], money: Money) -> list[str]:
         f"{page.path.name}: {block.options.get('title', block.kind)}: {label}"
         for page in shown
         for block in page.blocks
-        for label, query, columns, by_currency in figures(block)
-        if columns & money.get((page.name, query), set()) and not by_currency
+        for label, query, named, by_currency in figures(block)
+        if named & money.get((page.name, query), set()) and not by_currency
     ]
 
 
@@ -118,8 +117,8 @@ def test_every_metric_of_money_can_be_told_by_currency() -> None:
 def test_no_figure_of_a_page_adds_up_two_currencies(money: Money) -> None:
     assert mixed(pages(), money) == []
     assert sum(map(len, money.values())) > 60
-    shown = {label for page in pages() for block in page.blocks for label, query, columns, _ in figures(block)
-             if columns & money.get((page.name, query), set())}  # fmt: skip
+    shown = {label for page in pages() for block in page.blocks for label, query, named, _ in figures(block)
+             if named & money.get((page.name, query), set())}  # fmt: skip
     assert shown > {
         "ROI",
         "Missing orders",

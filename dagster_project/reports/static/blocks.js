@@ -100,7 +100,8 @@ const Blocks = (() => {
 
   function table(block, rows, page, inside) {
     const by = block.by.map((column) => column.column);
-    const across = block.across ? [...new Set(rows.map((row) => row[block.across]))].sort() : [null];
+    // numbers as numbers, and not as text
+    const across = block.across ? [...new Set(rows.map((row) => row[block.across]))].sort((one, other) => (one < other ? -1 : 1)) : [null];
     const figures = across.flatMap((value) =>
       block.figures.map((figure) => ({
         ...figure,

@@ -51,7 +51,6 @@ paid as (
         sum(revenue) as revenue,
         sum(total_cost) as total_cost,
         case
-            when count(revenue) = 0 then null
             when max(last_month_behind) is null then min(case when cost_so_far > 0 then month end)
             when max(last_month_behind) < max(last_month) then min(case when month > last_month_behind then month end)
         end as paid_back_month
