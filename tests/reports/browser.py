@@ -55,12 +55,15 @@ class Browser:
 
     def requests(self) -> list[str]:
         """The addresses that were asked for since it was asked last."""
+        return [told["request"]["url"] for told in self._network("requestWillBeSent")]
+
+    def answered(self) -> list[str]:
+        """The addresses that have answered; what a page's policy refuses is asked for and answers nothing."""
+        return [told["response"]["url"] for told in self._network("responseReceived")]
+
+    def _network(self, event: str) -> list[dict[str, Any]]:
         messages = (json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance"))
-        return [
-            message["params"]["request"]["url"]
-            for message in messages
-            if message["method"] == "Network.requestWillBeSent"
-        ]
+        return [message["params"] for message in messages if message["method"] == f"Network.{event}"]
 
 
 @contextmanager
