@@ -75,8 +75,8 @@ def _own_experiments(registered: Mapping[str, Mapping[str, object]], name: str, 
 def _with_own(text: str, experiments: Mapping[str, str]) -> str:
     """The text with other names of experiments, where they are called, and told of in descriptions and tests."""
     for experiment, own in experiments.items():
-        named = rf"(?P<before>['\"`]|experiment: ){re.escape(experiment)}(?=['\"`,}}\n])"
-        text = re.sub(named, r"\g<before>" + own.replace("\\", r"\\"), text)
+        named = rf"(['\"`]|experiment: ){re.escape(experiment)}(?=['\"`,}}\n])"
+        text = re.sub(named, rf"\g<1>{own}", text)
     return text
 
 

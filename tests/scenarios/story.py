@@ -161,21 +161,24 @@ def _person(title: str, name: str, traits: Mapping[str, Any], workflows: Sequenc
             f"{where}: of {name} it says {sorted(traits.keys() - OF_PEOPLE)}; it may say {sorted(OF_PEOPLE)}"
         )
     held_out, drawn = traits.get("held out of"), traits.get("drawn", {})
+    # the largest holdout of all workflows is a tenth, and of all steps a fifth; the smallest of them is a twentieth
+    least = {workflow: (0.1, ("holdout", workflow)) for workflow in workflows}
+    least |= {step: (0.2, ("step holdout", *step.split())) for step in HOLDING_OUT}
+    if held_out not in (None, "everything", *least):
+        raise StoryError(f"{where}: {held_out} is no workflow, and no step that holds anybody out")
     story = f"{stable_hash(title):x}"
     for attempt in range(1_000_000):
         user_id = f"{story}-{name.lower()}-{attempt}"
         contact = stable_hash("user_id", user_id)
-        # the largest holdout of all workflows is a tenth, the smallest but the global one a twentieth
-        shares = {workflow: share("holdout", workflow, contact) for workflow in workflows}
-        treated = all(known >= 0.1 for workflow, known in shares.items() if workflow != held_out)
-        # the largest of a step is a fifth
-        of_steps = {step: share("step holdout", *step.split(), contact) for step in HOLDING_OUT}
-        treated &= all(known >= 0.2 for step, known in of_steps.items() if step != held_out)
-        held = held_out in (None, "everything") or (shares | of_steps)[held_out] < 0.05
         everywhere = share("global holdout", contact)
-        kept_out = everywhere < 0.02 if held_out == "everything" else everywhere >= 0.02
-        lots = all((share(salt, contact) < 0.5) == (half == "first half") for salt, half in drawn.items())
-        if treated and held and kept_out and lots:
+        if (
+            (everywhere < 0.02 if held_out == "everything" else everywhere >= 0.02)
+            and all((share(salt, contact) < 0.5) == (half == "first half") for salt, half in drawn.items())
+            and all(
+                share(*salt, contact) < 0.05 if place == held_out else share(*salt, contact) >= treated_from
+                for place, (treated_from, salt) in least.items()
+            )
+        ):
             number = f"+4474{contact % 10**8:08}"
             return Person(name, user_id, traits.get("email", f"{user_id}@shop.example"), number, traits)
     raise StoryError(f"{where}: nobody can be drawn like {name}")
