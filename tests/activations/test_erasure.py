@@ -4,12 +4,14 @@ import sqlalchemy as sa
 from rehearsal import NOW, Place, action, write_outbox
 
 from activations.delivery.delivery import TEMPLATES
-from activations.delivery.outbox import outbox_files, read_actions
+from activations.delivery.outbox import Action, outbox_files, read_actions
 from activations.erasure.anonymising import Anonymiser
 from activations.erasure.erasure import REASON, erase_in_journal, erase_in_outbox
 from activations.erasure.suppression import NUMBER, Suppression
 from activations.journal.care import verify
 from activations.journal.journal import open_journal
+from activations.journal.rows import Aim, Settlement
+from activations.journal.tables import AIMS
 from activations.sandbox.server import Sandbox
 
 OLD = action(1)["action_id"]
@@ -71,3 +73,19 @@ def test_what_waits_for_them_ends_as_rejected_and_leaves_the_outbox(any_place: P
     assert set(any_place.recipients()) == {f"person{number}@example.com" for number in (3, 4, 5)}
     with open_journal(any_place.journal_url, any_place.receipts) as journal:
         assert journal.counts() == {("email", "accepted"): 3, ("email", "rejected"): 2}
+
+
+def test_what_an_action_of_theirs_has_set_is_known_no_more(any_place: Place) -> None:
+    suppression = erased(OLD)
+    actions = [Action(**action(number, channel="crm")) for number in (1, 2)]
+    ids = {each.action_id: f"hourbell-{each.action_id}" for each in actions}
+    aims = {each.action_id: Aim(f"target of {each.contact_id}", NOW) for each in actions}
+    with open_journal(any_place.journal_url, any_place.receipts) as journal:
+        journal.claim(actions, ids, provider="crm", now=NOW, aims=aims)
+        journal.settle([Settlement(number, "accepted") for number in ids], now=NOW)
+    anonymiser = Anonymiser(suppression, lambda _: None, lambda _: None)
+    erase_in_journal(any_place.journal_url, any_place.receipts, {OLD: suppression.new_id(OLD)}, anonymiser)
+    with open_journal(any_place.journal_url, any_place.receipts) as journal, journal.reading() as connection:
+        assert connection.scalars(sa.select(AIMS.c.target)).all() == ["target of 2"]
+    folders = [any_place.receipts, any_place.journal.parent]
+    assert not [p for f in folders for p in f.rglob("*") if p.is_file() and b"target of 1" in p.read_bytes()]
