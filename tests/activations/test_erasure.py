@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from rehearsal import NOW, Place, action, write_outbox
 
 from activations.delivery.delivery import TEMPLATES
-from activations.delivery.outbox import outbox_file, outbox_files, read_actions
+from activations.delivery.outbox import Action, outbox_file, outbox_files, read_actions
 from activations.erasure.anonymising import Anonymiser
 from activations.erasure.erasure import REASON, UNKNOWN_REASON, erase_in_journal, erase_in_outbox, erase_in_sandbox
 from activations.erasure.sought import Sought
@@ -18,7 +18,8 @@ from activations.holds.settle import GATE
 from activations.journal.care import verify
 from activations.journal.journal import open_journal
 from activations.journal.receipts import segments
-from activations.journal.tables import READ
+from activations.journal.rows import Aim, Settlement
+from activations.journal.tables import AIMS, READ
 from activations.sandbox.server import Sandbox
 
 OLD = action(1)["action_id"]
@@ -132,3 +133,19 @@ def test_what_a_sandbox_received_for_them_goes_by_a_short_id_too(tmp_path: Path)
     assert erase_in_sandbox(tmp_path, Sought.of([("user_id", "12")]), ["12"], []) == 1
     with closing(sqlite3.connect(path)) as connection:
         assert [body.decode() for (body,) in connection.execute("select body from received")] == kept
+
+
+def test_what_an_action_of_theirs_has_set_is_known_no_more(any_place: Place) -> None:
+    suppression = erased(OLD)
+    actions = [Action(**action(number, channel="crm")) for number in (1, 2)]
+    ids = {each.action_id: f"hourbell-{each.action_id}" for each in actions}
+    aims = {each.action_id: Aim(f"target of {each.contact_id}", NOW) for each in actions}
+    with open_journal(any_place.journal_url, any_place.receipts) as journal:
+        journal.claim(actions, ids, provider="crm", now=NOW, aims=aims)
+        journal.settle([Settlement(number, "accepted") for number in ids], now=NOW)
+    anonymiser = Anonymiser(suppression, lambda _: None, lambda _: None)
+    erase_in_journal(any_place.journal_url, any_place.receipts, {OLD: suppression.new_id(OLD)}, anonymiser)
+    with open_journal(any_place.journal_url, any_place.receipts) as journal, journal.reading() as connection:
+        assert connection.scalars(sa.select(AIMS.c.target)).all() == ["target of 2"]
+    folders = [any_place.receipts, any_place.journal.parent]
+    assert not [p for f in folders for p in f.rglob("*") if p.is_file() and b"target of 1" in p.read_bytes()]
