@@ -5,8 +5,8 @@ from pathlib import Path
 import duckdb
 
 # who reached the goal by nothing but orders that this workflow's messages brought is added; who was kept from an order
-# by one of them, and placed no other, is lost. As in the mart, everybody's first entry counts, and no order that came to
-# nothing
+# by one of them, and placed no other, is lost. As in the mart, everybody's first entry counts, and no order that came
+# to nothing
 _TRUE_LIFT = """
     with treated as (
         select workflow, contact_id, enrollment_id
