@@ -1,5 +1,5 @@
--- Once they are hot, at once if they have become so since they came in, or a week later: whoever is, or has shown interest before,
--- gets an owner in sales, each in turn.
+-- Once they are hot, at once if they have become so since they came in, or a week later: whoever is, or has shown interest
+-- before, gets an owner in sales, each in turn.
 with waiting as (
     select contact_id
     from {{ ref('lead_nurturing__invitation') }}

@@ -1,4 +1,5 @@
--- At once: the order is in, and we are glad. The button leads to the order or to what makes it last, whichever brings more people back.
+-- At once: the order is in, and we are glad. The button leads to the order or to what makes it last, whichever brings more
+-- people back.
 select
     arrivals.*,
     {{ send(template='post_purchase_thanks', channels=['email'], topic='service', variant=experiment('thanks button')) }}
