@@ -116,7 +116,8 @@ def test_what_a_tick_has_not_written_is_left_out_of_its_unions(connection: duckd
 
     for written, is_there in (({}, True), ({"t.c": 0}, False), ({"t.c": 2}, True)):
         tick = RunningTick(Listening(), TICK, Memory(), written=dict(written))  # type: ignore[arg-type]
-        tick.own_rows["t.c"] = Rows("t.c", frozenset({"(tick_end = CAST(GETVARIABLE('tick_end') AS TIMESTAMP))"}))
+        own = Rows("t.c", frozenset({"(tick_end = CAST(GETVARIABLE('tick_end') AS TIMESTAMP))"}))
+        tick.own_rows |= dict.fromkeys(written, own)
         tick.run(statement)
         assert ("from t.c" in said[-1]) == is_there, written
 

@@ -23,7 +23,7 @@ from dagster_project.ticks.windows import Window
 from dagster_project.warehouse import open_warehouse
 
 DAY = timedelta(days=1)
-NEXT = Window(datetime(2026, 3, 12, 12), datetime(2026, 3, 12, 18))
+NEXT = Window(datetime(2026, 3, 13, 12), datetime(2026, 3, 13, 18))
 NOW = NEXT.end + timedelta(minutes=5)
 
 _OF_THE_PREVIOUS = (

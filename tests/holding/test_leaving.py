@@ -119,7 +119,7 @@ def test_what_was_released_and_is_decided_otherwise_is_held_again(shop_history: 
     for hold in new.holds().values():
         hold.decide("release", by="ann", at=NEXT.end)
     assert new.holds() == {}
-    changed = new.changed("abandoned_cart__reassurance", ("cart_reassurance", "cart_incentive"))
+    changed = new.changed("abandoned_cart__reminder", ("cart_reminder", "cart_incentive"))
     changed.decide()
     changed.leave()
     assert set(changed.holds()) == {"abandoned_cart"}

@@ -163,7 +163,7 @@ def test_the_mutant_without_a_ledger_is_caught(
     frail(SIGNATURE, True, _Dies)
     with pytest.raises(_Dies):
         office.deliver()
-    monkeypatch.setattr(drop_ledger.DropLedger, "_names", lambda ledger, action_ids: {})
+    monkeypatch.setattr(drop_ledger, "_names", lambda engine, action_ids: {})
     monkeypatch.setattr(drop_ledger.DropLedger, "_stage", lambda ledger, file, action_ids: None)
     office.now = NOW + timedelta(hours=2)
     office.deliver()

@@ -1,7 +1,7 @@
 {{ config(event_time='tick_end', incremental_strategy='append') }}
 
--- Who gets no marketing at all, so that its whole effect can be measured: drawn once, in the tick in which a contact is first known,
--- by the share of then. What was drawn stays, whatever the share becomes.
+-- Who gets no marketing at all, so that its whole effect can be measured: drawn once, in the tick in which a contact is first
+-- known, by the share of then. What was drawn stays, whatever the share becomes.
 with known as (
     select contact_id
     from {{ ref('identity_map') }}

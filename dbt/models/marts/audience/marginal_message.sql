@@ -4,9 +4,9 @@
 -- last day but one, by currency.
 --
 -- Of the first it is told by chance and by intention to treat. Compared are people for whom, when their first message of the week
--- fell due, nothing stood in the way but a frequency cap or the provider's rate: those whom the global holdout kept from it beside
--- all others, whether it reached them or not. Who gets a second one depends on what came of the first, so further ones are told as
--- they were observed.
+-- fell due, nothing stood in the way but a frequency cap or the provider's rate: those whom the global holdout kept from it,
+-- and all others, whether it reached them or not. Who gets a second one depends on what came of the first, so further ones are
+-- told as they were observed.
 with midnights as (
     select * from {{ midnights('as_of') }} as times
 ),
@@ -93,7 +93,7 @@ ordered as (
         people.action_id,
         orders.currency,
         count(*) as orders,
-        cast(sum(orders.total) as double) as revenue
+        cast(sum(orders.total) as decimal(18, 2)) as revenue
     from people
     inner join {{ ref('orders') }} as orders
         on
@@ -140,12 +140,15 @@ sides as (
         count(*) filter (people.is_held_out) as held_out,
         count(*) filter (met_with.is_lost) as lost_contacts,
         coalesce(sum(ordered.orders) filter (not people.is_held_out), 0) as orders,
-        coalesce(sum(ordered.revenue) filter (not people.is_held_out), 0) as revenue,
-        coalesce(sum(ordered.revenue) filter (people.is_held_out), 0) as held_out_revenue,
-        var_samp(coalesce(ordered.revenue, 0)) filter (not people.is_held_out)
-        / nullif(count(*) filter (not people.is_held_out), 0) as treated_error,
-        var_samp(coalesce(ordered.revenue, 0)) filter (people.is_held_out)
-        / nullif(count(*) filter (people.is_held_out), 0) as held_out_error
+        -- sums of decimals, which are the same in whatever order rows come
+        cast(coalesce(sum(ordered.revenue) filter (not people.is_held_out), 0) as double) as revenue,
+        cast(coalesce(sum(ordered.revenue) filter (people.is_held_out), 0) as double) as held_out_revenue,
+        cast(
+            coalesce(sum(ordered.revenue * ordered.revenue) filter (not people.is_held_out), 0) as double
+        ) as revenue_squares,
+        cast(
+            coalesce(sum(ordered.revenue * ordered.revenue) filter (people.is_held_out), 0) as double
+        ) as held_out_squares
     from people
     left join currencies on people.as_of = currencies.as_of
     left join ordered
@@ -162,6 +165,16 @@ sides as (
     group by people.as_of, people.message_number, currencies.currency
 ),
 
+uncertain as (
+    select
+        *,
+        (revenue_squares - revenue * revenue / people) / nullif(people * (people - 1), 0) as treated_error,
+        (held_out_squares - held_out_revenue * held_out_revenue / nullif(held_out, 0))
+        / nullif(held_out * (held_out - 1), 0) as held_out_error
+    from sides
+    where people > 0
+),
+
 compared as (
     select
         *,
@@ -172,8 +185,7 @@ compared as (
             '(treated_error + held_out_error)',
             '(' ~ error_by_freedom('treated_error', 'people') ~ ' + ' ~ error_by_freedom('held_out_error', 'held_out') ~ ')'
         )) }} * sqrt(treated_error + held_out_error) as margin
-    from sides
-    where people > 0
+    from uncertain
 )
 
 select

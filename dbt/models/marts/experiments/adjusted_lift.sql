@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
--- What each workflow, each step that holds some out, and all marketing add, less what was known of their people beforehand: who spent
--- much before would have spent much anyway.
+-- What each workflow, each step that holds some out, and all marketing add, less what was known of their people beforehand: who
+-- spent much before would have spent much anyway.
 with entered as (
     select * from {{ assigned() }} as at_entry
     union all

@@ -8,8 +8,18 @@
 -- depends_on: {{ ref('events') }}
 -- depends_on: {{ ref('contact_merges') }}
 -- depends_on: {{ ref('ticks') }}
+-- depends_on: {{ ref('orders') }}
 {% if var('experiments') -%}
-with {{ experiment_counts("(select max(ticks.tick_end) from " ~ ref('ticks') ~ " as ticks)") }}
+with {{ experiment_counts("(select max(ticks.tick_end) from " ~ ref('ticks') ~ " as ticks)") }},
+
+experiments as (
+    select distinct
+        experiment,
+        workflow,
+        step,
+        currency
+    from settings
+)
 
 select
     outcomes.experiment,
@@ -22,11 +32,11 @@ select
     outcomes.enrollment_id,
     outcomes.converted = 1 as has_converted,
     outcomes.revenue,
+    experiments.currency,
     outcomes.unsubscribed = 1 as has_unsubscribed,
     outcomes.complained = 1 as has_complained
 from outcomes
-inner join (select distinct experiment, workflow, step from settings) as experiments
-    on outcomes.experiment = experiments.experiment
+inner join experiments on outcomes.experiment = experiments.experiment
 {%- else -%}
 select
     cast(null as varchar) as experiment,
@@ -39,6 +49,7 @@ select
     cast(null as bigint) as enrollment_id,
     cast(null as boolean) as has_converted,
     cast(null as double) as revenue,
+    cast(null as varchar) as currency,
     cast(null as boolean) as has_unsubscribed,
     cast(null as boolean) as has_complained
 where false

@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
--- What each workflow adds in money, and each step that holds some out itself: what the treated spent on the goal, beside the held out.
--- A currency stands for itself.
+-- What each workflow adds in money, and each step that holds some out itself: what the treated spent on the goal, beside the held
+-- out. A currency stands for itself.
 with entered as (
     select * from {{ assigned() }} as at_entry
     union all

@@ -124,7 +124,8 @@ select
     counted.lost * worth.revenue_per_message as revenue_lost,
     counted.waiting * worth.revenue_per_message as revenue_at_stake,
     worth.added_per_message,
-    counted.lost * worth.added_per_message as added_revenue_lost,
-    counted.waiting * worth.added_per_message as added_revenue_at_stake
+    -- plus nothing, as nothing times a loss would be less than nothing
+    counted.lost * worth.added_per_message + 0.0 as added_revenue_lost,
+    counted.waiting * worth.added_per_message + 0.0 as added_revenue_at_stake
 from counted
 left join worth on counted.workflow = worth.workflow

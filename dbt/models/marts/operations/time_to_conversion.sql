@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
--- How long people take to reach a workflow's goal, the treated beside those whom it holds out by chance: the same people and goals
--- as in holdout_lift. It counts from when they were drawn; in time is only told of those who have had that time.
+-- How long people take to reach a workflow's goal, the treated beside those whom it holds out by chance: the same people and
+-- goals as in holdout_lift. It counts from when they were drawn; in time is only told of those who have had that time.
 with entered as (
     select * from {{ assigned() }} as assigned
 ),
