@@ -15,7 +15,7 @@ from activations.journal.care import verify
 from activations.journal.journal import Journal
 from activations.sandbox.server import Sandbox
 
-ACTIONS = 400
+ACTIONS, BATCH = 400, 20
 
 
 def check_delivery(disk: Disk, tmp_path: Path, room: int, mend: Callable[[], object] = lambda: None) -> None:
@@ -27,11 +27,14 @@ def check_delivery(disk: Disk, tmp_path: Path, room: int, mend: Callable[[], obj
     with Sandbox(tmp_path / "received") as sandbox:
         disk.leave_room(room)
         with pytest.raises(HourbellError) as raised:
-            place.deliver(sandbox, blind=True, batch_size=20)
+            place.deliver(sandbox, blind=True, batch_size=BATCH)
         disk.resize()
         mend()
-        account = place.deliver(sandbox, blind=True, batch_size=20)
-    assert place.recipients() == {f"person{number}@example.com": 1 for number in range(ACTIONS)}
+        account = place.deliver(sandbox, blind=True, batch_size=BATCH)
+    # a claim that could neither be noted nor given back is in doubt, and a blind provider cannot be asked
+    arrived = place.recipients()
+    assert set(arrived.values()) == {1}
+    assert ACTIONS - len(arrived) == account.unknown <= BATCH
     assert verify(place.journal_url, place.receipts).agrees
     assert account.adds_up
     assert "Make room" in str(raised.value)

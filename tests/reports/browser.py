@@ -54,16 +54,21 @@ class Browser:
         return [entry["message"] for entry in self.driver.get_log("browser")]
 
     def requests(self) -> list[str]:
-        """The addresses that were asked for since it was asked last."""
-        return [told["request"]["url"] for told in self._network("requestWillBeSent")]
-
-    def answered(self) -> list[str]:
-        """The addresses that have answered; what a page's policy refuses is asked for and answers nothing."""
-        return [told["response"]["url"] for told in self._network("responseReceived")]
-
-    def _network(self, event: str) -> list[dict[str, Any]]:
-        messages = (json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance"))
-        return [message["params"] for message in messages if message["method"] == f"Network.{event}"]
+        """The addresses that were asked for since it was asked last, but for those that a page's own policy refused and
+        those of the browser itself."""
+        entries = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
+        refused = {
+            entry["params"]["requestId"]
+            for entry in entries
+            if entry["method"] == "Network.loadingFailed" and entry["params"].get("blockedReason") == "csp"
+        }
+        return [
+            entry["params"]["request"]["url"]
+            for entry in entries
+            if entry["method"] == "Network.requestWillBeSent"
+            and entry["params"]["requestId"] not in refused
+            and not entry["params"]["request"]["url"].startswith("chrome://")
+        ]
 
 
 @contextmanager

@@ -112,8 +112,8 @@ def test_the_pages_are_built_linked_and_ask_no_other_host(
             assert follow(browser, "Overview") == "Overview · Hourbell"
             browser.drawn()
             assert follow(browser, "what is expected of what lands, and how it fared") == "Data quality"
-        answered = [url for url in browser.answered() if urlsplit(url).scheme != "data"]
-        assert {urlsplit(url).hostname for url in answered} == {None, "127.0.0.1"}, answered
+        asked = [url for url in browser.requests() if urlsplit(url).scheme != "data"]
+        assert {urlsplit(url).hostname for url in asked} == {None, "127.0.0.1"}, asked
         server.shutdown()
 
 
