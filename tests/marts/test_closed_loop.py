@@ -76,7 +76,8 @@ def test_the_interval_holds_what_a_single_message_truly_added(
     assert place == ["abandoned_cart", "reassurance"]
     assert low <= truly["abandoned_cart", "reassurance"] <= high
     assert truly["abandoned_cart", "reassurance"] > 0.03
-    assert 0.1 < held_out / (treated + held_out) < 0.3
+    # a fifth, of few people
+    assert 0.05 < held_out / (treated + held_out) < 0.35
 
 
 def test_the_simulator_and_the_engine_know_of_the_same_variants(
