@@ -2,7 +2,7 @@
 
 A row begins as `claimed` and ends as accepted, rejected, failed, expired or unknown. Its key is the action, so that
 a second claim is impossible, whoever makes it. A claim whose deliverer has died is in doubt: whether the call was
-made is then a question for the provider.
+made is then a question for the provider, unless the deliverer's receipts do not know of the claim.
 
 Beside it are the receipts, written before the journal turns: what they say and the journal does not is made good when
 it is opened, or when a claim of a dead deliverer is met.
@@ -12,7 +12,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,11 +24,11 @@ from activations.errors import HourbellError
 from activations.journal import reading as reading
 from activations.journal.ordering import Order, note_aims, order_of
 from activations.journal.pauses import Pause, Scope, pause_of
-from activations.journal.place import READS, engine_of
+from activations.journal.place import engine_of
 from activations.journal.presence import Presence
 from activations.journal.receipts import Damage, Receipt, ReceiptLog, receipts_folder
-from activations.journal.recovery import catch_up, insert_into, note_position, set_pause
-from activations.journal.rows import Aim, Claim, Claims, JournalRow, Settled, Settlement
+from activations.journal.recovery import catch_up, insert_into, never_called, note_position, set_pause
+from activations.journal.rows import Aim, Claim, Claims, Got, JournalRow, Settled, Settlement
 from activations.journal.tables import (
     AIM_COLUMNS,
     CLAIM_COLUMNS,
@@ -40,6 +40,7 @@ from activations.journal.tables import (
     READ,
     SETTLED_COLUMNS,
 )
+from activations.journal.transactions import Transactions
 from activations.journal.writing import Row, insert_new, settle_claims
 
 _CREATING = 0x486F7572
@@ -81,11 +82,11 @@ def open_journal(
         yield journal
 
 
-class Journal:
+class Journal(Transactions):
     """An open journal, as one deliverer sees it."""
 
     def __init__(self, engine: sa.Engine, presence: Presence, receipts: ReceiptLog) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self._presence = presence
         self._receipts = receipts
         self._is_behind = False
@@ -93,29 +94,6 @@ class Journal:
     @property
     def deliverer(self) -> str:
         return self._presence.deliverer
-
-    @contextmanager
-    def transaction(self) -> Iterator[sa.Connection]:
-        """Write all of it, or nothing; raises HourbellError where it cannot be written."""
-        with self._explained(), self._engine.begin() as connection:
-            yield connection
-
-    @contextmanager
-    def reading(self) -> Iterator[sa.Connection]:
-        """Read without waiting for others who write; raises HourbellError where that cannot be done."""
-        with self._explained(), self._engine.connect().execution_options(**READS) as connection:
-            yield connection
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except sa.exc.DBAPIError as error:
-            where = self._engine.url.render_as_string(hide_password=True)
-            raise HourbellError(
-                f"The journal {where} cannot be read or written: {error.orig}. Make room or give rights, then deliver "
-                "again: what was under way is found out, and nothing is sent twice."
-            ) from error
 
     def create(self) -> None:
         """Create the tables where they are not there."""
@@ -150,25 +128,6 @@ class Journal:
             return not self._presence.is_alive(deliverer)
 
         return catch_up(connection, self._receipts.folder, is_dead, only=only, damaged=damaged)
-
-    def _write(self, work: Callable[[sa.Connection], T], is_there: Callable[[sa.Connection, T], bool]) -> T:
-        """Do work in a transaction. Where its commit reports an error, what is there is read back."""
-        with self._explained(), self._engine.connect() as connection:
-            transaction = connection.begin()
-            try:
-                done = work(connection)
-            except BaseException:
-                transaction.rollback()
-                raise
-            try:
-                transaction.commit()
-            except sa.exc.DBAPIError as error:
-                connection.invalidate()
-                with self._engine.begin() as another:
-                    if not is_there(another, done):
-                        raise
-                log.warning("A commit reported an error, and what it wrote is there: %s", error.orig)
-            return done
 
     def _note(self, *receipts: Receipt) -> None:
         """Write receipts before the journal says the same."""
@@ -238,7 +197,13 @@ class Journal:
             if number in got.new
         ]
         ours += [
-            Claim(wanted[row.action_id], row.message_id, row.attempts + 1, in_doubt=True, claimed_at=row.claimed_at)
+            Claim(
+                wanted[row.action_id],
+                row.message_id,
+                row.attempts + 1,
+                in_doubt=row.action_id not in got.uncalled,
+                claimed_at=row.claimed_at,
+            )
             for row in got.taken
         ]
         repeated = len(actions) - len(wanted)
@@ -250,7 +215,7 @@ class Journal:
         wanted: Mapping[int, Action],
         rows: Sequence[Row],
         aims: Mapping[int, Aim],
-    ) -> "_Got":
+    ) -> Got:
         """Insert what is new, and take over what the dead have left, within a transaction."""
         pauses = self._pauses(connection)
         stopped = {
@@ -274,9 +239,10 @@ class Journal:
         if aims:
             note_aims(connection, order, noted)
         there = stopped.keys() | {row.action_id for row in known}
-        return _Got(
+        return Got(
             new,
             taken,
+            never_called(connection, self._receipts.folder, taken) if taken else frozenset(),
             len(settled),
             len(open_rows) - len(taken),
             Counter(str(pause) for number, pause in stopped.items() if number not in settled),
@@ -285,13 +251,13 @@ class Journal:
             noted,
         )
 
-    def _are_held(self, connection: sa.Connection, got: "_Got") -> bool:
+    def _are_held(self, connection: sa.Connection, got: Got) -> bool:
         """Whether all that was got is ours in the journal."""
         numbers = [*got.new, *(row.action_id for row in got.taken)]
         mine = sa.select(sa.func.count()).where(self._held_by_us(), JOURNAL.c.action_id.in_(numbers))
         return bool(connection.execute(mine).scalar_one() == len(numbers))
 
-    def _note_or_undo(self, rows: Sequence[Row], got: "_Got") -> None:
+    def _note_or_undo(self, rows: Sequence[Row], got: Got) -> None:
         """Write receipts of claims; where that fails, what is new is claimed no more."""
         try:
             self._note_claims(rows, got.taken, got.aims)
@@ -502,22 +468,6 @@ class Journal:
             )
         )
         return [row for row in rows if row.action_id in taken]
-
-
-@dataclass(frozen=True, slots=True)
-class _Got:
-    """What a transaction that claims a batch came to."""
-
-    new: set[int]
-    taken: Sequence[JournalRow]
-    """From the dead, as they were before."""
-    settled: int
-    held: int
-    paused: Mapping[str, int]
-    overtaken: frozenset[int]
-    behind: Mapping[int, int]
-    aims: Mapping[int, Aim]
-    """Of what is new and counts."""
 
 
 def _receipt(kind: str, columns: Sequence[str], rows: Sequence[Row]) -> Receipt:

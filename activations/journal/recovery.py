@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from activations.journal.receipts import Damage, Receipt, read_receipts, rows_of, segments
+from activations.journal.rows import JournalRow
 from activations.journal.tables import (
     AIM_COLUMNS,
     AIMS,
@@ -95,6 +96,35 @@ def catch_up(
         if end != start:
             note_position(connection, segment.name, end)
     return taken
+
+
+def never_called(connection: sa.Connection, folder: Path, rows: Collection[JournalRow]) -> frozenset[int]:
+    """Of claims of dead deliverers, those for which it is certain that no call was made: a claim is noted before it.
+
+    Nothing is certain of a claim that was taken over from somebody else, nor where receipts are missing or damaged.
+    """
+    first = [row for row in rows if row.attempts == 1]
+    if not first:
+        return frozenset()
+    read = {row.segment: row.position for row in connection.execute(sa.select(READ))}
+    certain: set[int] = set()
+    for deliverer in {row.claimed_by for row in first}:
+        theirs = [segment for segment in segments(folder) if segment.deliverer == deliverer]
+        sizes = {segment.name: segment.path.stat().st_size for segment in theirs}
+        known = {name: position for name, position in read.items() if Path(name).stem.partition("-")[2] == deliverer}
+        if not theirs or any(sizes.get(name, -1) < position for name, position in known.items()):
+            continue
+        damaged: list[Damage] = []
+        noted = {
+            row["action_id"]
+            for segment in theirs
+            for receipt, _ in read_receipts(segment, damaged=damaged)
+            if receipt["kind"] == "claim"
+            for row in rows_of(receipt)
+        }
+        if not damaged:
+            certain |= {row.action_id for row in first if row.claimed_by == deliverer} - noted
+    return frozenset(certain)
 
 
 def note_position(connection: sa.Connection, segment: str, position: int) -> None:

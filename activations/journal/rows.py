@@ -1,6 +1,6 @@
 """What goes into the journal and comes out of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, NamedTuple
@@ -77,3 +77,21 @@ class JournalRow:
     claimed_by: str
     claimed_at: datetime
     settled_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Got:
+    """What a transaction that claims a batch came to."""
+
+    new: set[int]
+    taken: Sequence[JournalRow]
+    """From the dead, as they were before."""
+    uncalled: frozenset[int]
+    """Of those: for which it is certain that no call was made."""
+    settled: int
+    held: int
+    paused: Mapping[str, int]
+    overtaken: frozenset[int]
+    behind: Mapping[int, int]
+    aims: Mapping[int, Aim]
+    """Of what is new and counts."""

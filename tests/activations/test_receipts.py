@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 from rehearsal import NOW, Place, action, write_outbox
 
-from activations.delivery.outbox import Action, outbox_files, read_actions
+from activations.delivery.outbox import Action, outbox_file, outbox_files, read_actions
 from activations.errors import HourbellError
 from activations.journal.care import rebuild, verify
 from activations.journal.journal import Journal, Settlement, open_journal
@@ -420,3 +420,46 @@ def test_a_receipt_of_what_was_unknown_makes_it_known(place: Place, delivered: l
     with open_journal(sqlite_url(place.journal)) as journal, journal.transaction() as connection:
         found = connection.execute(sa.text("select status, claimed_by from journal where action_id % 100 in (1, 63)"))
         assert [tuple(row) for row in found] == [("accepted", segment.deliverer), ("accepted", "late")]
+
+
+@pytest.mark.parametrize(
+    ("left", "certain"),
+    [
+        ("the claim was not noted", {3, 4}),
+        ("all was noted", set()),
+        ("nothing was noted", set()),
+        ("less than was read", set()),
+        ("taken over before", set()),
+    ],
+)
+def test_no_call_was_made_for_what_its_deliverer_did_not_note(tmp_path: Path, left: str, certain: set[int]) -> None:
+    """Of claims that the dead have left; where it is not certain they are in doubt."""
+    place = Place(tmp_path)
+    file = write_outbox(place.outbox, [action(number) for number in range(5)])
+    (batch,) = read_actions(outbox_file(file, "x"), 9)
+
+    def claim(*numbers: int) -> dict[int, bool]:
+        actions = [batch[number] for number in numbers]
+        with open_journal(place.journal_url, place.receipts) as journal:
+            claims = journal.claim(actions, {each.action_id: "<x>" for each in actions}, provider="sandbox", now=NOW)
+            if numbers[0] == 0:
+                journal.settle([Settlement(batch[0].action_id, "accepted")], now=NOW)
+                sizes.append(segments(folder(place))[0].path.stat().st_size)
+                more = [batch[3], batch[4]]
+                journal.claim(more, {each.action_id: "<x>" for each in more}, provider="sandbox", now=NOW)
+        return {batch.index(each.action): each.in_doubt for each in claims.ours}
+
+    sizes: list[int] = []
+    claim(0, 1, 2)
+    [segment] = segments(folder(place))
+    if left == "taken over before":
+        claim(1, 2, 3, 4)
+        segments(folder(place))[-1].path.unlink()
+    if left == "nothing was noted":
+        segment.path.unlink()
+    if left in ("the claim was not noted", "less than was read", "taken over before"):
+        with segment.path.open("rb+") as kept:
+            kept.truncate(sizes[0] - (left == "less than was read"))
+    found = claim(1, 2, 3, 4)
+    assert {number for number, in_doubt in found.items() if not in_doubt} == certain
+    assert found.keys() == {1, 2, 3, 4}

@@ -1,5 +1,6 @@
 {#- Orders as they stood at each row's `as_of` of a relation: with what is left of them, and who placed them under the contact that this
-    is by then. Cancelled and wholly refunded ones are none. Orders of nobody are left out. -#}
+    is by then, and the month of that contact's first one (cohort_month). Cancelled and wholly refunded ones are none. Orders of
+    nobody are left out. -#}
 {% macro kept_orders(moments) -%}
     (
         with stated as (
@@ -32,6 +33,9 @@
             where placed_at is not null and contact_id is not null and (given_back is null or given_back < total)
         )
 
-        select * from {{ with_surviving_contacts('kept', 'kept.as_of - interval 1 microsecond') }} as followed
+        select
+            *,
+            date_trunc('month', min(placed_at) over (partition by as_of, contact_id)) as cohort_month
+        from {{ with_surviving_contacts('kept', 'kept.as_of - interval 1 microsecond') }} as followed
     )
 {%- endmacro %}

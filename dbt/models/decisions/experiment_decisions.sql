@@ -73,12 +73,12 @@ where
         {%- endfor %}
     )
 {%- else -%}
-select
-    cast(null as varchar) as experiment,
-    cast(null as varchar) as variant,
-    cast(null as varchar) as outcome,
-    cast(null as bigint) as contacts,
-    cast(null as double) as mean,
-    {{ tick_end() }} as tick_end
-where false
+{{ no_rows({
+    'experiment': 'varchar',
+    'variant': 'varchar',
+    'outcome': 'varchar',
+    'contacts': 'bigint',
+    'mean': 'double',
+    'tick_end': 'timestamp',
+}) }}
 {%- endif %}

@@ -8,7 +8,6 @@ with midnights as (
 orders as (
     select
         *,
-        date_trunc('month', min(placed_at) over (partition by as_of, contact_id)) as cohort_month,
         row_number() over (partition by as_of, contact_id order by placed_at, order_id) as place
     from {{ kept_orders('midnights') }} as kept
 ),

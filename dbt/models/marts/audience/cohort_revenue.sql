@@ -3,13 +3,6 @@
 -- What those who first ordered in a month spend in each month since, by currency, as it stands at each midnight.
 with midnights as (
     select * from {{ midnights('as_of') }} as times
-),
-
-orders as (
-    select
-        *,
-        date_trunc('month', min(placed_at) over (partition by as_of, contact_id)) as cohort_month
-    from {{ kept_orders('midnights') }} as kept
 )
 
 select
@@ -19,6 +12,6 @@ select
     currency,
     count(*) as orders,
     cast(sum(revenue) as decimal(18, 2)) as revenue
-from orders
+from {{ kept_orders('midnights') }} as orders
 where cohort_month > as_of - interval '{{ var("cohort_months") }} months'
 group by as_of, cohort_month, date_diff('month', cohort_month, placed_at), currency

@@ -6,13 +6,6 @@ with midnights as (
     select * from {{ midnights('as_of') }} as times
 ),
 
-orders as (
-    select
-        *,
-        date_trunc('month', min(placed_at) over (partition by as_of, contact_id)) as cohort_month
-    from {{ kept_orders('midnights') }} as kept
-),
-
 customers as (
     select
         as_of,
@@ -21,7 +14,7 @@ customers as (
         contact_id,
         count(*) as orders,
         sum(revenue) as revenue
-    from orders
+    from {{ kept_orders('midnights') }} as orders
     group by as_of, cohort_month, currency, contact_id
 )
 

@@ -9,11 +9,11 @@ customers as (
     select
         as_of,
         contact_id,
-        date_trunc('month', min(placed_at)) as cohort_month,
+        cohort_month,
         count(*) as orders,
         date_diff('day', min(placed_at), max(placed_at)) as days_between_first_and_last
     from {{ kept_orders('midnights') }} as kept
-    group by as_of, contact_id
+    group by as_of, contact_id, cohort_month
 )
 
 select

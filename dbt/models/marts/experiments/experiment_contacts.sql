@@ -10,7 +10,7 @@
 -- depends_on: {{ ref('ticks') }}
 -- depends_on: {{ ref('orders') }}
 {% if var('experiments') -%}
-with {{ experiment_counts("(select max(ticks.tick_end) from " ~ ref('ticks') ~ " as ticks)") }},
+with {{ experiment_counts(last_tick_end()) }},
 
 experiments as (
     select distinct
@@ -38,19 +38,19 @@ select
 from outcomes
 inner join experiments on outcomes.experiment = experiments.experiment
 {%- else -%}
-select
-    cast(null as varchar) as experiment,
-    cast(null as varchar) as workflow,
-    cast(null as varchar) as step,
-    cast(null as varchar) as variant,
-    cast(null as date) as day,
-    cast(null as timestamp) as reached_at,
-    cast(null as bigint) as contact_id,
-    cast(null as bigint) as enrollment_id,
-    cast(null as boolean) as has_converted,
-    cast(null as double) as revenue,
-    cast(null as varchar) as currency,
-    cast(null as boolean) as has_unsubscribed,
-    cast(null as boolean) as has_complained
-where false
+{{ no_rows({
+    'experiment': 'varchar',
+    'workflow': 'varchar',
+    'step': 'varchar',
+    'variant': 'varchar',
+    'day': 'date',
+    'reached_at': 'timestamp',
+    'contact_id': 'bigint',
+    'enrollment_id': 'bigint',
+    'has_converted': 'boolean',
+    'revenue': 'double',
+    'currency': 'varchar',
+    'has_unsubscribed': 'boolean',
+    'has_complained': 'boolean',
+}) }}
 {%- endif %}

@@ -59,26 +59,26 @@ left join compared
     on judged.experiment = compared.experiment and judged.variant = compared.variant and compared.other_place = 1
 left join decided on judged.experiment = decided.experiment
 {%- else -%}
-select
-    cast(null as varchar) as experiment,
-    cast(null as varchar) as workflow,
-    cast(null as varchar) as step,
-    cast(null as varchar) as variant,
-    cast(null as varchar) as metric,
-    cast(null as varchar) as currency,
-    cast(null as bigint) as contacts,
-    cast(null as bigint) as conversions,
-    cast(null as double) as revenue,
-    cast(null as double) as mean,
-    cast(null as double) as lift,
-    cast(null as double) as lift_low,
-    cast(null as double) as lift_high,
-    cast(null as double) as always_valid_p,
-    cast(null as bigint) as unsubscribed,
-    cast(null as bigint) as complained,
-    cast(null as bigint) as minimum_sample,
-    cast(null as varchar) as state,
-    cast(null as timestamp) as decided_at,
-    cast(null as timestamp) as as_of
-where false
+{{ no_rows({
+    'experiment': 'varchar',
+    'workflow': 'varchar',
+    'step': 'varchar',
+    'variant': 'varchar',
+    'metric': 'varchar',
+    'currency': 'varchar',
+    'contacts': 'bigint',
+    'conversions': 'bigint',
+    'revenue': 'double',
+    'mean': 'double',
+    'lift': 'double',
+    'lift_low': 'double',
+    'lift_high': 'double',
+    'always_valid_p': 'double',
+    'unsubscribed': 'bigint',
+    'complained': 'bigint',
+    'minimum_sample': 'bigint',
+    'state': 'varchar',
+    'decided_at': 'timestamp',
+    'as_of': 'timestamp',
+}) }}
 {%- endif %}

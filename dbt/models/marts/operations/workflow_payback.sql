@@ -3,23 +3,17 @@
 -- From which month on a workflow has brought in more than it has cost: once by what attribution gives it, and once by what its
 -- holdout says that it added. A month of which that cannot be said adds nothing.
 with brought_in as (
+    {%- for told_by, revenue in [('attributed', 'attributed_revenue'), ('added', 'incremental_revenue')] %}
     select
         month,
         workflow,
         currency,
         coalesce(total_cost, 0) as total_cost,
-        'attributed' as told_by,
-        cast(attributed_revenue as decimal(18, 2)) as revenue
+        '{{ told_by }}' as told_by,
+        cast({{ revenue }} as decimal(18, 2)) as revenue
     from {{ ref('incremental_revenue') }}
-    union all
-    select
-        month,
-        workflow,
-        currency,
-        coalesce(total_cost, 0) as total_cost,
-        'added' as told_by,
-        cast(incremental_revenue as decimal(18, 2)) as revenue
-    from {{ ref('incremental_revenue') }}
+    {{- '\n    union all' if not loop.last }}
+    {%- endfor %}
 ),
 
 added_up as (
