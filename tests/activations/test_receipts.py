@@ -427,7 +427,8 @@ def test_a_receipt_of_what_was_unknown_makes_it_known(place: Place, delivered: l
     [
         ("the claim was not noted", {3, 4}),
         ("all was noted", set()),
-        ("nothing was noted", set()),
+        ("the receipts are gone", set()),
+        ("there never were any", set()),
         ("less than was read", set()),
         ("taken over before", set()),
     ],
@@ -435,31 +436,37 @@ def test_a_receipt_of_what_was_unknown_makes_it_known(place: Place, delivered: l
 def test_no_call_was_made_for_what_its_deliverer_did_not_note(tmp_path: Path, left: str, certain: set[int]) -> None:
     """Of claims that the dead have left; where it is not certain they are in doubt."""
     place = Place(tmp_path)
-    file = write_outbox(place.outbox, [action(number) for number in range(5)])
+    file = write_outbox(place.outbox, [action(number) for number in range(6)])
     (batch,) = read_actions(outbox_file(file, "x"), 9)
 
-    def claim(*numbers: int) -> dict[int, bool]:
+    def claim(journal: Journal, *numbers: int) -> dict[int, bool]:
         actions = [batch[number] for number in numbers]
-        with open_journal(place.journal_url, place.receipts) as journal:
-            claims = journal.claim(actions, {each.action_id: "<x>" for each in actions}, provider="sandbox", now=NOW)
-            if numbers[0] == 0:
-                journal.settle([Settlement(batch[0].action_id, "accepted")], now=NOW)
-                sizes.append(segments(folder(place))[0].path.stat().st_size)
-                more = [batch[3], batch[4]]
-                journal.claim(more, {each.action_id: "<x>" for each in more}, provider="sandbox", now=NOW)
+        claims = journal.claim(actions, {each.action_id: "<x>" for each in actions}, provider="sandbox", now=NOW)
         return {batch.index(each.action): each.in_doubt for each in claims.ours}
 
-    sizes: list[int] = []
-    claim(0, 1, 2)
-    [segment] = segments(folder(place))
+    def noted() -> tuple[Path, int]:
+        path = segments(folder(place))[-1].path
+        return path, path.stat().st_size
+
+    with open_journal(place.journal_url) as first:
+        claim(first, 0, 1, 2)
+        first.settle([Settlement(batch[0].action_id, "accepted")], now=NOW)
+        path, size = noted()
+        claim(first, 3, 4)
     if left == "taken over before":
-        claim(1, 2, 3, 4)
-        segments(folder(place))[-1].path.unlink()
-    if left == "nothing was noted":
-        segment.path.unlink()
-    if left in ("the claim was not noted", "less than was read", "taken over before"):
-        with segment.path.open("rb+") as kept:
-            kept.truncate(sizes[0] - (left == "less than was read"))
-    found = claim(1, 2, 3, 4)
+        with open_journal(place.journal_url) as second:
+            claim(second, 5)
+            path, size = noted()
+            claim(second, 1, 2, 3, 4)
+    if left == "there never were any":
+        with closing(sqlite3.connect(place.journal)) as connection, connection:
+            connection.execute("delete from receipts_read")
+    if left in ("the receipts are gone", "there never were any"):
+        path.unlink()
+    elif left != "all was noted":
+        with path.open("rb+") as kept:
+            kept.truncate(size - (left == "less than was read"))
+    with open_journal(place.journal_url) as last:
+        found = claim(last, 1, 2, 3, 4)
     assert {number for number, in_doubt in found.items() if not in_doubt} == certain
     assert found.keys() == {1, 2, 3, 4}
