@@ -103,7 +103,7 @@ class Gates:
     def _decide(self, deciding: Sequence[Statement], workflow: str, window: Window) -> None:
         self.connection.execute(f"set variable tick_start = timestamp '{window.start}'")
         self.connection.execute(f"set variable tick_end = timestamp '{window.end}'")
-        record_completed(self.connection, [workflow, DECISIONS], window)
+        record_completed(self.connection, [workflow, DECISIONS], [window])
         tick = RunningTick(self.connection, window, Memory())
         for statement in deciding:
             try:

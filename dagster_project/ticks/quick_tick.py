@@ -8,10 +8,9 @@ from collections.abc import Collection
 import duckdb
 
 from activations.errors import HourbellError
-from dagster_project.history.replay import replay_tick
 from dagster_project.home import Home
 from dagster_project.ticks.compiled import END, START, Prepared, View, columns_of_tables, prepared
-from dagster_project.ticks.statements import RunningTick, Statement
+from dagster_project.ticks.statements import RunningTick, Statement, replay_tick
 from dagster_project.ticks.transform import ModelRun, manifest
 from dagster_project.ticks.windows import Window, remembers_windows
 from dagster_project.warehouse import open_warehouse, spare_threads

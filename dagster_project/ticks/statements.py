@@ -2,15 +2,16 @@
 
 import time
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import duckdb
 
+from activations.errors import HourbellError
 from dagster_project.ticks.arms import Arm
 from dagster_project.ticks.emptiness import NEVER_EMPTY, Bounds, Rows, Ways
-from dagster_project.ticks.windows import HOUR, Window
+from dagster_project.ticks.windows import HOUR, Window, latest_end, record_completed
 
 # what people write between ticks, and no tick does
 _FROM_PEOPLE = "engine.backfilled"
@@ -38,6 +39,10 @@ class Statement:
     """The parts of what is written last, where some of them need not always be there."""
     is_of_project: bool = False
     """Whether what it writes comes of the project alone, so that it is written once for each state of it."""
+    reads: frozenset[str] = frozenset()
+    """The tables that it asks, also through views."""
+    looks_at_ticks: bool = False
+    """Whether what it writes depends on where ticks end."""
     stays: bool = False
     """Whether what it has once written is never taken away, though a window runs again."""
 
@@ -80,13 +85,15 @@ class Memory:
     columns: dict[str, str | None] = field(default_factory=dict)
     of_project: set[str] = field(default_factory=set)
     """The models that come of the project alone and have run."""
+    begun_at: datetime = datetime.max
+    """Before it, ticks may have been completed when the replay began."""
 
     @classmethod
     def of(
         cls, connection: duckdb.DuckDBPyConnection, statements: Sequence[Statement], *, lands: bool = True
     ) -> "Memory":
         """What is there already; `lands` says whether more may land between the ticks."""
-        memory = cls()
+        memory = cls(begun_at=latest_end(connection))
         for statement in statements:
             if not statement.table:
                 continue
@@ -108,6 +115,14 @@ class Memory:
                 memory.columns[table] = column
                 memory.spans[table] = _hours(connection, table, column)
         return memory
+
+    def apart(self) -> "Memory":
+        """What is known now; what is learnt from here on stays apart."""
+        return Memory(dict(self.spans), self.columns, set(self.of_project), self.begun_at)
+
+    def is_new(self, window: Window) -> bool:
+        """Whether nobody can have completed it before."""
+        return window.start >= self.begun_at
 
     def may_hold(self, table: str, span: Span) -> bool:
         """Whether rows of a table may have come to be in a span."""
@@ -175,9 +190,7 @@ class RunningTick:
     def run(self, statement: Statement) -> None:
         """Let a model write its rows, where it can have any."""
         started = time.monotonic()
-        brings_rows = statement.model not in self.memory.of_project and not any(
-            not any(self._are_there(rows) for rows in way) for way in statement.empty_when
-        )
+        brings_rows = statement.model not in self.memory.of_project and not self._is_empty(statement.empty_when)
         takes_away, *writes = statement.sql
         if statement.arms:
             writes[-1] = "".join(arm.sql for arm in statement.arms if not self._is_known_empty(arm.empty_when))
@@ -187,18 +200,32 @@ class RunningTick:
         if brings_rows:
             for sql in writes:
                 count = sum(row[0] for row in self.connection.execute(sql).fetchall())
+        self.has_written(statement, count)
+        self.seconds[statement.model] = time.monotonic() - started
+
+    def has_written(self, statement: Statement, count: int) -> None:
+        """Remember how many rows a model has in this tick."""
         self.memory.note(statement, self.window, count)
         if statement.table:
             self.written[statement.table] = count
             if not statement.stays:
                 self.own_rows[statement.table] = statement.own_rows
-        self.seconds[statement.model] = time.monotonic() - started
+
+    def _is_empty(self, ways: Ways) -> bool:
+        """Whether there are no such rows. What is asked for one way is known for the others, so that the one which asks
+        least goes first."""
+        for way in sorted(ways, key=lambda way: sum(self._known(rows) is None for rows in way)):
+            if not any(self._are_there(rows) for rows in sorted(way, key=lambda rows: self._known(rows) is None)):
+                return True
+        return False
 
     def _are_there(self, rows: Rows) -> bool:
-        key = rows, rows.table in self.written
-        if key not in self.answers:
-            self.answers[key] = self._look_for(rows)
-        return self.answers[key]
+        known = self._known(rows)
+        if known is None:
+            condition = " and ".join(sorted(rows.conditions)) or "true"
+            found = self.connection.execute(f"select 1 from {rows.table} where {condition} limit 1").fetchall()
+            known = self.answers[rows, rows.table in self.written] = bool(found)
+        return known
 
     def _is_known_empty(self, ways: Ways) -> bool:
         """Whether it is known without asking that there are no such rows; asking would cost more than they do."""
@@ -213,11 +240,45 @@ class RunningTick:
                     return False
                 if rows.conditions in (own, {_OF_THIS_TICK}):
                     return True
-        return False if self.memory.rules_out(rows, self.window) else None
+        if self.memory.rules_out(rows, self.window):
+            return False
+        return self.answers.get((rows, rows.table in self.written))
 
-    def _look_for(self, rows: Rows) -> bool:
-        known = self._known(rows)
-        if known is not None:
-            return known
-        condition = " and ".join(sorted(rows.conditions)) or "true"
-        return bool(self.connection.execute(f"select 1 from {rows.table} where {condition} limit 1").fetchall())
+
+def replay_tick(
+    connection: duckdb.DuckDBPyConnection,
+    statements: Iterable[Statement],
+    window: Window,
+    memory: Memory | None = None,
+    before: RunningTick | None = None,
+    *,
+    completes: Iterable[str] | None = None,
+) -> RunningTick:
+    """Run one tick, or a part of it, in one transaction.
+
+    `memory` is that of the replay which it belongs to, and `before` the part of the tick that has run already. Scopes
+    that it `completes` are done with the tick: those of the statements, unless given.
+    """
+    tick = RunningTick(connection, window, memory or Memory())
+    if before is not None:
+        tick.written.update(before.written)
+        tick.own_rows.update(before.own_rows)
+    connection.execute(f"set variable tick_start = timestamp '{window.start}'")
+    connection.execute(f"set variable tick_end = timestamp '{window.end}'")
+    connection.execute("begin")
+    try:
+        scopes: dict[str, None] = {}
+        for statement in statements:
+            scopes[statement.scope] = None
+            try:
+                tick.run(statement)
+            except duckdb.Error as error:
+                raise HourbellError(f"{statement.model} failed in the tick {window}: {error}") from error
+        completed = list(scopes if completes is None else completes)
+        if completed:
+            record_completed(connection, completed, [window], are_new=tick.memory.is_new(window))
+    except BaseException:
+        connection.execute("rollback")
+        raise
+    connection.execute("commit")
+    return tick

@@ -1,7 +1,7 @@
 """Windows: which span of time a tick covers, and which one comes next."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -74,14 +74,29 @@ def last_completed(connection: duckdb.DuckDBPyConnection, scope: str = DECISIONS
     return rows[0][0]
 
 
-def record_completed(connection: duckdb.DuckDBPyConnection, scopes: Iterable[str], window: Window) -> None:
-    """Remember that scopes have completed a window, in place of all that they had completed within it."""
+def latest_end(connection: duckdb.DuckDBPyConnection) -> datetime:
+    """When the last window ends of which anything is remembered; before all times where nothing is."""
+    if not remembers_windows(connection):
+        return datetime.min
+    ((end,),) = connection.execute("select max(tick_end) from engine.windows").fetchall()
+    return end or datetime.min
+
+
+def record_completed(
+    connection: duckdb.DuckDBPyConnection, scopes: Iterable[str], windows: Sequence[Window], *, are_new: bool = False
+) -> None:
+    """Remember that scopes have completed windows that follow each other, in place of what they had completed in them;
+    there is nothing of that where they `are_new`."""
     named = list(scopes)
+    if not are_new:
+        connection.execute(
+            "delete from engine.windows where list_contains(?, scope) and tick_end > ? and tick_end <= ?",
+            [named, windows[0].start, windows[-1].end],
+        )
     connection.execute(
-        "delete from engine.windows where list_contains(?, scope) and tick_end > ? and tick_end <= ?",
-        [named, window.start, window.end],
+        "insert into engine.windows select scope, unnest(?), unnest(?), true from (select unnest(?) as scope)",
+        [[window.start for window in windows], [window.end for window in windows], named],
     )
-    connection.execute("insert into engine.windows select unnest(?), ?, ?, true", [named, window.start, window.end])
 
 
 def next_window(last_end: datetime | None, now: datetime, size: timedelta = HOUR) -> Window | None:

@@ -13,10 +13,9 @@ import duckdb
 from rich.console import Console
 from rich.table import Table
 
-from dagster_project.history.replay import replay_tick
 from dagster_project.home import Home
 from dagster_project.ticks.compiled import compile_tick
-from dagster_project.ticks.statements import Statement
+from dagster_project.ticks.statements import Statement, replay_tick
 from dagster_project.ticks.windows import Window
 from dagster_project.warehouse import open_warehouse
 

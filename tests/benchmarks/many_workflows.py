@@ -23,12 +23,11 @@ from checkouts import change_settings, copy_project, run_within
 
 from activations.holds.approvals import approve
 from dagster_project.command.show import console, progress, table
-from dagster_project.history.replay import replay_tick
 from dagster_project.home import Home
 from dagster_project.registry import registered_workflows
 from dagster_project.scaffold import begin_workflow
 from dagster_project.ticks.compiled import compile_tick
-from dagster_project.ticks.statements import Memory, Statement
+from dagster_project.ticks.statements import Memory, Statement, replay_tick
 from dagster_project.ticks.tick import publish_marts, send_off
 from dagster_project.ticks.windows import CONTACTS, HOUR, MARTS, Window, split
 from dagster_project.warehouse import open_warehouse

@@ -19,11 +19,10 @@ from dbt.cli.main import dbtRunner
 
 from activations.holds.approvals import approve
 from dagster_project.command.show import console, table
-from dagster_project.history.replay import replay_tick
 from dagster_project.home import Home
 from dagster_project.registry import registered_workflows
 from dagster_project.ticks.compiled import compile_tick
-from dagster_project.ticks.statements import Statement
+from dagster_project.ticks.statements import Statement, replay_tick
 from dagster_project.ticks.tick import decide, publish_marts, send_off
 from dagster_project.ticks.windows import Window
 from dagster_project.warehouse import open_warehouse

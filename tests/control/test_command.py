@@ -72,7 +72,7 @@ def test_a_gap_between_ticks_is_refused(hourbell, home: Home, monkeypatch: pytes
         warehouse.execute(
             "create table engine.windows (scope varchar, tick_start timestamp, tick_end timestamp, succeeded boolean)"
         )
-        record_completed(warehouse, ("contacts", "decisions"), completed)
+        record_completed(warehouse, ("contacts", "decisions"), [completed])
     code, said = hourbell("tick", "--from", "2026-03-02T12:00", "--to", "2026-03-02T18:00", "--size", "6h")
     assert code == 1
     assert "does not fit" in said

@@ -9,9 +9,8 @@ from typing import Any
 
 import duckdb
 
-from dagster_project.history.replay import replay_tick
 from dagster_project.home import Home
-from dagster_project.ticks.statements import Memory, Statement
+from dagster_project.ticks.statements import Memory, Statement, replay_tick
 from dagster_project.ticks.transform import manifest
 from dagster_project.ticks.windows import Window
 from dagster_project.warehouse import open_warehouse

@@ -10,9 +10,9 @@ from engine_world import SHOP_SPAN, Engine, contents, differences
 
 from dagster_project.history import again
 from dagster_project.history.again import decide_again
-from dagster_project.history.replay import replay, replay_tick
+from dagster_project.history.replay import replay
 from dagster_project.home import Home
-from dagster_project.ticks.statements import Statement
+from dagster_project.ticks.statements import Statement, replay_tick
 from dagster_project.ticks.tick import run_tick
 from dagster_project.ticks.windows import HOUR, Window, split
 from dagster_project.warehouse import open_warehouse, spare_threads

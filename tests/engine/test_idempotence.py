@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 from engine_world import SHOP_SPAN, Engine, contents, differences, tables_of_one_tick
 
-from dagster_project.history.replay import replay, replay_tick
+from dagster_project.history.replay import replay
 from dagster_project.home import Home
 from dagster_project.outbox import write_outbox
 from dagster_project.ticks import tick as ticks
 from dagster_project.ticks.emptiness import NEVER_EMPTY
 from dagster_project.ticks.quick_tick import run_compiled
+from dagster_project.ticks.statements import replay_tick
 from dagster_project.ticks.tick import run_tick
 from dagster_project.ticks.transform import manifest, run_dbt, run_models
 from dagster_project.ticks.windows import CONTACTS, HOUR, Window, history_before, split

@@ -14,8 +14,7 @@ import pyarrow as pa
 import pytest
 from engine_world import SHOP_SPAN, WORKFLOWS, Engine
 
-from dagster_project.history.replay import replay_tick
-from dagster_project.ticks.statements import Memory
+from dagster_project.ticks.statements import Memory, replay_tick
 from dagster_project.ticks.windows import CONTACTS, HOUR, MARTS, history_before, split
 from dagster_project.warehouse import open_warehouse
 

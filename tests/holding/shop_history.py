@@ -15,10 +15,9 @@ from activations.sandbox.store import messages
 from activations.settings.profile import open_profile
 from dagster_project.deliver import deliver_outbox
 from dagster_project.gate_out.leave import leave
-from dagster_project.history.replay import replay_tick
 from dagster_project.home import Home
 from dagster_project.registry import registered_workflows
-from dagster_project.ticks.statements import Statement
+from dagster_project.ticks.statements import Statement, replay_tick
 from dagster_project.ticks.windows import Window
 from dagster_project.warehouse import open_warehouse
 

@@ -8,9 +8,8 @@ import duckdb
 from identity_history import DAYS, START, land
 from identity_reference import Resolution, Row
 
-from dagster_project.history.replay import replay_tick
 from dagster_project.home import Home
-from dagster_project.ticks.statements import Statement
+from dagster_project.ticks.statements import Statement, replay_tick
 from dagster_project.ticks.windows import Window, split
 from dagster_project.warehouse import open_warehouse, spare_threads
 

@@ -17,10 +17,9 @@ from answered_shop import SHOP, TICKS, AnsweredRun
 from compiled_macros import small_warehouse as warehouse_in_memory
 from readers import reading, tell
 
-from dagster_project.history.replay import replay_tick
 from dagster_project.home import Home
 from dagster_project.publish import publish
-from dagster_project.ticks.statements import Statement
+from dagster_project.ticks.statements import Statement, replay_tick
 from dagster_project.ticks.transform import DBT, manifest, run_dbt
 from dagster_project.ticks.windows import Window, split
 from dagster_project.true_lift import true_click_rates, true_lift, true_step_lift

@@ -12,6 +12,8 @@ from profile_history import DAYS, START, History, generate
 from profile_reference import SEGMENTS, Profile, agrees, profile, segments, stated
 from profiles import MODELS, Profiles
 
+from dagster_project.history.groundwork import Groundwork, laid
+from dagster_project.ticks.statements import Memory
 from dagster_project.ticks.transform import run_models
 from dagster_project.ticks.windows import Window, split
 
@@ -81,6 +83,30 @@ def test_ticks_of_any_size_give_the_same_rows(
     for table, rows in contents(by_the_hour, EXACT).items():
         assert len(rows) > 0, table
         assert other.rows(EXACT[table]) == rows, table
+
+
+@pytest.mark.parametrize("forgets", [None, "changed_profiles"])
+def test_a_day_in_one_go_leaves_what_its_ticks_do(
+    hourly: tuple[History, Profiles],
+    make_profiles: Callable[[], Profiles],
+    monkeypatch: pytest.MonkeyPatch,
+    forgets: str | None,
+) -> None:
+    """Each tick says what changed in it, for which it has to look at its own profiles."""
+    history, by_the_hour = hourly
+    profiles = make_profiles()
+    profiles.learn(history)
+    if forgets:
+        each = Groundwork.of_each_tick.fget  # type: ignore[attr-defined]
+        monkeypatch.setattr(
+            Groundwork, "of_each_tick", property(lambda self: [one for one in each(self) if one.model != forgets])
+        )
+    with profiles.connect() as connection:
+        groundwork = Groundwork.of(connection, profiles.statements)
+        memory = Memory.of(connection, profiles.statements)
+        ticks = [tick.window for tick in laid(connection, groundwork, windows(timedelta(hours=1)), memory)]
+    assert ticks == windows(timedelta(hours=1))
+    assert (contents(profiles, EVERYTHING) == contents(by_the_hour, EVERYTHING)) == (forgets is None)
 
 
 def test_a_tick_that_is_run_again_changes_nothing(hourly: tuple[History, Profiles]) -> None:

@@ -17,7 +17,7 @@ from projects import copy_project
 from story import DAY_1, FOLDER, Scenario, moment, read_all, told
 
 from activations.delivery.delivery import TEMPLATES
-from dagster_project.history.replay import replay, replay_tick
+from dagster_project.history.replay import replay
 from dagster_project.home import Home
 from dagster_project.landing.load import load
 from dagster_project.lint import lint
@@ -25,7 +25,7 @@ from dagster_project.outbox import write_outbox
 from dagster_project.registry import PROJECT_FILE
 from dagster_project.ticks import transform
 from dagster_project.ticks.compiled import asking_session, compile_models
-from dagster_project.ticks.statements import Statement
+from dagster_project.ticks.statements import Statement, replay_tick
 from dagster_project.ticks.tick import land
 from dagster_project.ticks.windows import Window
 from dagster_project.warehouse import open_warehouse
@@ -55,6 +55,8 @@ class Played:
     """All that was decided and reached up to the first tick of the changed workflows, and after the same tick again."""
     outbox: Path
     """What that tick sends."""
+    looking_at_ticks: frozenset[str]
+    """The models whose rows depend on where ticks end."""
 
     def of(self, scenario: Scenario) -> list[str]:
         """What a scenario has to expect: all decisions, and all else of the kinds of which it tells any."""
@@ -115,7 +117,14 @@ def play(stories: Sequence[Scenario], root: Path) -> Played:
     remarks = [one for one in lint(root / "before", TEMPLATES) if one.path.name == "frequency_caps.csv"]
     warnings = [f"lint warns: {one.problem}" for one in remarks]
     with open_warehouse(home) as connection:
-        return Played(_sentences(connection), _counted(connection, files), warnings, (once, again), home.outbox)
+        return Played(
+            _sentences(connection),
+            _counted(connection, files),
+            warnings,
+            (once, again),
+            home.outbox,
+            frozenset(statement.model for statement in later if statement.looks_at_ticks),
+        )
 
 
 def _decided(home: Home) -> list[Any]:

@@ -63,6 +63,10 @@ def test_the_first_tick_of_a_changed_workflow_is_the_same_again(played: Played) 
     assert once == again
 
 
+def test_only_reentry_after_exit_depends_on_where_ticks_end(played: Played) -> None:
+    assert played.looking_at_ticks == {"encore__entered"}
+
+
 def test_a_message_in_the_app_is_shown_to_that_contact_alone(played: Played, surface: Surface) -> None:
     """From the step through the gate, the outbox and delivery to whoever asks the collector."""
     (story,) = [one for one in SCENARIOS if one.title.startswith("A message in the app asks")]

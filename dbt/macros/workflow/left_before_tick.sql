@@ -2,6 +2,7 @@
     know: they left, reached the last step, or came to the end of the longest path. Exits and steps are read as tables, because
     they come after the entries, and a step back in time is no dependency within the tick. -#}
 {% macro left_before_tick(preceded) -%}
+    {%- do config(meta={'looks_at_ticks': true}) -%}
     {%- set workflow = workflow_name() -%}
     {%- set settings = registered_workflow(workflow) -%}
     {%- set since -%}

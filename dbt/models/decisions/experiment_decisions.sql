@@ -6,6 +6,7 @@
 -- depends_on: {{ ref('events') }}
 -- depends_on: {{ ref('contact_merges') }}
 -- depends_on: {{ ref('orders') }}
+-- depends_on: {{ ref('open_experiments') }}
 {% if var('experiments') -%}
 with {{ experiment_counts(tick_end(), since=tick_start()) }},
 
@@ -43,18 +44,17 @@ select
     {{ tick_end() }} as tick_end
 from decided
 inner join judged on decided.experiment = judged.experiment and decided.variant = judged.variant
+inner join {{ ref('open_experiments') }} as open_experiments on decided.experiment = open_experiments.experiment
 where
+    -- one that was stopped may still be what stays, where all of them were
     not exists (
         select 1
         from {{ source('past', 'experiment_decisions') }} as earlier
         where
             earlier.experiment = decided.experiment
+            and earlier.variant = decided.variant
+            and earlier.outcome = decided.outcome
             and earlier.tick_end <= {{ tick_start() }}
-            and (
-                earlier.outcome in ('winner', 'no winner')
-                -- one that was stopped may still be what stays, where all of them were
-                or (earlier.variant = decided.variant and earlier.outcome = decided.outcome)
-            )
     )
     -- nothing is to be seen that was not seen before, unless somebody's time to act has ended, or the experiment's own
     and exists (
@@ -63,6 +63,7 @@ where
         {%- for period in [settings.within, settings.longest] %}
         select 1
         from {{ ref('arrivals') }} as arrivals
+        inner join {{ ref('open_experiments') }} as of_it on of_it.experiment = '{{ name }}'
         where
             {{ in_tick('arrivals.reached_at', after=period) }}
             and arrivals.workflow = '{{ settings.workflow }}'
