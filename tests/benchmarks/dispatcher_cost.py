@@ -133,7 +133,7 @@ def main() -> None:
                     seconds.append(durable(root, channel, profile, opened, processes))
                 theirs.append(bare(work, Setting(profile, lambda: NOW, root, TEMPLATES), root))
             mine, single, bared = (options.actions / min(seconds) for seconds in (ours, alone, theirs))
-            rows.append((what, mine, single, bared, mine / bared, single / bared, goal))
+            rows.append((what, round(mine), round(single), round(bared), mine / bared, single / bared, goal))
     table(
         f"{options.actions:,} actions, the best of {REPEATS} runs each",
         ["what", "actions a second", "in one process", "bare", "ratio", "in one process", "goal"],
