@@ -21,20 +21,21 @@ _CHANGED = """
 select distinct contact_id from eligibility.eligibility_changes where tick_end > ? and tick_end <= ?
 """
 _STANDING = """
-select
-    profiles.contact_id,
-    profiles.user_id,
-    profiles.email,
-    profiles.phone,
-    coalesce(
-        list(eligibility.topic || '/' || eligibility.channel order by eligibility.topic, eligibility.channel)
-            filter (where eligibility.is_consented),
-        []
-    )
+with wanted as (
+    select unnest(?) as contact_id
+),
+
+allowed as (
+    select contact_id, string_agg(topic || '/' || channel, ' ' order by topic, channel) as choices
+    from eligibility.eligibility
+    where is_consented and contact_id in (select contact_id from wanted)
+    group by contact_id
+)
+
+select profiles.contact_id, profiles.user_id, profiles.email, profiles.phone, coalesce(allowed.choices, '')
 from contacts.contact_profiles as profiles
-left join eligibility.eligibility as eligibility using (contact_id)
-where profiles.contact_id in (select unnest(?))
-group by all
+left join allowed using (contact_id)
+where profiles.contact_id in (select contact_id from wanted)
 """
 
 log = logging.getLogger(__name__)
@@ -58,8 +59,8 @@ def note_standings(connection: duckdb.DuckDBPyConnection, home: Home, window: Wi
             # of whom nothing is sent now it is shown for as long as it was going to be
             until = {contact: sent_at + SHOWN_FOR for contact, sent_at in written_to.items()}
             standings = [
-                Standing(contact, user_id, email, phone, allowed, until.get(contact, window.end))
-                for contact, user_id, email, phone, allowed in found
+                Standing(contact, user_id, email, phone, tuple(choices.split()), until.get(contact, window.end))
+                for contact, user_id, email, phone, choices in found
             ]
             put(engine, profile.link_key, standings, window.end)
         finally:

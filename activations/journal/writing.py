@@ -41,16 +41,16 @@ def insert_new(connection: sa.Connection, rows: Sequence[Row], deliverer: str) -
     wanted = among(connection, [row[0] for row in rows])
     there = set(connection.scalars(sa.select(JOURNAL.c.action_id).where(wanted)))
     new = [row for row in rows if row[0] not in there] if there else rows
-    _execute(connection, _INSERT, CLAIM_COLUMNS, new, claimed_by=deliverer)
+    execute_rows(connection, _INSERT, CLAIM_COLUMNS, new, claimed_by=deliverer)
     return {row[0] for row in new}
 
 
 def settle_claims(connection: sa.Connection, rows: Sequence[Row], deliverer: str) -> int:
     """Note how claims of a deliverer ended, rows of SETTLED_COLUMNS; returns how many of them were its own."""
-    return _execute(connection, _SETTLE, SETTLED_COLUMNS, rows, held_by=deliverer)
+    return execute_rows(connection, _SETTLE, SETTLED_COLUMNS, rows, held_by=deliverer)
 
 
-def _execute(
+def execute_rows(
     connection: sa.Connection, statement: Any, names: Sequence[str], rows: Sequence[Row], **same: object
 ) -> int:
     """Execute a statement for each row by the driver itself, and return how many rows of the table it changed.

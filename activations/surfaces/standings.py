@@ -5,9 +5,10 @@ database and not the key learns nothing from it. Each function raises HourbellEr
 """
 
 import hmac
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 import orjson
@@ -15,6 +16,7 @@ import sqlalchemy as sa
 
 from activations.errors import HourbellError
 from activations.journal.recovery import insert_into
+from activations.journal.writing import execute_rows
 from activations.keys.seals import sealed, unsealed
 from activations.links import Known
 from activations.surfaces.tables import STANDINGS
@@ -22,6 +24,7 @@ from activations.surfaces.tables import STANDINGS
 SHOWN_FOR = timedelta(days=7)
 """How long after a message its link shows anything: it may be somebody else's by then, who was forwarded it."""
 _PURPOSE = "standing"
+_COLUMNS = tuple(STANDINGS.c.keys())
 _MANY = 500
 
 
@@ -32,7 +35,7 @@ class Standing(NamedTuple):
     user_id: str | None
     email: str | None
     phone: str | None
-    allowed: Sequence[str]
+    allowed: tuple[str, ...]
     """Choices by their names, as in offers/email."""
     shown_until: datetime
 
@@ -47,28 +50,26 @@ class Shown(NamedTuple):
 def put(engine: sa.Engine, key: bytes, standings: Iterable[Standing], as_of: datetime) -> None:
     """Note how contacts stand, in place of what was noted of them, and take out what is over."""
     rows = [
-        {
-            "contact": _contact(key, standing.contact_id),
-            "known_by": _known_by(key, standing.user_id, standing.email, standing.phone),
-            "said": sealed(_PURPOSE, list(standing.allowed), key),
-            "as_of": as_of,
-            "removed_after": standing.shown_until,
-        }
+        (
+            _contact(key, standing.contact_id),
+            _known_by(key, standing.user_id, standing.email, standing.phone),
+            _said(standing.allowed, key),
+            as_of,
+            standing.shown_until,
+        )
         for standing in standings
     ]
     with _explained(), engine.begin() as connection:
         connection.execute(sa.delete(STANDINGS).where(STANDINGS.c.removed_after <= as_of))
-        if rows:
-            insert = insert_into(connection, STANDINGS)
-            changed = {name: insert.excluded[name] for name in ("known_by", "said", "as_of")}
-            # a message that is sent later is shown for longer
-            later = sa.case(
-                (insert.excluded.removed_after > STANDINGS.c.removed_after, insert.excluded.removed_after),
-                else_=STANDINGS.c.removed_after,
-            )
-            connection.execute(
-                insert.on_conflict_do_update(index_elements=["contact"], set_={**changed, "removed_after": later}), rows
-            )
+        insert = insert_into(connection, STANDINGS).values({name: sa.bindparam(name) for name in _COLUMNS})
+        changed = {name: insert.excluded[name] for name in ("known_by", "said", "as_of")}
+        # a message that is sent later is shown for longer
+        later = sa.case(
+            (insert.excluded.removed_after > STANDINGS.c.removed_after, insert.excluded.removed_after),
+            else_=STANDINGS.c.removed_after,
+        )
+        replace = insert.on_conflict_do_update(index_elements=["contact"], set_={**changed, "removed_after": later})
+        execute_rows(connection, replace, _COLUMNS, rows)
 
 
 def among(engine: sa.Engine, key: bytes, contact_ids: Collection[int]) -> list[int]:
@@ -114,6 +115,12 @@ def forget_all(engine: sa.Engine) -> None:
     """Take out what is noted of anybody: it is noted anew with the next message to them."""
     with _explained(), engine.begin() as connection:
         connection.execute(sa.delete(STANDINGS))
+
+
+# few choose differently from all others
+@lru_cache(maxsize=1_000)
+def _said(allowed: tuple[str, ...], key: bytes) -> str:
+    return sealed(_PURPOSE, list(allowed), key)
 
 
 def _contact(key: bytes, contact_id: int) -> bytes:

@@ -249,7 +249,7 @@ def known(tmp_path: Path, clock: list[datetime]) -> Iterator[Collecting]:
     profile = Profile("sandbox", SmtpServer("127.0.0.1", 0))
     engine = open_surfaces(profile, tmp_path)
     standing = Standing(
-        1, "u1", "person1@example.com", None, ["newsletter/email", "advertising/audience"], NOW + SHOWN_FOR
+        1, "u1", "person1@example.com", None, ("newsletter/email", "advertising/audience"), NOW + SHOWN_FOR
     )
     put(engine, KEY, [standing], NOW)
     engine.dispose()
@@ -329,7 +329,7 @@ def test_where_the_database_fails_the_page_is_shown_without_it(
 
 def test_what_is_noted_says_nothing_without_the_key_and_goes_when_it_is_over(tmp_path: Path) -> None:
     engine = open_surfaces(Profile("sandbox", SmtpServer("127.0.0.1", 0)), tmp_path)
-    people = [Standing(n, f"u{n}", f"person{n}@example.com", None, ["offers/email"], NOW + SHOWN_FOR) for n in (1, 2)]
+    people = [Standing(n, f"u{n}", f"person{n}@example.com", None, ("offers/email",), NOW + SHOWN_FOR) for n in (1, 2)]
     put(engine, KEY, people, NOW)
     held = b"".join(path.read_bytes() for path in (tmp_path / "sandbox").glob("surfaces.sqlite*"))
     assert b"person1" not in held
@@ -338,7 +338,7 @@ def test_what_is_noted_says_nothing_without_the_key_and_goes_when_it_is_over(tmp
     assert find(engine, KEY, fresh, NOW) == ({"offers/email"}, NOW)
     assert find(engine, b"another key of 16", fresh, NOW) is None
     # learnt anew in a later tick, and found by what they are known by since
-    put(engine, KEY, [people[0]._replace(phone="+447700900001", allowed=[], shown_until=NOW)], NOW + timedelta(hours=1))
+    put(engine, KEY, [people[0]._replace(phone="+447700900001", allowed=(), shown_until=NOW)], NOW + timedelta(hours=1))
     assert find(engine, KEY, fresh, NOW) is None
     assert find(engine, KEY, fresh._replace(phone="+447700900001"), NOW) == (set(), NOW + timedelta(hours=1))
     assert among(engine, KEY, [1, 2, 3]) == [1, 2]

@@ -69,7 +69,7 @@ def test_who_is_erased_is_nowhere_and_the_others_are(surface: Surface) -> None:
     known = [("user_id", "user0"), ("anonymous_id", f"{BROWSER}0")]
     profile = surface.place.profile(1)
     engine = open_surfaces(profile, surface.place.root)
-    people = [Standing(number, f"user{number}", None, None, ["offers/in_app"], NOW + SHOWN_FOR) for number in (0, 1)]
+    people = [Standing(number, f"user{number}", None, None, ("offers/in_app",), NOW + SHOWN_FOR) for number in (0, 1)]
     standings.put(engine, profile.link_key, people, NOW)
     erased = erase(surface, 0, known)
     assert standings.among(engine, profile.link_key, [0, 1]) == [1]
@@ -115,7 +115,7 @@ def put_live(surface: Surface, profile: Profile) -> sa.Engine:
         for n in (0, 1):
             row = {"token": f"t{n}", "value": f"+44770090000{n}", "removed_after": NOW + short_links.KEPT_FOR}
             connection.execute(sa.insert(SHORT_LINKS).values(action_id=90 + n, **row, **link))
-    people = [Standing(number, f"user{number}", None, None, ["offers/in_app"], NOW + SHOWN_FOR) for number in (0, 1)]
+    people = [Standing(number, f"user{number}", None, None, ("offers/in_app",), NOW + SHOWN_FOR) for number in (0, 1)]
     standings.put(engine, profile.link_key, people, NOW)
     return engine
 
