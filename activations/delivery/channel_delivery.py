@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import re
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -15,6 +14,7 @@ from activations.collector.objections import Objections
 from activations.delivery.account import Tally
 from activations.delivery.outbox import WHOLE, Action, OutboxFile, OutboxFileError, Share, read_actions, sent_at
 from activations.delivery.patience import Patience
+from activations.delivery.reasons import plain, without
 from activations.errors import HourbellError
 from activations.journal.journal import Journal
 from activations.journal.pauses import pause_of
@@ -24,8 +24,6 @@ _NO_ANSWER = "the answer never came"
 _OBJECTED = "they have objected since it was decided"
 _OVERTAKEN = "a newer action has set the same since it was decided"
 _BEHIND = "another action on the same is under way"
-_MAILBOX = re.compile(r"[^\s<>@\"',;:=]+@[^\s<>@\"',;:]+")
-_SHORTEST_ADDRESS = 6
 
 log = logging.getLogger(__name__)
 
@@ -317,7 +315,7 @@ class ChannelDelivery:
         self._release([claim for claim, _ in (*put_off, *postponed, *untried)])
         for claim, answer in postponed:
             self.unfinished.add(files[claim.action.action_id])
-            self._tally.count(self._channel.name, "waiting", reason=_plain(answer.reason, claim))
+            self._tally.count(self._channel.name, "waiting", reason=plain(answer.reason, claim.action.address))
         for claim, answer in put_off:
             pause = self._patience.pause(claim.action.action_id, claim.attempts, answer.retry_after)
             self._put_off.append(
@@ -337,7 +335,7 @@ class ChannelDelivery:
 
     def _given_up(self, claim: Claim, answer: Answer) -> Settlement:
         """What becomes of an action after the last attempt: an answer to a later call says nothing of an earlier."""
-        reason = f"after {claim.attempts} attempts: {_plain(answer.reason, claim) or 'put off'}"
+        reason = f"after {claim.attempts} attempts: {plain(answer.reason, claim.action.address) or 'put off'}"
         status: Settled = "unknown" if claim.in_doubt else "failed"
         return Settlement(claim.action.action_id, status, reason, attempts=claim.attempts)
 
@@ -352,7 +350,7 @@ class ChannelDelivery:
         again: list[Claim] = []
         asked: list[Claim] = []
         for claim in claims:
-            reason = _plain((reasons or {}).get(claim.action.action_id), claim) or _NO_ANSWER
+            reason = plain((reasons or {}).get(claim.action.action_id), claim.action.address) or _NO_ANSWER
             if self._channel.idempotency == "blind":
                 settled.append(_unknown(claim, f"{reason}, and the provider cannot be asked"))
             elif self._is_forgotten(claim.claimed_at):
@@ -432,23 +430,12 @@ def _settlement(answer: Answer, claim: Claim) -> Settlement:
     return Settlement(
         answer.action_id,
         "accepted" if answer.status == "accepted" else "rejected",
-        _plain(answer.reason, claim),
+        plain(answer.reason, claim.action.address),
         # what we call it ourselves says nothing of anybody
-        known_as if known_as == claim.message_id else _without(claim.action.address, known_as),
+        known_as if known_as == claim.message_id else without(claim.action.address, known_as),
         claim.attempts,
     )
 
 
 def _unknown(claim: Claim, reason: str) -> Settlement:
     return Settlement(claim.action.action_id, "unknown", reason, attempts=claim.attempts)
-
-
-def _plain(reason: str | None, claim: Claim) -> str | None:
-    """What a provider said, without addresses, which neither the journal nor the receipts keep."""
-    return _MAILBOX.sub("…", _without(claim.action.address, reason) or "") if reason else reason
-
-
-def _without(address: str | None, text: str | None) -> str | None:
-    if not text or not address or len(address) < _SHORTEST_ADDRESS or address.casefold() not in text.casefold():
-        return text
-    return re.sub(re.escape(address), "…", text, flags=re.IGNORECASE)
