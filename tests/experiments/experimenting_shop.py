@@ -116,7 +116,7 @@ ALSO = {
     "lead_nurturing__story": ["lead_nurturing__interest"],
     "lead_nurturing__questions": ["lead_nurturing__interest"],
 }
-JUDGED, TOLD = "experiment_decisions", "experiment_results"
+OPEN, JUDGED, TOLD = "open_experiments", "experiment_decisions", "experiment_results"
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class Experimenting:
 
 def experimenting(home: Home, known: Sequence[Statement], connection: duckdb.DuckDBPyConnection) -> Experimenting:
     """The product's own tick, with what it sends at which hour put in the place of two workflows."""
-    sql = compiled(home, {**MODELS, JUDGED: None, TOLD: None}, ALSO, {"experiments": EXPERIMENTS})
+    sql = compiled(home, {**MODELS, OPEN: None, JUDGED: None, TOLD: None}, ALSO, {"experiments": EXPERIMENTS})
     by_name = {one.model: one for one in known}
 
     def saying(model: str) -> Statement:
@@ -138,12 +138,13 @@ def experimenting(home: Home, known: Sequence[Statement], connection: duckdb.Duc
 
     # what nothing can be decided in is left out, as in any tick
     aggregates = connection.execute("select function_name from duckdb_functions() where function_type = 'aggregate'")
-    judged = replace(saying(JUDGED), empty_when=Reader(name for (name,) in aggregates.fetchall()).ways(sql[JUDGED]))
+    reader = Reader((name for (name,) in aggregates.fetchall()), [by_name[OPEN].table])
+    changed = {OPEN: saying(OPEN), JUDGED: replace(saying(JUDGED), empty_when=reader.ways(sql[JUDGED]))}
     return Experimenting(
         [
             *(one for one in known if one.scope in ("contacts", "triggers", "workflows")),
             *(saying(model) for model in MODELS),
-            *(judged if one.model == JUDGED else one for one in known if one.scope == "decisions"),
+            *(changed.get(one.model, one) for one in known if one.scope == "decisions"),
         ],
         sql[TOLD],
     )

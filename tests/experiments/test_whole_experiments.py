@@ -32,6 +32,7 @@ from experimenting_shop import (
 
 from dagster_project.history.replay import replay
 from dagster_project.home import Home
+from dagster_project.ticks.emptiness import Rows
 from dagster_project.ticks.statements import Statement
 from dagster_project.ticks.windows import Window, split
 from dagster_project.warehouse import open_warehouse
@@ -197,4 +198,6 @@ def test_a_tick_in_which_nobodys_time_ends_decides_nothing_and_need_not_look(
     compiled: tuple[Home, list[Statement]],
 ) -> None:
     (judged,) = [one for one in compiled[1] if one.model == "experiment_decisions"]
-    assert {rows.table for way in judged.empty_when for rows in way} == {"decisions.arrivals"}
+    tables = {rows.table for way in judged.empty_when for rows in way}
+    assert tables == {"decisions.arrivals", "decisions.open_experiments"}
+    assert frozenset({Rows("decisions.open_experiments")}) in judged.empty_when
