@@ -11,13 +11,14 @@ from dagster_project.home import Home
 # dbt opens the same file with these; two connections of one process must agree
 SETTINGS = {"TimeZone": "UTC"}
 SMALL = 256 * 2**20
+_NO_ROOM = ("No space left on device", "File too large", "Disk quota exceeded")
 
 
 @contextmanager
 def open_warehouse(home: Home, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """Connect to the warehouse, and let go of it afterwards.
 
-    Raises HourbellError where another process holds it or where it cannot be opened.
+    Raises HourbellError where another process holds it, where it cannot be opened, and where the disk is full.
     """
     try:
         connection = duckdb.connect(str(home.warehouse), read_only=read_only)
@@ -30,6 +31,14 @@ def open_warehouse(home: Home, *, read_only: bool = False) -> Iterator[duckdb.Du
         for name, value in SETTINGS.items():
             connection.execute(f"set {name} = '{value}'")
         yield connection
+    except duckdb.Error as error:
+        said = str(error).partition("\n")[0]
+        if not any(sign in said for sign in _NO_ROOM):
+            raise
+        raise HourbellError(
+            f"The disk has no room left for the warehouse {home.warehouse}: {said}. Nothing is lost: make room, or set "
+            "HOURBELL_HOME to a larger disk, then run the same again."
+        ) from error
     finally:
         connection.close()
 

@@ -123,6 +123,30 @@ def test_a_full_disk_stops_the_tick_and_loses_nothing(hourbell, home: Home, monk
     assert rows > 1_000
 
 
+FILLS_THE_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from activations.errors import HourbellError
+from dagster_project.home import Home
+from dagster_project.warehouse import open_warehouse
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000,) * 2)
+try:
+    with open_warehouse(Home(Path(sys.argv[1])).prepare()) as warehouse:
+        warehouse.execute("create table numbers as select random() as number from range(1_000_000)")
+except HourbellError as error:
+    sys.exit(f"told: {error}")
+"""
+
+
+def test_wherever_the_warehouse_finds_no_room_that_is_said_in_words(tmp_path: Path) -> None:
+    stopped = subprocess.run(
+        [sys.executable, "-c", FILLS_THE_DISK, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert stopped.stderr.startswith("told: The disk has no room left for the warehouse"), stopped.stderr
+    assert "make room" in stopped.stderr
+
+
 def test_after_an_outage_one_wider_window_catches_up() -> None:
     now = datetime(2026, 3, 2, 9, 17)
     assert next_window(datetime(2026, 3, 2, 9), now) is None
