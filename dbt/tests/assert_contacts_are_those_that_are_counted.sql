@@ -77,7 +77,7 @@ with counted as (
         concat_ws(' ', day, workflow, became) as place,
         sum(number) as number
     from {{ ref('held_messages') }}
-    unpivot (number for fate in (messages as "held", delivered, lost, waiting))
+    unpivot (number for fate in (messages, delivered, lost, waiting))
     group by all
 
     union all
@@ -87,9 +87,7 @@ with counted as (
         concat_ws(' ', day, channel, topic) as place,
         contacts as number
     from {{ ref('list_growth') }}
-    unpivot (
-        contacts for became in (joined, unsubscribed, bounced, erased, without_address as "without address", merged)
-    )
+    unpivot (contacts for became in (joined, unsubscribed, bounced, erased, without_address, merged))
 
     union all
 
@@ -116,6 +114,18 @@ with counted as (
         where as_of = (select max(fatigue.as_of) from {{ ref('contact_fatigue') }} as fatigue)
     ) as weeks
     unpivot (number for measure in (contacts, capped, held_back))
+
+    union all
+
+    -- the same in every currency
+    select
+        concat('week ', measure) as what,
+        cast(message_number as varchar) as place,
+        max(number) as number
+    from {{ ref('marginal_message') }}
+    unpivot (number for measure in (people, messages, held_out, lost_contacts))
+    where as_of = (select max(marginal.as_of) from {{ ref('marginal_message') }} as marginal)
+    group by measure, message_number
 ),
 
 listed as (
@@ -176,13 +186,13 @@ listed as (
         concat('hold ', fates.fate) as what,
         concat_ws(' ', held.day, held.workflow, held.became) as place
     from {{ ref('held_contacts') }} as held
-    cross join unnest(['held', held.fate]) as fates (fate)
+    cross join unnest(['messages', held.fate]) as fates (fate)
     where fates.fate <> 'on its way'
 
     union all
 
     select
-        concat('list ', case became when 'complained' then 'unsubscribed' else became end) as what,
+        concat('list ', case became when 'complained' then 'unsubscribed' else replace(became, ' ', '_') end) as what,
         concat_ws(' ', day, channel, topic) as place
     from {{ ref('list_contacts') }}
 
@@ -208,6 +218,19 @@ listed as (
         || list_resize(cast([] as varchar[]), fatigued.stopped_frequency_cap, 'capped')
         || list_resize(cast([] as varchar[]), fatigued.held_back, 'held_back')
     ) as measures (measure)
+
+    union all
+
+    select
+        concat('week ', measures.measure) as what,
+        cast(marginal.message_number as varchar) as place
+    from {{ ref('marginal_contacts') }} as marginal
+    cross join unnest([
+        case when marginal.is_held_out then 'held_out' else 'people' end,
+        case when marginal.is_sent then 'messages' end,
+        case when marginal.is_lost then 'lost_contacts' end
+    ]) as measures (measure)
+    where measures.measure is not null
 )
 
 select

@@ -309,6 +309,15 @@ LISTS: list[tuple[str, str, str, dict[int, str], str]] = [
         )
     ),
     *(
+        ("audience", "What the next message of a week earns", label, {0: "message_number"}, f"marginal_contacts where {those}")
+        for label, those in (
+            ("Was to go to", "not is_held_out"),
+            ("Sent", "is_sent"),
+            ("Held out", "is_held_out"),
+            ("Lost", "is_lost"),
+        )
+    ),
+    *(
         (
             "data_quality",
             "What was held on the way out, and what that cost",
