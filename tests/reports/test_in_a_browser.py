@@ -292,7 +292,13 @@ LISTS: list[tuple[str, str, str, dict[int, str], str]] = [
         )
     ),
     *(
-        ("audience", "Lists by channel and topic", label, {0: "channel", 1: "topic"}, f"list_contacts where {condition}")
+        (
+            "audience",
+            "Lists by channel and topic",
+            label,
+            {0: "channel", 1: "topic"},
+            f"list_contacts where {condition}",
+        )
         for label, condition in (
             ("Joined", "became = 'joined'"),
             ("Unsubscribed", "became in ('unsubscribed', 'complained')"),
@@ -301,7 +307,13 @@ LISTS: list[tuple[str, str, str, dict[int, str], str]] = [
         )
     ),
     *(
-        ("audience", "Messages in a week, and what they do", label, {0: "messages_in_week"}, f"fatigued_contacts {those}")
+        (
+            "audience",
+            "Messages in a week, and what they do",
+            label,
+            {0: "messages_in_week"},
+            f"fatigued_contacts {those}",
+        )
         for label, those in (
             ("Contacts", "where true"),
             ("Held back", "where held_back > 0"),
@@ -309,7 +321,13 @@ LISTS: list[tuple[str, str, str, dict[int, str], str]] = [
         )
     ),
     *(
-        ("audience", "What the next message of a week earns", label, {0: "message_number"}, f"marginal_contacts where {those}")
+        (
+            "audience",
+            "What the next message of a week earns",
+            label,
+            {0: "message_number"},
+            f"marginal_contacts where {those}",
+        )
         for label, those in (
             ("Was to go to", "not is_held_out"),
             ("Sent", "is_sent"),
