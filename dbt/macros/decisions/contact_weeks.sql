@@ -1,5 +1,5 @@
-{#- The CTEs to `weeks`: at each midnight in the tick, what each contact got in the seven days before of what is promotional, what was
-    held back from them by which gate, and what they did. -#}
+{#- The CTEs to `weeks`: at each midnight in the tick, what each contact got in the seven days before of what is promotional,
+    what was held back from them by which gate, and what they did. -#}
 {% macro contact_weeks() -%}
 midnights as (
     select * from {{ midnights('as_of') }} as times

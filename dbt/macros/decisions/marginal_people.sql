@@ -1,5 +1,5 @@
-{#- The CTEs to `people` and `met_with`: at each midnight in the tick, to whom the n-th promotional message of a week was to go, of whom of
-    the first are those, too, whom the global holdout kept from it; and of whom it met with a complaint or an unsubscribe. -#}
+{#- The CTEs to `people`, to whom the n-th promotional message of a week was to go, at each midnight in the tick, of the first also
+    those whom the global holdout kept from it; and to `met_with`, by which of these messages somebody was lost. -#}
 {% macro marginal_people() -%}
 midnights as (
     select * from {{ midnights('as_of') }} as times

@@ -1,6 +1,7 @@
 {{ config(event_time='as_of', access='protected') }}
 
--- Who is counted in contact_fatigue, at each midnight: of each number of messages those first from whom caps, or any gate, held back most.
+-- Who is counted in contact_fatigue, at each midnight: of each number of messages those first from whom caps, or any gate, held
+-- back most.
 with {{ contact_weeks() }}
 
 select

@@ -1,7 +1,7 @@
 {{ config(event_time='as_of', access='protected') }}
 
--- Who came to each list in the day that ends at a midnight, and who went and why. A list is whoever may be written to by a channel
--- about a topic, and can be.
+-- Who came to each list in the day that ends at a midnight, and who went and why. A list is whoever may be written to by a
+-- channel about a topic, and can be.
 with midnights as (
     select * from {{ midnights('as_of') }} as times
 ),
