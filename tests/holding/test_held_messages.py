@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from shop_history import NEXT, ShopHistory
 
@@ -14,13 +15,19 @@ from dagster_project.warehouse import open_warehouse
 
 
 def told(history: ShopHistory) -> list[tuple[Any, ...]]:
-    """What the mart says once the marts are published."""
+    """What the mart says once the marts are published; as many contacts are listed behind its numbers."""
     with open_warehouse(history.home) as connection:
         learn_decisions(connection, history.home)
-        return connection.execute(
+        listed = connection.execute(
+            "select workflow, became, count(*), count(*) filter (fate = 'waiting'), count(*) filter (fate = 'lost') "
+            "from marts.held_contacts group by all order by all"
+        ).fetchall()
+        found = connection.execute(
             "select workflow, became, messages, waiting, lost, decided_by, hours_held "
             "from marts.held_messages order by all"
         ).fetchall()
+        assert [row[:5] for row in found] == listed
+        return found
 
 
 @pytest.fixture
@@ -37,6 +44,16 @@ def test_what_waits_is_at_stake_and_what_a_tick_holds_again_counts_once(held: Sh
     assert told(held) == [("abandoned_cart", "held", number, number, 0, None, 0.0)]
     held.leave()
     assert told(held) == [("abandoned_cart", "held", number, number, 0, None, 0.0)]
+
+
+def test_who_is_listed_is_who_stands_in_the_held_files(held: ShopHistory) -> None:
+    with open_warehouse(held.home) as connection:
+        found = connection.execute(
+            "select action_id, contact_id, workflow, step, channel from marts.held_contacts order by all"
+        ).fetchall()
+    waiting = [str(file.path) for file in held.holds()["abandoned_cart"].files]
+    files = duckdb.read_parquet(waiting).select("action_id, contact_id, workflow, step, channel")
+    assert found == files.order("all").fetchall() != []
 
 
 @pytest.mark.parametrize(("choice", "became", "is_lost"), [("release", "sent", False), ("drop", "dropped", True)])

@@ -49,6 +49,18 @@ _NAMED: dict[str, Sequence[Any]] = {
 _NAMED_IN: dict[tuple[str, str], Sequence[Any]] = {
     ("returned_emails", "became"): ["refused", "bounced", "complained", "unsubscribed"],
     ("held_back_contacts", "gate"): ["no consent", "frequency cap", "exited", "expired", "suppressed", "quiet hours"],
+    ("held_messages", "became"): ["held", "released", "dropped"],
+    ("held_contacts", "became"): ["held", "released", "dropped"],
+    ("held_contacts", "fate"): ["waiting", "lost", "delivered", "on its way"],
+    ("list_contacts", "became"): [
+        "joined",
+        "unsubscribed",
+        "complained",
+        "bounced",
+        "without address",
+        "merged",
+        "erased",
+    ],
     ("experiment_results", "variant"): ["short", "long"],
     ("experiment_results", "experiment"): ["welcome subject", "price"],
     ("experiment_contacts", "variant"): ["short", "long"],

@@ -291,6 +291,60 @@ LISTS: list[tuple[str, str, str, dict[int, str], str]] = [
             ("Complaints", "has_complained"),
         )
     ),
+    *(
+        (
+            "audience",
+            "Lists by channel and topic",
+            label,
+            {0: "channel", 1: "topic"},
+            f"list_contacts where {condition}",
+        )
+        for label, condition in (
+            ("Joined", "became = 'joined'"),
+            ("Unsubscribed", "became in ('unsubscribed', 'complained')"),
+            ("Bounced", "became = 'bounced'"),
+            ("Address lost", "became in ('without address', 'merged')"),
+        )
+    ),
+    *(
+        (
+            "audience",
+            "Messages in a week, and what they do",
+            label,
+            {0: "messages_in_week"},
+            f"fatigued_contacts {those}",
+        )
+        for label, those in (
+            ("Contacts", "where true"),
+            ("Held back", "where held_back > 0"),
+            ("By caps", "where stopped_frequency_cap > 0"),
+        )
+    ),
+    *(
+        (
+            "audience",
+            "What the next message of a week earns",
+            label,
+            {0: "message_number"},
+            f"marginal_contacts where {those}",
+        )
+        for label, those in (
+            ("Was to go to", "not is_held_out"),
+            ("Sent", "is_sent"),
+            ("Held out", "is_held_out"),
+            ("Lost", "is_lost"),
+        )
+    ),
+    *(
+        (
+            "data_quality",
+            "What was held on the way out, and what that cost",
+            label,
+            {0: "workflow", 1: "reasons", 2: "became"},
+            f"held_contacts inner join marts.held_messages using (tick_end, workflow, became) where {condition}",
+        )
+        for label, condition in (("Messages", "true"), ("Lost", "fate = 'lost'"), ("Still held", "fate = 'waiting'"))
+    ),
     ("index", "Workflows", "Held back", {0: "workflow"}, "held_back_contacts where true"),
     ("index", "Why something was not sent", "Times", {0: "gate"}, "held_back_contacts where true"),
     (
@@ -333,7 +387,7 @@ def test_a_number_leads_to_the_contacts_of_its_line_and_to_nobody_else(
     browser.open(f"{site.address}{page.file}")
     cells, listed = list_behind(browser, page, title, label)
     rows = site.marts.execute(f"select contact_id, {', '.join(key.values())} from marts.{mart}").fetchall()
-    mine = [contact for contact, *told in rows if list(map(spoken, told)) == [cells[place] for place in key]]
+    mine = [contact for contact, *told in rows if [spoken(str(one)) for one in told] == [cells[place] for place in key]]
     assert listed
     assert len(listed) == len(set(listed)) <= 50
     assert set(listed) <= set(each_once(mine))

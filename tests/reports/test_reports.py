@@ -21,9 +21,11 @@ from dagster_project.reports.answers import answer
 from dagster_project.reports.definitions import read_definitions
 from dagster_project.reports.journey import HEIGHT, WIDTH, draw
 from dagster_project.reports.measures import read_measure
+from dagster_project.reports.operations import operations
 from dagster_project.reports.pages import read_page
 from dagster_project.reports.prose import prose
 from dagster_project.reports.queries import ask, open_published
+from dagster_project.reports.site import PAGES
 from dagster_project.ticks.transform import DBT
 
 PAGE = """
@@ -205,6 +207,33 @@ def test_policy_says_whether_and_how_many_contacts_are_listed(
         refused = answer(connection, read_page(path), DrillRule(("contact_id",), limit))
         assert "it lists email" in refused.failures[0]
         assert not refused.data["drills"]
+
+
+def test_who_waits_in_the_outbox_is_listed_by_the_hold_that_holds_them(apart: Home) -> None:
+    marts = apart.published / "hourbell.duckdb"
+    columns, nothing = operations(apart)["holds"]
+    assert not nothing
+    with duckdb.connect(str(marts), read_only=True) as connection:
+        key = connection.execute(
+            "select tick_end, workflow, channel from marts.held_contacts order by all limit 1"
+        ).fetchall()[0]
+        waiting = connection.execute(
+            "select contact_id from marts.held_contacts where (tick_end, workflow, channel) = (?, ?, ?) order by all",
+            key,
+        ).fetchall()
+    # as the same workflow by another channel, whose contacts are none of these
+    held = [(*key, len(waiting), "too many", None), (*key[:2], "push", 1, "its first activation", None)]
+    with open_published(marts, {"holds": (columns, held)}) as connection:
+        answered = answer(connection, read_page(PAGES / "operations.yml"), DrillRule(("contact_id",), 50))
+    assert not answered.failures
+    listed = answered.data["drills"]["held"]["columns"]
+    assert {name: listed[name]["known"] for name in ("workflow", "channel", "reasons")} == {
+        "workflow": [key[1]],
+        "channel": [key[2]],
+        "reasons": ["too many"],
+    }
+    known, places = listed["contact_id"]["known"], listed["contact_id"]["places"]
+    assert [known[place] for place in places] == [str(contact) for (contact,) in waiting] != []
 
 
 def test_a_page_that_its_lists_make_too_large_keeps_its_figures(

@@ -1,48 +1,17 @@
 {{ config(materialized='view') }}
 
 -- What the gate out held, for how long, what became of it, and what that cost by what messages of the workflow usually bring.
-with last_tick as (
-    select max(tick_end) as as_of
-    from {{ source('engine', 'windows') }}
-    where scope = 'decisions' and succeeded
-),
-
-holds as (
-    select
-        holds.*,
-        last_tick.as_of,
-        case
-            when holds.standing = 'settled' and holds.choice = 'release' then 'sent'
-            when holds.choice = 'drop' and holds.standing <> 'held' then 'dropped'
-            when holds.standing = 'settled' then 'expired'
-            when holds.standing = 'released' then 'released'
-            when holds.choice is not null then 'held again'
-            else 'held'
-        end as became
-    from {{ source('engine', 'holds') }} as holds
-    cross join last_tick
-),
-
-settled as (
-    select
-        outcomes.action_id,
-        max(case outcomes.status when 'accepted' then 1 else 0 end) as is_accepted
-    from {{ ref('stg_outcomes') }} as outcomes
-    where outcomes.status in ('accepted', 'rejected', 'failed', 'expired')
-    group by outcomes.action_id
-),
+with {{ held_actions() }},
 
 fared as (
     select
-        holds.tick_end,
-        holds.workflow,
-        count(*) filter (where settled.is_accepted = 1) as delivered,
-        count(*) filter (where settled.is_accepted = 0) as lost
-    from holds
-    inner join {{ ref('decisions') }} as decisions
-        on holds.tick_end = decisions.tick_end and holds.workflow = decisions.workflow and decisions.outcome = 'send'
-    inner join settled on decisions.action_id = settled.action_id
-    group by holds.tick_end, holds.workflow
+        tick_end,
+        workflow,
+        count(*) filter (where fate = 'delivered') as delivered,
+        count(*) filter (where fate = 'lost') as lost,
+        count(*) filter (where fate = 'waiting') as waiting
+    from held_actions
+    group by tick_end, workflow
 ),
 
 delivered as (
@@ -80,7 +49,7 @@ worth as (
     qualify row_number() over (partition by brought_in.workflow order by brought_in.money desc, brought_in.currency asc) = 1
 ),
 
-fates as (
+counted as (
     select
         holds.*,
         case
@@ -88,20 +57,11 @@ fates as (
             when holds.became = 'expired' then coalesce(holds.first_expires_at, holds.as_of)
             else holds.decided_at
         end as held_until,
-        least(coalesce(fared.delivered, 0), holds.actions) as delivered,
-        case
-            when holds.became in ('dropped', 'expired') then holds.actions - least(coalesce(fared.delivered, 0), holds.actions)
-            else coalesce(fared.lost, 0)
-        end as lost
+        fared.delivered,
+        fared.lost,
+        fared.waiting
     from holds
-    left join fared on holds.tick_end = fared.tick_end and holds.workflow = fared.workflow
-),
-
-counted as (
-    select
-        *,
-        case when became in ('held', 'held again', 'released') then actions - delivered - lost else 0 end as waiting
-    from fates
+    inner join fared on holds.tick_end = fared.tick_end and holds.workflow = fared.workflow
 )
 
 select
