@@ -21,15 +21,15 @@ _TICKS = "(select unnest($starts) as starts_at, unnest($ends) as ends_at) as tic
 
 
 def undecided_scopes(statements: Sequence[Statement]) -> set[str]:
-    """Contacts, and the workflows that read nothing which decisions write, or other workflows that do."""
+    """Contacts, and the workflows that read nothing which decisions write, or which says what changed in a tick; nor
+    anything of other workflows that do."""
     by_scope: dict[str, list[Statement]] = {}
     for statement in statements:
         by_scope.setdefault(statement.scope, []).append(statement)
-    decided = {DECISIONS, MARTS} | {
-        scope for scope, ones in by_scope.items() if any(one.looks_at_ticks for one in ones)
-    }
+    decided = {DECISIONS, MARTS} | {statement.scope for statement in statements if statement.looks_at_ticks}
+    of_each_tick = {statement.table for statement in _of_each_tick(by_scope.get(CONTACTS, []))}
     while True:
-        written = {one.table for scope in decided for one in by_scope.get(scope, ())}
+        written = of_each_tick.union(one.table for scope in decided for one in by_scope.get(scope, ()))
         more = {
             scope
             for scope, ones in by_scope.items()
@@ -38,6 +38,15 @@ def undecided_scopes(statements: Sequence[Statement]) -> set[str]:
         if not more:
             return by_scope.keys() - decided
         decided |= more
+
+
+def _of_each_tick(statements: Iterable[Statement]) -> list[Statement]:
+    """Those that write what changed in a tick, or read that."""
+    kept: list[Statement] = []
+    for statement in statements:
+        if statement.written_at == "tick_end" or any(earlier.table in statement.reads for earlier in kept):
+            kept.append(statement)
+    return kept
 
 
 @dataclass(frozen=True)
@@ -64,22 +73,23 @@ class Groundwork:
     @property
     def of_any_span(self) -> list[Statement]:
         """Those that write the same whether they look at ticks one by one or at all of them at once."""
-        return [statement for statement in self.statements if statement.written_at != "tick_end"]
+        apart = {statement.model for statement in _of_each_tick(self.statements)}
+        return [statement for statement in self.statements if statement.model not in apart]
 
     @property
     def of_each_tick(self) -> list[Statement]:
-        """Those that write what changed in a tick, and what they read that is written anew in each."""
-        kept: list[Statement] = []
+        """The others, and what they read that is written anew in each tick."""
+        kept = {statement.model: statement for statement in _of_each_tick(self.statements)}
         for statement in reversed(self.statements):
-            is_read = statement.written_at is None and any(statement.table in later.reads for later in kept)
-            if statement.written_at == "tick_end" or is_read:
-                kept.append(statement)
-        return kept[::-1]
+            if statement.written_at is None and any(statement.table in later.reads for later in kept.values()):
+                kept[statement.model] = statement
+        return [statement for statement in self.statements if statement.model in kept]
 
     @property
     def of_last_tick(self) -> list[Statement]:
-        """Those that write what changed in a tick, and all that is written anew in each."""
-        return [statement for statement in self.statements if statement.written_at in (None, "tick_end")]
+        """The same, and all else that is written anew in each tick."""
+        each = {statement.model for statement in self.of_each_tick}
+        return [one for one in self.statements if one.written_at is None or one.model in each]
 
 
 def laid(

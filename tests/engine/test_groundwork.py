@@ -22,9 +22,8 @@ TICKS = [FIRST, *split(Window(FIRST.end, FIRST.end + timedelta(days=4)), 4 * HOU
 assert TICKS[-1].end < START + timedelta(days=DAYS)
 
 
-def writes(model: str, scope: str, reads: str = "", *, looks_at_ticks: bool = False) -> Statement:
-    tables = frozenset(reads.split())
-    return Statement(model, scope, (), f"t.{model}", reads=tables, looks_at_ticks=looks_at_ticks)
+def writes(model: str, scope: str, reads: str = "", at: str | None = "valid_from", **also: bool) -> Statement:
+    return Statement(model, scope, (), f"t.{model}", at, reads=frozenset(reads.split()), **also)
 
 
 def test_a_workflow_is_undecided_while_nothing_behind_it_is_decided() -> None:
@@ -38,8 +37,24 @@ def test_a_workflow_is_undecided_while_nothing_behind_it_is_decided() -> None:
         writes("encore_entered", "encore", looks_at_ticks=True),
         writes("experiment_decisions", "decisions", "t.welcome_hello"),
         writes("welcome_performance", "marts", "t.welcome_hello"),
+        writes("eligibility_changes", "contacts", "t.profiles", at="tick_end"),
+        writes("allowed_entered", "allowed", "t.eligibility_changes"),
     ]
     assert undecided_scopes(statements) == {"contacts", "thanks"}
+
+
+def test_what_says_how_a_tick_changed_things_looks_at_each_with_all_that_reads_it() -> None:
+    statements = [
+        writes("news", "contacts", at=None),
+        writes("versions", "contacts", "t.news"),
+        writes("changed", "contacts", "t.versions", at=None),
+        writes("eligibility", "contacts", "t.changed", at="tick_end"),
+        writes("latest", "contacts", "t.eligibility"),
+    ]
+    groundwork = Groundwork(statements, frozenset())
+    assert [one.model for one in groundwork.of_any_span] == ["news", "versions", "changed"]
+    assert [one.model for one in groundwork.of_each_tick] == ["changed", "eligibility", "latest"]
+    assert [one.model for one in groundwork.of_last_tick] == ["news", "changed", "eligibility", "latest"]
 
 
 def lay_all(engine: Engine, root: Path, statements: Sequence[Statement]) -> tuple[Engine, dict[str, dict]]:
