@@ -29,7 +29,7 @@ from typing import Any
 import orjson
 import requests
 import yaml
-from peer_cost import copy_of_the_product
+from checkouts import copy_project
 
 from activations.holds.approvals import approve
 from dagster_project.command.show import progress, table
@@ -178,7 +178,7 @@ def load(seconds: float) -> None:
 
 def urgent_checkout(folder: Path) -> Path:
     """A copy of what runs, with a workflow that calls a webhook at once."""
-    copy_of_the_product(folder)
+    copy_project(folder)
     shutil.copytree(ALARM, folder / "dbt" / "models" / "workflows" / "alarm")
     path = folder / "dbt" / "dbt_project.yml"
     project = yaml.safe_load(path.read_text())
