@@ -8,7 +8,7 @@ import orjson
 import sqlalchemy as sa
 
 from activations.journal.rows import JournalRow
-from activations.journal.tables import CLAIMED, FINISHED, JOURNAL
+from activations.journal.tables import CLAIMED, FINISHED, JOURNAL, UNWRITTEN
 
 _COLUMNS = [JOURNAL.c[column.name] for column in fields(JournalRow)]
 
@@ -61,7 +61,7 @@ def unwritten_outcomes(connection: sa.Connection, columns: Sequence[str], limit:
     """These columns of settled actions whose outcome is in no file yet, oldest action first."""
     found = connection.execute(
         sa.select(*(JOURNAL.c[name] for name in columns))
-        .where(sa.not_(JOURNAL.c.outcome_written), JOURNAL.c.status != CLAIMED)
+        .where(UNWRITTEN, JOURNAL.c.status != CLAIMED)
         .order_by(JOURNAL.c.action_id)
         .limit(limit)
     )
