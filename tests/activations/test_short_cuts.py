@@ -1,8 +1,8 @@
 """What is done once for many messages ends as if it were done for each."""
 
-import quopri
 from datetime import datetime
 from decimal import Decimal
+from email import message_from_bytes, policy
 from io import StringIO
 from pathlib import Path
 from shutil import copytree
@@ -82,15 +82,53 @@ def templates_with_subject(tmp_path: Path) -> Templates:
     return Templates(tmp_path / "templates")
 
 
-PIECES = ("a", " ", "\t", ".", "=", "\n", "\r", "é", "\x0b", "\x85", "From ", "x" * 75, "y" * 600)
+PIECES = (
+    "a",
+    " ",
+    "\t",
+    ".",
+    "=",
+    "\n",
+    "\r",
+    "é",
+    "\x0b",
+    "\x85",
+    "From ",
+    "x" * 75,
+    "y" * 600,
+    "\n--=_b",
+    "\n--=_b--",
+)
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join))
 def test_a_part_that_is_encoded_by_the_line_reads_as_it_was_written(text: str) -> None:
-    content = email_bytes({}, text=text, html="", boundary="b").split(b"--b")[1].split(b"\r\n\r\n", 1)[1]
+    content = email_bytes({}, text=text, html="and nothing else", boundary="=_b")
+    part, html = message_from_bytes(content, policy=policy.default).iter_parts()
     plain = text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")
-    assert quopri.decodestring(content).decode().replace("\r\n", "\n") == f"{plain}\n\n"
-    assert all(len(line) <= 76 for line in content.split(b"\r\n"))
+    assert part.get_payload(decode=True).decode().replace("\r\n", "\n") == f"{plain}\n"
+    assert html.get_content().splitlines() == ["and nothing else"]
+    limit = {"7bit": 998, "quoted-printable": 76}[part["Content-Transfer-Encoding"]]
+    lines = part.get_payload().split("\n")
+    assert all(len(line) <= limit and not line.endswith((" ", "\t")) for line in lines)
+    assert content.isascii()
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Hello Ann,\n\nyour cart.", "7bit"),
+        ("x" * 998, "7bit"),
+        ("x" * 999, "quoted-printable"),
+        ("Grüße", "quoted-printable"),
+        ("a blank at the end \nof a line", "quoted-printable"),
+        ("a bell \a", "quoted-printable"),
+        ("Yours\n--\nAnn", "quoted-printable"),
+    ],
+)
+def test_a_part_is_sent_as_it_is_where_every_server_leaves_it_so(text: str, encoding: str) -> None:
+    part, _ = message_from_bytes(email_bytes({}, text=text, html="", boundary="=_b")).get_payload()
+    assert part["Content-Transfer-Encoding"] == encoding
 
 
 def test_a_subject_is_kept_only_where_it_is_the_same_for_all(templates_with_subject: Templates) -> None:
