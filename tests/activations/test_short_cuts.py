@@ -109,7 +109,7 @@ def test_a_part_that_is_encoded_by_the_line_reads_as_it_was_written(text: str) -
     assert part.get_payload(decode=True).decode().replace("\r\n", "\n") == f"{plain}\n"
     assert html.get_content().splitlines() == ["and nothing else"]
     limit = {"7bit": 998, "quoted-printable": 76}[part["Content-Transfer-Encoding"]]
-    lines = part.get_payload().split("\n")
+    lines = part.get_payload().replace("\r\n", "\n").split("\n")
     assert all(len(line) <= limit and not line.endswith((" ", "\t")) for line in lines)
     assert content.isascii()
 
