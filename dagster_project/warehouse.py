@@ -11,6 +11,7 @@ from dagster_project.home import Home
 # dbt opens the same file with these; two connections of one process must agree
 SETTINGS = {"TimeZone": "UTC"}
 SMALL = 256 * 2**20
+FEW = 20_000
 _NO_ROOM = ("No space left on device", "File too large", "Disk quota exceeded")
 
 
@@ -43,9 +44,10 @@ def open_warehouse(home: Home, *, read_only: bool = False) -> Iterator[duckdb.Du
         connection.close()
 
 
-def spare_threads(connection: duckdb.DuckDBPyConnection, home: Home) -> None:
-    """One thread is enough for a small warehouse, whose ticks take less time than threads take to start."""
-    if home.warehouse.stat().st_size < SMALL:
+def spare_threads(connection: duckdb.DuckDBPyConnection, home: Home, landed: int = 0) -> None:
+    """One thread is enough for a small warehouse in which few rows have landed: such a tick takes less time than
+    threads take to start."""
+    if home.warehouse.stat().st_size < SMALL and landed < FEW:
         connection.execute("set threads = 1")
 
 
