@@ -14,7 +14,7 @@ from dagster_project.ticks.windows import Window
 _WRITTEN_TO = """
 select contact_id, max(greatest(coalesce(send_after, tick_end), tick_end))
 from decisions.outbox
-where tick_end = ? and kind = 'send'
+where tick_end = ? and kind = 'send' and channel not in ('webhook', 'profile') -- these have no reader, and no links
 group by contact_id
 """
 _CHANGED = """

@@ -59,6 +59,7 @@ def test_who_is_written_to_is_noted_and_kept_up_to_date(compiled: tuple[Home, li
         sent = {"contact_id": 1, "kind": "send", "channel": "email", "tick_end": TICK.end, "send_after": None}
         insert(connection, "decisions.outbox", {"action_id": 1, **sent})
         insert(connection, "decisions.outbox", {"action_id": 2, **sent, "contact_id": 2, "kind": "call_webhook"})
+        insert(connection, "decisions.outbox", {"action_id": 3, **sent, "contact_id": 2, "channel": "webhook"})
         note_standings(connection, home, TICK)
         assert shown(home, 1, TICK) == {"offers/email", "newsletter/email"}
         # nobody has a link to whom nothing was sent
