@@ -13,14 +13,17 @@ from functools import lru_cache
 _LINE_LIMIT = 76
 _LONGEST_LINE = 998
 """Of what is sent as it is (RFC 5322, 2.1.1)."""
-_BLANKS = (" ", "\t")
+_DELIMITER = "--=_"
 _AS_IT_IS = bytes(range(32, 127)) + b"\t\n"
 _ENCODED_WORD = "=?"
 _LINE_KEPT = 2_500
 
 
 def email_bytes(headers: Mapping[str, str], *, text: str, html: str, boundary: str) -> bytes:
-    """A message with a plain and an HTML part; lines end with CRLF. A line break in a header becomes a space."""
+    """A message with a plain and an HTML part; lines end with CRLF. A line break in a header becomes a space.
+
+    The boundary begins with `=_`, which no part contains as a line's beginning.
+    """
     head = [f"{name}: {_header(name, value)}" for name, value in headers.items()]
     head += ["MIME-Version: 1.0", f'Content-Type: multipart/alternative; boundary="{boundary}"', ""]
     delimiter = f"\r\n--{boundary}\r\n".encode()
@@ -97,7 +100,8 @@ def _stays_whole(content: str, lines: Sequence[str]) -> bool:
     begins as a delimiter does could end the part."""
     return (
         max(map(len, lines)) <= _LONGEST_LINE
-        and not any(line.endswith(_BLANKS) or line.startswith("--") for line in lines)
+        and lines == [*map(str.rstrip, lines)]
+        and _DELIMITER not in content
         and not content.encode().translate(None, _AS_IT_IS)
     )
 

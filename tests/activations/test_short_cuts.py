@@ -123,7 +123,8 @@ def test_a_part_that_is_encoded_by_the_line_reads_as_it_was_written(text: str) -
         ("Grüße", "quoted-printable"),
         ("a blank at the end \nof a line", "quoted-printable"),
         ("a bell \a", "quoted-printable"),
-        ("Yours\n--\nAnn", "quoted-printable"),
+        ("Yours\n--\nAnn", "7bit"),
+        ("Yours\n--=_b--\nAnn", "quoted-printable"),
     ],
 )
 def test_a_part_is_sent_as_it_is_where_every_server_leaves_it_so(text: str, encoding: str) -> None:
