@@ -1,9 +1,13 @@
 """The journal by itself."""
 
 import fcntl
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from rehearsal import NOW, action, write_outbox
 
 from activations.delivery.outbox import Action, outbox_files, read_actions
@@ -129,3 +133,32 @@ def test_clearing_up_spares_the_living(tmp_path: Path) -> None:
 def test_a_url_that_cannot_be_used_is_explained(url: str) -> None:
     with pytest.raises(HourbellError), open_journal(url):
         pass
+
+
+@contextmanager
+def plans(engine: sa.Engine) -> Iterator[list[str]]:
+    """How SQLite goes about what is asked meanwhile."""
+    told: list[str] = []
+
+    def explain(connection: Any, cursor: Any, statement: str, parameters: Any, *_: object) -> None:
+        with closing(cursor.connection.cursor()) as beside:
+            if statement.startswith("SELECT"):
+                told.extend(step for *_, step in beside.execute(f"explain query plan {statement}", parameters))
+
+    sa.event.listen(engine, "before_cursor_execute", explain)
+    try:
+        yield told
+    finally:
+        sa.event.remove(engine, "before_cursor_execute", explain)
+
+
+def test_what_each_delivery_asks_for_is_found_without_reading_the_whole_journal(url: str) -> None:
+    """A journal grows with every message; a delivery takes as long as what is new."""
+    with open_journal(url) as journal:
+        with plans(journal._engine) as unwritten:
+            journal.unwritten_outcomes(["action_id", "status"], 10)
+        with plans(journal._engine) as claimed:
+            journal.in_doubt()
+            journal.abandoned("email")
+    assert unwritten == ["SCAN journal USING INDEX journal_unwritten"]
+    assert set(claimed) == {"SCAN journal USING INDEX journal_claimed", "SCAN pauses"}

@@ -3,7 +3,8 @@
     python tests/benchmarks/dispatcher_cost.py --actions 100000
 
 Webhooks beside bare `aiohttp` (single calls, and batches of actions in one call), e-mails beside `aiosmtplib`, all in
-one run and into the same sinks. The bare clients render the same messages, and sign what is signed; they keep
+one run and into the same sinks. Batches take a sixth of the time, so that four times as many show the pace and not how
+long processes take to start. The bare clients render the same messages, and sign what is signed; they keep
 no journal and no receipts, and are one process, as such clients are. Deliveries share a backlog among the cores.
 """
 
@@ -33,6 +34,8 @@ from activations.transport.http import CONNECTIONS
 from dagster_project.command.show import console, table
 
 REPEATS = 3
+BATCHED = f"batches of {BATCH} beside aiohttp"
+TIMES_BATCHED = 4
 
 
 def durable(
@@ -113,7 +116,7 @@ def main() -> None:
     options = parser.parse_args()
     kinds: Mapping[str, tuple[str, Callable[[Setting], Channel], Callable[[Setting, Path], Awaitable[None]], float]] = {
         "webhooks beside aiohttp": ("webhook", webhook.open_channel, bare_calls, 0.7),
-        f"batches of {BATCH} beside aiohttp": ("webhook", open_batches, bare_batches, 0.5),
+        BATCHED: ("webhook", open_batches, bare_batches, 0.5),
         "e-mails beside aiosmtplib": ("email", email.open_channel, bare_mails, 3.0),
     }
     rows = []
@@ -125,18 +128,19 @@ def main() -> None:
         profile = Profile("sandbox", SmtpServer(HOST, smtp_port), http_sandbox=f"http://{HOST}:{http_port}")
         for number, (what, (channel, opened, work, goal)) in enumerate(kinds.items()):
             console.print(f"{what} …")
+            actions = options.actions * (TIMES_BATCHED if what == BATCHED else 1)
             ours, alone, theirs = [], [], []
             for repeat in range(REPEATS):
                 for seconds, processes in ((ours, None), (alone, 1)):
                     root = Path(folder) / f"{number}-{repeat}-{processes}"
-                    write_actions(root / "outbox", channel, options.actions)
+                    write_actions(root / "outbox", channel, actions)
                     seconds.append(durable(root, channel, profile, opened, processes))
                 theirs.append(bare(work, Setting(profile, lambda: NOW, root, TEMPLATES), root))
-            mine, single, bared = (options.actions / min(seconds) for seconds in (ours, alone, theirs))
-            rows.append((what, round(mine), round(single), round(bared), mine / bared, single / bared, goal))
+            mine, single, bared = (actions / min(seconds) for seconds in (ours, alone, theirs))
+            rows.append((what, actions, round(mine), round(single), round(bared), mine / bared, single / bared, goal))
     table(
-        f"{options.actions:,} actions, the best of {REPEATS} runs each",
-        ["what", "actions a second", "in one process", "bare", "ratio", "in one process", "goal"],
+        f"The best of {REPEATS} runs each",
+        ["what", "actions", "a second", "in one process", "bare", "ratio", "in one process", "goal"],
         rows,
     )
 
