@@ -103,37 +103,34 @@ answered as (
         timezone,
         locale,
         is_erased,
-        address is not null or latest_statement is not null or is_erased as has_something_to_say
+        address is not null or latest_statement is not null or is_erased as has_something_to_say,
+        row({{ content | join(', ') }}) as content
     from judged
-),
-
-compared as (
-    select
-        *,
-        lag(has_something_to_say, 1, false) over by_topic or has_something_to_say as is_told,
-        row({{ content | join(', ') }}) as content,
-        lag(content) over by_topic as content_before
-    from answered
-    window by_topic as (partition by contact_id, channel, topic order by valid_from)
 )
 
 select
-    contact_id,
-    channel,
-    topic,
-    address,
-    unreachable_reason is null as is_reachable,
-    unreachable_reason,
-    is_consented,
-    stated_at,
-    suppressed_until,
-    suppression_reason,
-    timezone,
-    locale,
-    is_erased,
+    answered.contact_id,
+    answered.channel,
+    answered.topic,
+    answered.address,
+    answered.unreachable_reason is null as is_reachable,
+    answered.unreachable_reason,
+    answered.is_consented,
+    answered.stated_at,
+    answered.suppressed_until,
+    answered.suppression_reason,
+    answered.timezone,
+    answered.locale,
+    answered.is_erased,
     {{ tick_end() }} as tick_end
-from compared
+from answered
+left join answered as before
+    on
+        answered.contact_id = before.contact_id
+        and answered.channel = before.channel
+        and answered.topic = before.topic
+        and before.valid_from < {{ tick_start() }}
 where
-    valid_from >= {{ tick_start() }}
-    and content is distinct from content_before
-    and is_told
+    answered.valid_from >= {{ tick_start() }}
+    and answered.content is distinct from before.content
+    and (answered.has_something_to_say or coalesce(before.has_something_to_say, false))
