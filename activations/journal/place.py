@@ -118,7 +118,7 @@ def open_sqlite(address: sa.URL, *, synchronous: str = "normal") -> sa.Engine:
         assert isinstance(driver, sqlite3.Connection)
         driver.execute("pragma busy_timeout = 0")
         try:
-            while not _has_begun(connection, is_last=time.monotonic() > until):
+            while not _has_begun(connection, driver, is_last=time.monotonic() > until):
                 time.sleep(_LOOK_EVERY)
         finally:
             driver.execute(f"pragma busy_timeout = {1_000 * _LONGEST_WAIT}")
@@ -126,12 +126,17 @@ def open_sqlite(address: sa.URL, *, synchronous: str = "normal") -> sa.Engine:
     return engine
 
 
-def _has_begun(connection: sa.Connection, *, is_last: bool) -> bool:
-    """Whether a transaction that may write has begun; raises where it was the `last` time to look, and it has not."""
+def _has_begun(connection: sa.Connection, driver: sqlite3.Connection, *, is_last: bool) -> bool:
+    """Whether a transaction that may write has begun; raises where it was the `last` time to look, and it has not.
+
+    The driver is asked, as the engine's errors refer to the frames that they went through: what waits would be kept
+    with all that it holds, until Python looks for garbage.
+    """
     try:
+        driver.execute("begin immediate")
+    except sqlite3.OperationalError as error:
+        if not is_last and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+            return False
+        # the engine says what is the matter
         connection.exec_driver_sql("begin immediate")
-    except sa.exc.OperationalError as error:
-        if is_last or getattr(error.orig, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY:
-            raise
-        return False
     return True

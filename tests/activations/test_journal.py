@@ -1,6 +1,10 @@
 """The journal by itself."""
 
 import fcntl
+import gc
+import sqlite3
+import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -162,3 +166,28 @@ def test_what_each_delivery_asks_for_is_found_without_reading_the_whole_journal(
             journal.abandoned("email")
     assert unwritten == ["SCAN journal USING INDEX journal_unwritten"]
     assert set(claimed) == {"SCAN journal USING INDEX journal_claimed", "SCAN pauses"}
+
+
+class _Batch:
+    """Something large that a deliverer holds."""
+
+
+def test_whoever_waits_for_others_lets_go_of_its_batch(url: str, actions: list[Action]) -> None:
+    """Python looks for garbage seldom in a delivery, and a batch of mails has many megabytes."""
+
+    def claim_with_a_batch() -> weakref.ref[_Batch]:
+        batch = _Batch()
+        assert claim(journal, actions) == (6, 0, 0)
+        return weakref.ref(batch)
+
+    path = url.removeprefix("sqlite:///")
+    with open_journal(url) as journal, closing(sqlite3.connect(path, check_same_thread=False)) as other:
+        other.execute("begin immediate")
+        letting_go = threading.Timer(0.1, other.rollback)
+        letting_go.start()
+        gc.disable()
+        try:
+            assert claim_with_a_batch()() is None
+        finally:
+            gc.enable()
+            letting_go.join()
