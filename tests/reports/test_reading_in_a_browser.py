@@ -1,0 +1,116 @@
+"""Pages can be read: numbers as people write them, on a phone, in the dark, and with little on them."""
+
+from pathlib import Path
+
+import pytest
+from browser import Browser
+from built_site import Site
+from looking import LOOKED_AT, lines_shown, pages_of
+from made_up_marts import publish_made_up
+
+from dagster_project.home import Home
+from dagster_project.reports import build
+
+PHONE = 375
+
+AS_READ = """
+title: Numbers
+queries:
+  said: |
+    select * from (values
+        ('conversions', 0.004, 0.004, 53.27, 3, 1000), ('revenue', 0.00001, 0.4, 47.6, 1, 10),
+        ('clicks', 1, -0.012, 0.4, 2, 1000), ('opens', 0.05, 0, 24.5, 0, 0)
+    ) as numbers (what, p, number, hours, complained, sent)
+blocks:
+  - tiles: said
+    figures:
+      - label: Few
+        value: sum(complained) / sum(sent)
+        where: {what: revenue}
+        alarm: complaints_stop
+        about: "{limit}"
+      - {label: Many, value: sum(complained) / sum(sent), where: {what: conversions}, alarm: complaints_stop}
+  - table: said
+    by: [what]
+    figures:
+      - {label: p, value: max(p), format: probability}
+      - label: Number
+        value: max(number)
+        format: {by: what, conversions: points, revenue: decimal, clicks: points, opens: points}
+      - {label: Hours, value: max(hours), format: hours}
+      - {label: Complaint rate, value: sum(complained) / sum(sent), format: percent, alarm: complaints_stop}
+"""
+
+
+def test_numbers_are_written_as_people_read_them_and_few_are_no_alarm(
+    browser: Browser, apart: Home, pages_folder: Path
+) -> None:
+    (pages_folder / "index.yml").write_text(AS_READ)
+    built = build(apart, pages=pages_folder)
+    assert not built.failures
+    browser.open(built.start.resolve().as_uri())
+    # a p is never none, a small share is told in points, and a time in whole hours
+    assert {line[0]: line[1:] for line in lines_shown(browser, 1)} == {
+        "Conversions": ["0.0040", "+0.4 pp", "2 d 5 h", "0.3 %"],
+        "Revenue": ["under 0.0001", "0.40", "2 d", "10.0 %"],
+        "Clicks": ["1.0000", "-1.2 pp", "under 1 h", "0.2 %"],
+        "Opens": ["0.0500", "0.0 pp", "25 h", "–"],
+    }
+    alarming = browser.run(
+        "return [...document.querySelectorAll('.bad')].map((cell) => cell.closest('tr').cells[0].textContent)"
+    )
+    assert alarming == ["Conversions"], "one complaint of ten messages says nothing"
+    assert browser.run("return [...document.querySelectorAll('.tile.alarm')].map((tile) => tile.dataset.label)") == [
+        "Many"
+    ]
+    assert browser.run("return document.querySelector('[data-label=Few] p').textContent") == "0.3\u00a0%"
+
+
+def test_pages_can_be_read_on_a_phone_and_in_the_dark(browser: Browser, site: Site) -> None:
+    browser.look(width=PHONE, dark=True)
+    for page in pages_of(site):
+        browser.open(site.address + page.file)
+        width, paper, text = browser.run(
+            "const style = getComputedStyle(document.body);"
+            "return [document.documentElement.scrollWidth, style.backgroundColor, style.color]"
+        )
+        assert width <= PHONE, page.file
+        assert brightness(paper) < 0.2 < 0.7 < brightness(text)
+        assert not browser.said()
+        nameless = browser.run(
+            "return [...document.querySelectorAll('table:not(:has(caption)), .chart svg:not([aria-label]),"
+            " input, select')]"
+            ".filter((one) => !one.closest('label') && !one.ariaLabel && one.tagName !== 'svg').length"
+        )
+        assert nameless == 0, page.file
+
+
+# what a program says where it has nothing to say
+UNSAID = r"return document.body.innerText.match(/\b(NaN|nan|undefined|null|Infinity|Invalid Date)\b|\[object/g) ?? []"
+# blocks in which there is neither a mark, a line, a number nor a word
+BARE = """
+    return [...document.querySelectorAll('.block')].filter((block) => !block.querySelector(
+        '.role-mark > *, tbody tr, .tile dd:not(:empty), .node .reached:not(:empty), p.empty:not(:empty)'
+    ) && !block.matches('.text')).map((block) => block.querySelector('h2').textContent)
+"""
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_a_page_with_little_on_it_says_so_in_words(browser: Browser, tmp_path: Path, rows: int) -> None:
+    home = Home(tmp_path / "home")
+    publish_made_up(home.published, rows)
+    built = build(home)
+    assert not built.failures
+    looked_at = {f"workflow-{name}.html" for name in LOOKED_AT}
+    for page in built.pages:
+        if page.startswith("workflow-") and page not in looked_at:
+            continue
+        browser.open((built.folder / page).resolve().as_uri())
+        assert not browser.said(), page
+        assert not browser.run(UNSAID), page
+        assert not browser.run(BARE), page
+
+
+def brightness(colour: str) -> float:
+    red, green, blue = (int(part) for part in colour[4:-1].split(",")[:3])
+    return (0.2126 * red + 0.7152 * green + 0.0722 * blue) / 255
