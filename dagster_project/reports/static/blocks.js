@@ -200,7 +200,7 @@ const Blocks = (() => {
   async function chart(block, rows, page, inside) {
     views.get(inside)?.finalize();
     const kinds = page.kinds(block.query);
-    const values = matching(rows, block.where).map((row) =>
+    const values = rows.map((row) =>
       Object.fromEntries(
         Object.entries(row).map(([name, value]) => [name, value === null ? null : ["date", "moment"].includes(kinds[name]) ? local(value) : kinds[name] === "text" ? value.replaceAll("_", " ") : value]),
       ),

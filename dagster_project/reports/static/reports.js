@@ -23,10 +23,13 @@
     return /^[a-z]/.test(text) && !/[.@]/.test(text) ? text[0].toUpperCase() + text.slice(1) : text;
   };
 
+  // of what is not known nothing can be drawn
+  const shown_in = (rows, block) => matching(rows, block.where).filter((row) => block.known === undefined || row[block.known] !== null);
+
   const page = {
     spoken,
     date: (query) => data.queries[query].filters?.date,
-    rows: (query, block) => (data.queries[query].filters ? matching(filtered(data.queries[query].all, data.queries[query].filters, state()), block.where) : []),
+    rows: (query, block) => (data.queries[query].filters ? shown_in(filtered(data.queries[query].all, data.queries[query].filters, state()), block) : []),
     trouble: (query) => data.queries[query].error ?? (data.queries[query].missing ? `Nothing yet: ${data.queries[query].missing}` : undefined),
     ignored: (query) => ignored_by(data.queries[query]),
     kinds: (query) => Object.fromEntries(Object.entries(data.queries[query].columns).map(([name, column]) => [name, column.kind])),
@@ -48,13 +51,20 @@
     },
   };
 
-  function state() {
+  const FILTERED_BY = { date: ["from", "to"], workflow: ["workflow"], channel: ["channel"] };
+  const offered = data.filters.flatMap((name) => FILTERED_BY[name]);
+
+  // all that was chosen, on whichever page
+  function chosen() {
     const stated = new URLSearchParams(location.hash.slice(1));
-    return Object.fromEntries(["from", "to", "workflow", "channel"].map((name) => [name, stated.get(name) ?? ""]));
+    return Object.fromEntries(Object.values(FILTERED_BY).flat().map((name) => [name, stated.get(name) ?? ""]));
   }
 
+  // what a page does not offer goes along to the next one, and hides nothing that nobody could bring back
+  const state = () => Object.fromEntries(Object.entries(chosen()).map(([name, value]) => [name, offered.includes(name) ? value : ""]));
+
   function remember(changes) {
-    const kept = Object.entries({ ...state(), ...changes }).filter(([, value]) => value);
+    const kept = Object.entries({ ...chosen(), ...changes }).filter(([, value]) => value);
     const hash = new URLSearchParams(kept).toString();
     // an address without anything after # would scroll to the top
     history.replaceState(null, "", hash ? `#${hash}` : location.pathname + location.search);
@@ -67,7 +77,10 @@
     for (const name of ["workflow", "channel"]) {
       const select = form.elements[name];
       if (!select) continue;
-      if (select.options.length === 1) select.append(...values_of(name).map((value) => element("option", { value }, spoken(value))));
+      const listed = [...select.options].map((option) => option.value);
+      // what was chosen on another page, too, if this one has nothing of it
+      const named = new Set([...values_of(name), now[name]]);
+      select.append(...[...named].filter((value) => !listed.includes(value)).map((value) => element("option", { value }, spoken(value))));
       select.value = now[name];
     }
     if (form.elements.from) {
@@ -90,8 +103,6 @@
     return text < bounds.first ? bounds.first : text;
   }
 
-  const FILTERED_BY = { date: ["from", "to"], workflow: ["workflow"], channel: ["channel"] };
-
   function ignored_by(query) {
     const now = state();
     const asks = Object.entries(FILTERED_BY).filter(([name, parts]) => data.filters.includes(name) && parts.some((part) => now[part]));
@@ -109,7 +120,8 @@
     }
     const rows = page.rows(block.query, block);
     if (!rows.length && !is_tiles && block.kind !== "journey") {
-      inside.replaceChildren(element("p", { class: "empty" }, block.empty ?? "Nothing in this selection."));
+      const is_hidden = shown_in(data.queries[block.query].all, block).length;
+      inside.replaceChildren(element("p", { class: "empty" }, is_hidden ? "Nothing in this selection." : (block.empty ?? "Nothing yet.")));
     } else {
       await Blocks[block.kind](block, rows, page, inside);
     }
