@@ -5,7 +5,7 @@ from typing import Any
 
 from browser import Browser
 from built_site import Site
-from oracle import NOTHING, Asked, Oracle
+from oracle import NOTHING, Asked, Oracle, written
 
 from dagster_project.reports.pages import Page
 
@@ -89,7 +89,5 @@ def month(text: str) -> str:
 
 
 def spoken(text: str) -> str:
-    known = {"sms": "SMS", "cpc": "CPC", "crm": "CRM", "vip": "VIP"}
-    plain = text.replace("_", " ")
-    plain = f"VIP {plain[4:]}" if plain.startswith("vip ") else plain
-    return known.get(text) or (plain[0].upper() + plain[1:] if "." not in plain and "@" not in plain else plain)
+    plain = written(text)
+    return plain[0].upper() + plain[1:] if "." not in plain and "@" not in plain else plain

@@ -2,7 +2,7 @@
 "use strict";
 
 const Blocks = (() => {
-  const { evaluate, grouped, matching, median, shown, hours } = Figures;
+  const { evaluate, grouped, matching, median, plain, shown, hours } = Figures;
 
   function element(name, attributes = {}, ...children) {
     const made = document.createElement(name);
@@ -143,7 +143,7 @@ const Blocks = (() => {
         const column = block.by[place];
         const text = value === null ? page.spoken(column.none ?? "–") : column.format ? shown(value, column.format) : page.spoken(value);
         const content = column.link && value !== null ? element("a", { "data-page": "", href: `${column.link}-${value}.html` }, text) : text;
-        return place === 0 ? element("th", { scope: "row", class: text.length > 40 ? "long" : undefined }, content) : element("td", { class: text.length > 60 ? "long" : undefined }, content);
+        return place === 0 ? element("th", { scope: "row", class: text.length > 40 ? "long" : undefined }, content) : element("td", { class: text.length > 28 ? "long" : undefined }, content);
       });
       const key = Object.fromEntries(by.map((column, place) => [column, line.key[place]]));
       const values = figures.map((figure, place) => {
@@ -183,10 +183,10 @@ const Blocks = (() => {
       axis: { ...axis, labelLimit: 190, labelOverlap: "greedy", labelSeparation: 10 },
       axisX: { grid: false },
       axisY: { domain: false, ticks: false, labelPadding: 6 },
-      legend: { labelColor: colour("soft"), titleColor: colour("soft"), orient: "top", title: null, labelFontSize: 12, symbolType: "circle", columns: Math.max(2, Math.floor((width - 60) / 104)), labelLimit: width < 400 ? 76 : 112 },
+      legend: { labelColor: colour("soft"), titleColor: colour("soft"), orient: "top", title: null, labelFontSize: 12, symbolType: "circle", columns: Math.max(2, Math.floor((width - 60) / 104)), labelLimit: 112 },
       header: { labelColor: colour("soft"), titleColor: colour("soft") },
       title: { color: colour("text") },
-      range: { category: [1, 2, 3, 4, 5, 6, 7, 8].map((number) => colour(`c${number}`)), heatmap: [colour("accent-soft"), colour("accent")], ramp: [colour("accent-soft"), colour("accent")] },
+      range: { category: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12].map((number) => colour(`c${number}`)), heatmap: [colour("accent-soft"), colour("accent")], ramp: [colour("accent-soft"), colour("accent")] },
       mark: { color: colour("c1") },
       bar: { color: colour("c1"), cornerRadiusEnd: 3 },
       line: { color: colour("c1"), strokeWidth: 2.25, interpolate: "monotone" },
@@ -202,7 +202,7 @@ const Blocks = (() => {
     const kinds = page.kinds(block.query);
     const values = rows.map((row) =>
       Object.fromEntries(
-        Object.entries(row).map(([name, value]) => [name, value === null ? null : ["date", "moment"].includes(kinds[name]) ? local(value) : kinds[name] === "text" ? value.replaceAll("_", " ") : value]),
+        Object.entries(row).map(([name, value]) => [name, value === null ? null : ["date", "moment"].includes(kinds[name]) ? local(value) : kinds[name] === "text" ? plain(value) : value]),
       ),
     );
     const spec = { width: "container", height: block.height ?? 230, autosize: { type: "fit-x", contains: "padding" }, ...block.spec, data: { values } };
@@ -275,11 +275,11 @@ const Blocks = (() => {
       way.style.strokeWidth = number ? `${(1.5 + (9 * number) / Math.max(entered, 1)).toFixed(1)}px` : "1.5px";
     }
     const exits = grouped(rows.filter((row) => row.exit_reason !== null), ["exit_reason"]).sort((one, other) => sum(other[1]) - sum(one[1]));
-    const told = exits.map(([[reason], members]) => `${reason} ${shown(sum(members))} (${share(sum(members), entered)}, after ${hours(median(members, "wait_hours", "enrollments"))})`);
+    const told = exits.map(([[reason], members]) => `${shown(sum(members))} ${reason === "converted" ? "reached the goal" : `left: ${plain(reason)}`} (${share(sum(members), entered)}, after ${hours(median(members, "wait_hours", "enrollments"))})`);
     const legend = inside.parentElement.querySelector(".legend");
     legend.textContent = told.length
       ? `Of ${shown(entered)} who entered, ${told.join("; ")}. The time is the median since the last step.`
-      : `${shown(entered)} entered; nobody has left yet.`;
+      : entered ? `${shown(entered)} entered; nobody has left yet.` : "Nobody has entered yet.";
     // the entry in the middle of what is seen
     if (!inside.dataset.placed) inside.scrollLeft = (inside.scrollWidth - inside.clientWidth) / 2;
     inside.dataset.placed = "yes";

@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const { decode, filtered, matching } = Figures;
+  const { decode, filtered, matching, plain } = Figures;
   const { element } = Blocks;
   const data = JSON.parse(document.getElementById("data").textContent);
   const form = document.getElementById("filters");
@@ -15,11 +15,9 @@
   const days = values_of("date").map((day) => day.slice(0, 10));
   const bounds = { first: days[0] ?? "", last: days.at(-1) ?? "" };
 
-  const SHORT = { sms: "SMS", cpc: "CPC", crm: "CRM", vip: "VIP" };
-
+  // a name as people write it; a sentence, a domain and a money of no currency are left as they are
   const spoken = (value) => {
-    if (value in SHORT) return SHORT[value];
-    const text = String(value).replaceAll("_", " ").replace(/^vip /, "VIP ");
+    const text = plain(value);
     return /^[a-z]/.test(text) && !/[.@]/.test(text) ? text[0].toUpperCase() + text.slice(1) : text;
   };
 
@@ -82,8 +80,11 @@
       const named = new Set([...values_of(name), now[name]]);
       select.append(...[...named].filter((value) => !listed.includes(value)).map((value) => element("option", { value }, spoken(value))));
       select.value = now[name];
+      // where there is nothing to choose from
+      select.closest("label").hidden = select.options.length === 1;
     }
     if (form.elements.from) {
+      for (const part of [form.elements.from.closest("label"), form.elements.to.closest("label"), form.querySelector(".spans")]) part.hidden = !days.length;
       for (const name of ["from", "to"]) {
         form.elements[name].min = bounds.first;
         form.elements[name].max = bounds.last;
@@ -92,6 +93,7 @@
       form.elements.to.value = now.to || bounds.last;
       for (const button of form.querySelectorAll("[data-days]")) button.setAttribute("aria-pressed", String(now.from === since(button.dataset.days) && !now.to));
     }
+    form.hidden = !form.querySelector("label:not([hidden])");
     form.querySelector("[type=reset]").hidden = !Object.values(now).some(Boolean);
   }
 
