@@ -3,11 +3,12 @@
 from datetime import date
 from typing import Any
 
+import pytest
 from browser import Browser
 from built_site import Site
-from oracle import NOTHING, Asked, Oracle, written
+from oracle import NOTHING, Asked, Oracle, spoken, written
 
-from dagster_project.reports.pages import Page
+from dagster_project.reports.pages import Block, Page
 
 ALL = Asked()
 # of all pages of workflows, the widest graph and the plainest
@@ -40,8 +41,36 @@ def lines_shown(browser: Browser, place: int) -> list[list[str]]:
     return found
 
 
+def bars_shown(browser: Browser, place: int, measured: str, group: str) -> dict[str, float]:
+    """What the bars of a chart come to, by what they are told apart by, as the browser tells who cannot see them."""
+    labels = browser.run(
+        "return [...document.querySelectorAll(`#block-${arguments[0]} .role-mark [aria-label]`)]"
+        ".map((bar) => bar.getAttribute('aria-label'))",
+        place,
+    )
+    shown: dict[str, float] = {}
+    for label in labels:
+        told = dict(reversed([part.split(": ", 1) for part in label.split("; ")]))
+        shown[told[group]] = shown.get(told[group], 0) + float(told[measured].replace("\N{MINUS SIGN}", "-"))
+    return shown
+
+
+def bars_of(block: Block) -> tuple[str, str, str] | None:
+    """The column that a chart's bars add up, by which name, and what tells them apart; None of a chart without."""
+    spec = block.options["spec"]
+    mark = spec.get("mark")
+    if "transform" in spec or (mark if isinstance(mark, str) else (mark or {}).get("type")) != "bar":
+        return None
+    sides = [spec["encoding"][side] for side in ("x", "y")]
+    added = [side for side in sides if side.get("aggregate") == "sum"]
+    if not added:
+        return None
+    told_apart = spec["encoding"].get("color") or next(side for side in sides if side is not added[0])
+    return added[0]["field"], added[0]["title"], told_apart["field"]
+
+
 def compare(browser: Browser, site: Site, page: Page, asked: Asked) -> int:
-    """Every tile and every line of a table, as the marts have them; returns how many figures that was."""
+    """Every tile, line and bar, as the marts have them; returns how many figures that was."""
     oracle = Oracle(site.marts, page, asked)
     compared = 0
     for place, block in enumerate(page.blocks):
@@ -51,6 +80,13 @@ def compare(browser: Browser, site: Site, page: Page, asked: Asked) -> int:
                 if not reads_operations(page, figure.get("from", block.query)):
                     assert shown[figure["label"]] == oracle.tile(block, figure), (page.file, figure["label"])
                     compared += 1
+        elif block.kind == "chart" and (bars := bars_of(block)):
+            field, title, group = bars
+            sums = oracle.figures(block, {"value": f"sum({field})"}, [group])
+            drawn = bars_shown(browser, place, title, group)
+            told = {written(key): float(value) for (key,), value in sums.items() if value is not None}
+            assert drawn == pytest.approx(told), (page.file, block.options["title"])
+            compared += len(drawn)
         elif block.kind == "table" and not reads_operations(page, block.query):
             expected = oracle.table(block)
             shown_lines = lines_shown(browser, place)
@@ -86,8 +122,3 @@ def as_written(part: str, column: dict[str, Any]) -> str:
 
 def month(text: str) -> str:
     return f"{date.fromisoformat(text):%b %Y}"
-
-
-def spoken(text: str) -> str:
-    plain = written(text)
-    return plain[0].upper() + plain[1:] if "." not in plain and "@" not in plain else plain

@@ -143,7 +143,7 @@ def shown(value: Any, kind: str, currency: str = "") -> str:
     if kind == "moment":
         return f"{value:%Y-%m-%d %H:%M} UTC"
     if kind == "text":
-        return written(str(value))
+        return f"{currency}: {spoken(str(value))}" if currency else spoken(str(value))
     if kind == "month":
         return f"{value:%b %Y}"
     number = Decimal(value)
@@ -181,6 +181,12 @@ def written(text: str) -> str:
         return NOTHING
     known = {"sms": "SMS", "cpc": "CPC", "crm": "CRM", "vip": "VIP", "whatsapp": "WhatsApp"}
     return " ".join(known.get(word, word) for word in text.replace("_", " ").split(" "))
+
+
+def spoken(text: str) -> str:
+    """The same with a capital, but for domains."""
+    plain = written(text)
+    return plain[0].upper() + plain[1:] if "." not in plain and "@" not in plain else plain
 
 
 def hours(value: float) -> str:

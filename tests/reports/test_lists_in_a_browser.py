@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pytest
 from browser import Browser
 from built_site import Site
-from looking import spoken
+from oracle import spoken
 
 from dagster_project.reports.pages import Page
 

@@ -97,6 +97,24 @@ FAINT = """
         .filter(([, contrast, least]) => contrast < least);
 """
 
+# labels of a journey that lie on each other, words that leave their step, and series of a chart in the same colour
+MINGLED = """
+    const box = (one) => one.getBoundingClientRect();
+    const on_each_other = ([one, other]) => one.left < other.right && other.left < one.right
+        && one.top < other.bottom && other.top < one.bottom;
+    const plates = [...document.querySelectorAll('.edge .plate')].map(box);
+    const pairs = plates.flatMap((one, place) => plates.slice(place + 1).map((other) => [one, other]));
+    const leaving = [...document.querySelectorAll('.node text')]
+        .filter((text) => box(text).right > box(text.parentNode.querySelector('rect')).right);
+    const alike = [...document.querySelectorAll('.block.chart')].filter((chart) => {
+        const symbols = [...chart.querySelectorAll('.role-legend-symbol path')];
+        const colours = symbols.map((symbol) => symbol.getAttribute('fill'));
+        return new Set(colours).size < colours.length;
+    });
+    return [...pairs.filter(on_each_other).map(() => 'labels of ways'), ...leaving.map((text) => text.textContent),
+        ...alike.map((chart) => chart.querySelector('h2').textContent)];
+"""
+
 
 def test_pages_can_be_read_on_a_phone_and_in_the_dark(browser: Browser, site: Site) -> None:
     for width, dark in ((PHONE, True), (DESKTOP, False)):
@@ -109,6 +127,7 @@ def test_pages_can_be_read_on_a_phone_and_in_the_dark(browser: Browser, site: Si
             assert wide <= width, page.file
             assert (brightness(paper) < 0.2) is dark
             assert not browser.run(FAINT), page.file
+            assert not browser.run(MINGLED), page.file
             assert not browser.said()
             nameless = browser.run(
                 "return [...document.querySelectorAll('table:not(:has(caption)), .chart svg:not([aria-label]),"

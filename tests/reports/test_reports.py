@@ -312,6 +312,8 @@ def test_the_command_builds_every_page(
     code, said = run_command("reports")
     assert code == 0, said
     assert "20 pages: " in said
+    for page in apart.reports.joinpath("site").glob("workflow-*.html"):
+        assert "<strong>Goal:</strong>" in page.read_text(), f"{page.name} does not say what it is to reach"
     sizes = {path.name: path.stat().st_size for path in apart.reports.joinpath("site").iterdir()}
     assert max(sizes.values()) < 2_000_000
     # neither in the pages nor in what they load is any address that would be asked for something

@@ -143,7 +143,7 @@ const Blocks = (() => {
         const column = block.by[place];
         const text = value === null ? page.spoken(column.none ?? "–") : column.format ? shown(value, column.format) : page.spoken(value);
         const content = column.link && value !== null ? element("a", { "data-page": "", href: `${column.link}-${value}.html` }, text) : text;
-        return place === 0 ? element("th", { scope: "row", class: text.length > 40 ? "long" : undefined }, content) : element("td", { class: text.length > 28 ? "long" : undefined }, content);
+        return place === 0 ? element("th", { scope: "row", class: text.length > 40 ? "long" : text.length > 18 ? "broad" : undefined }, content) : element("td", { class: text.length > 28 ? "long" : undefined }, content);
       });
       const key = Object.fromEntries(by.map((column, place) => [column, line.key[place]]));
       const values = figures.map((figure, place) => {
@@ -183,7 +183,7 @@ const Blocks = (() => {
       axis: { ...axis, labelLimit: 190, labelOverlap: "greedy", labelSeparation: 10 },
       axisX: { grid: false },
       axisY: { domain: false, ticks: false, labelPadding: 6 },
-      legend: { labelColor: colour("soft"), titleColor: colour("soft"), orient: "top", title: null, labelFontSize: 12, symbolType: "circle", columns: Math.max(2, Math.floor((width - 60) / 104)), labelLimit: 112 },
+      legend: { labelColor: colour("soft"), titleColor: colour("soft"), orient: "top", title: null, labelFontSize: 12, symbolType: "circle", columns: Math.max(2, Math.floor((width - 60) / 104)), labelLimit: 112, layout: { top: { anchor: "start", bounds: "full" } } },
       header: { labelColor: colour("soft"), titleColor: colour("soft") },
       title: { color: colour("text") },
       range: { category: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12].map((number) => colour(`c${number}`)), heatmap: [colour("accent-soft"), colour("accent")], ramp: [colour("accent-soft"), colour("accent")] },

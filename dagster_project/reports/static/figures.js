@@ -101,6 +101,12 @@ const Figures = (() => {
   // without the marks of programs
   const plain = (value) => (value === "none" ? NOTHING : String(value).replaceAll("_", " ").replace(/(?<![\w.@-])(sms|cpc|crm|vip|whatsapp)(?![\w.@-])/g, (word) => SHORT[word]));
 
+  // and with a capital, but for a domain
+  const spoken = (value) => {
+    const text = plain(value);
+    return /^[a-z]/.test(text) && !/[.@]/.test(text) ? text[0].toUpperCase() + text.slice(1) : text;
+  };
+
   // what comes in no known currency says so
   const in_currency = (currency) => (currency === "none" ? " in no known currency" : currency ? ` ${currency}` : "");
 
@@ -125,7 +131,7 @@ const Figures = (() => {
     times: (value, currency) => `${DECIMAL.format(value)} ×${currency ? ` in ${currency}` : ""}`,
     // a p that is small is never none
     probability: (value) => (value < 0.00005 ? "under 0.0001" : SMALL.format(value)),
-    text: (value) => plain(value),
+    text: (value, currency) => `${currency ? `${currency}: ` : ""}${spoken(value)}`,
     month: (value) => `${MONTHS[Number(String(value).slice(5, 7)) - 1]} ${String(value).slice(0, 4)}`,
     moment: (value) => `${value} UTC`,
   };
@@ -141,5 +147,5 @@ const Figures = (() => {
     return `${NUMBER.format(days)} d${rest && days < 7 ? ` ${rest} h` : ""}`;
   }
 
-  return { decode, filtered, matching, evaluate, grouped, median, plain, shown, hours };
+  return { decode, filtered, matching, evaluate, grouped, median, plain, spoken, shown, hours };
 })();

@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const { decode, filtered, matching, plain } = Figures;
+  const { decode, filtered, matching, spoken } = Figures;
   const { element } = Blocks;
   const data = JSON.parse(document.getElementById("data").textContent);
   const form = document.getElementById("filters");
@@ -14,12 +14,6 @@
   const values_of = (name) => [...new Set(own.flatMap((query) => (query.filters[name] ? query.all.map((row) => row[query.filters[name]]) : [])))].filter((value) => value !== null && value !== undefined).sort();
   const days = values_of("date").map((day) => day.slice(0, 10));
   const bounds = { first: days[0] ?? "", last: days.at(-1) ?? "" };
-
-  // a name as people write it; a sentence, a domain and a money of no currency are left as they are
-  const spoken = (value) => {
-    const text = plain(value);
-    return /^[a-z]/.test(text) && !/[.@]/.test(text) ? text[0].toUpperCase() + text.slice(1) : text;
-  };
 
   // of what is not known nothing can be drawn
   const shown_in = (rows, block) => matching(rows, block.where).filter((row) => block.known === undefined || row[block.known] !== null);
@@ -43,7 +37,7 @@
       dialog.querySelector("h2").textContent = Object.values(key).filter((value) => value !== null).map(spoken).join(", ") || "Contacts behind this number";
       // each once, however often and for however many reasons
       rows = [...new Map(rows.map((row) => [ids.map((id) => row[id]).join(), row])).values()].slice(0, drill.limit);
-      dialog.querySelector(".note").textContent = `${rows.length} listed, at most ${drill.limit} of each number. \`hourbell explain\` tells what each of them got, and why.`;
+      dialog.querySelector(".note").replaceChildren(`${rows.length} listed, at most ${drill.limit} of each number. `, element("code", {}, "hourbell explain"), " tells what each of them got, and why.");
       dialog.querySelector("ol").replaceChildren(...rows.map((row) => element("li", {}, ...ids.flatMap((id) => [element("code", {}, id === "contact_id" ? `hourbell explain ${row[id]}` : `${id} ${row[id]}`), " "]))));
       dialog.showModal();
     },
