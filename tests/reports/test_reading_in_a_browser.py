@@ -97,7 +97,8 @@ FAINT = """
         .filter(([, contrast, least]) => contrast < least);
 """
 
-# labels of a journey that lie on each other, words that leave their step, and series of a chart in the same colour
+# labels of a journey that lie on each other, words that leave their step, series of a chart in one colour, and names
+# of series that are cut
 MINGLED = """
     const box = (one) => one.getBoundingClientRect();
     const on_each_other = ([one, other]) => one.left < other.right && other.left < one.right
@@ -111,8 +112,10 @@ MINGLED = """
         const colours = symbols.map((symbol) => symbol.getAttribute('fill'));
         return new Set(colours).size < colours.length;
     });
+    const cut = [...document.querySelectorAll('.role-legend-label text')]
+        .filter((name) => box(name).right > box(name.closest('.inside')).right || name.textContent.endsWith('…'));
     return [...pairs.filter(on_each_other).map(() => 'labels of ways'), ...leaving.map((text) => text.textContent),
-        ...alike.map((chart) => chart.querySelector('h2').textContent)];
+        ...alike.map((chart) => chart.querySelector('h2').textContent), ...cut.map((name) => name.textContent)];
 """
 
 

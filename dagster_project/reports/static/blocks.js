@@ -172,7 +172,17 @@ const Blocks = (() => {
   // a day is a day in every zone, and a moment is UTC
   const local = (text) => new Date(...text.split(/[-: ]/).map((part, place) => Number(part) - (place === 1 ? 1 : 0)));
 
-  function chart_config(width) {
+  // as many names of series in a row as there is room for beside those of an axis
+  function legend_columns(spec, values, width) {
+    const stated = (part, name) => part.encoding?.[name] ?? part.layer?.map((one) => stated(one, name)).find(Boolean);
+    const colour = stated(spec, "color");
+    if (!colour) return 1;
+    const names = colour.scale?.domain ?? values.map((row) => String(row[colour.field]));
+    const room = width - (stated(spec, "y")?.type === "nominal" ? 130 : 60);
+    return Math.max(1, Math.floor(room / (Math.min(112, 6.6 * Math.max(...names.map((name) => name.length))) + 30)));
+  }
+
+  function chart_config(columns) {
     const style = getComputedStyle(document.documentElement);
     const colour = (name) => style.getPropertyValue(`--${name}`).trim();
     const axis = { labelColor: colour("soft"), titleColor: colour("soft"), titleFontWeight: 500, domainColor: colour("line"), tickColor: colour("line"), gridColor: colour("line"), labelFontSize: 11, titleFontSize: 11 };
@@ -183,7 +193,7 @@ const Blocks = (() => {
       axis: { ...axis, labelLimit: 190, labelOverlap: "greedy", labelSeparation: 10 },
       axisX: { grid: false },
       axisY: { domain: false, ticks: false, labelPadding: 6 },
-      legend: { labelColor: colour("soft"), titleColor: colour("soft"), orient: "top", title: null, labelFontSize: 12, symbolType: "circle", columns: Math.max(2, Math.floor((width - 60) / 104)), labelLimit: 112, layout: { top: { anchor: "start", bounds: "full" } } },
+      legend: { labelColor: colour("soft"), titleColor: colour("soft"), orient: "top", title: null, labelFontSize: 12, symbolType: "circle", columns, labelLimit: 112 },
       header: { labelColor: colour("soft"), titleColor: colour("soft") },
       title: { color: colour("text") },
       range: { category: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12].map((number) => colour(`c${number}`)), heatmap: [colour("accent-soft"), colour("accent")], ramp: [colour("accent-soft"), colour("accent")] },
@@ -208,7 +218,7 @@ const Blocks = (() => {
     const spec = { width: "container", height: block.height ?? 230, autosize: { type: "fit-x", contains: "padding" }, ...block.spec, data: { values } };
     inside.replaceChildren();
     // `ast`: expressions are read, and never become code, which the page's policy forbids
-    const made = await vegaEmbed(inside, spec, { mode: "vega-lite", actions: false, renderer: "svg", ast: true, config: chart_config(inside.clientWidth), tooltip: { theme: matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light" } });
+    const made = await vegaEmbed(inside, spec, { mode: "vega-lite", actions: false, renderer: "svg", ast: true, config: chart_config(legend_columns(spec, values, inside.clientWidth)), tooltip: { theme: matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light" } });
     views.set(inside, made);
     const drawing = inside.querySelector("svg");
     drawing?.setAttribute("role", "img");
