@@ -172,9 +172,16 @@ const Blocks = (() => {
   // a day is a day in every zone, and a moment is UTC
   const local = (text) => new Date(...text.split(/[-: ]/).map((part, place) => Number(part) - (place === 1 ? 1 : 0)));
 
+  const stated = (spec, name) => spec.encoding?.[name] ?? spec.layer?.map((part) => stated(part, name)).find(Boolean);
+
+  // a number, or so much for each name of its axis
+  function height_of(block, values) {
+    if (!block.height?.step) return block.height ?? 230;
+    return block.height.step * new Set(values.map((row) => row[stated(block.spec, "y").field])).size;
+  }
+
   // as many names of series in a row as there is room for beside those of an axis
   function legend_columns(spec, values, width) {
-    const stated = (part, name) => part.encoding?.[name] ?? part.layer?.map((one) => stated(one, name)).find(Boolean);
     const colour = stated(spec, "color");
     if (!colour) return 1;
     const names = colour.scale?.domain ?? values.map((row) => String(row[colour.field]));
@@ -215,7 +222,7 @@ const Blocks = (() => {
         Object.entries(row).map(([name, value]) => [name, value === null ? null : ["date", "moment"].includes(kinds[name]) ? local(value) : kinds[name] === "text" ? plain(value) : value]),
       ),
     );
-    const spec = { width: "container", height: block.height ?? 230, autosize: { type: "fit-x", contains: "padding" }, ...block.spec, data: { values } };
+    const spec = { width: "container", height: height_of(block, values), autosize: { type: "fit-x", contains: "padding" }, ...block.spec, data: { values } };
     inside.replaceChildren();
     // `ast`: expressions are read, and never become code, which the page's policy forbids
     const made = await vegaEmbed(inside, spec, { mode: "vega-lite", actions: false, renderer: "svg", ast: true, config: chart_config(legend_columns(spec, values, inside.clientWidth)), tooltip: { theme: matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light" } });
