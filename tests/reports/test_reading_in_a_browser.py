@@ -1,7 +1,9 @@
 """Pages can be read: numbers as people write them, on a phone, in the dark, and with little on them."""
 
+import shutil
 from pathlib import Path
 
+import duckdb
 import pytest
 from browser import Browser
 from built_site import Site
@@ -9,7 +11,9 @@ from looking import LOOKED_AT, lines_shown, pages_of
 from made_up_marts import publish_made_up
 
 from dagster_project.home import Home
+from dagster_project.publish import FILE
 from dagster_project.reports import build
+from dagster_project.reports.site import PAGES
 
 PHONE, DESKTOP = 375, 1280
 
@@ -138,6 +142,54 @@ def test_pages_can_be_read_on_a_phone_and_in_the_dark(browser: Browser, site: Si
                 ".filter((one) => !one.closest('label') && !one.ariaLabel && one.tagName !== 'svg').length"
             )
             assert nameless == 0, page.file
+
+
+MANY = """
+title: Many
+queries: {many: "select 'series ' || number as name, number + 1 as size from range(12) as numbers (number)"}
+blocks:
+  - {chart: many, title: Many, height: {step: 20}, spec: {mark: bar, encoding: {
+      x: {field: size, type: quantitative}, y: {field: name, type: nominal}, color: {field: name, type: nominal}}}}
+"""
+
+
+def test_twelve_series_have_a_colour_each_and_more_domains_than_that_are_told_together(
+    browser: Browser, made_up: Home, tmp_path: Path
+) -> None:
+    home, pages = Home(tmp_path / "home"), tmp_path / "pages"
+    shutil.copytree(made_up.published, home.published)
+    with duckdb.connect(str(home.published / FILE)) as connection:
+        connection.execute("update marts.email_deliverability set domain = 'mail-' || accepted % 30 || '.example'")
+    pages.mkdir()
+    (pages / "index.yml").write_text(MANY)
+    shutil.copyfile(PAGES / "deliverability.yml", pages / "deliverability.yml")
+    built = build(home, pages=pages)
+    for page in ("index.html", "deliverability.html"):
+        for dark in (True, False):
+            browser.look(width=DESKTOP, dark=dark)
+            browser.open((built.folder / page).resolve().as_uri())
+            assert not browser.run(MINGLED), page
+            names = browser.run("return document.querySelector('.role-legend').querySelectorAll('text').length")
+            assert names == {"index.html": 12, "deliverability.html": 8}[page]
+
+
+UNKNOWN = """
+title: Unknown
+queries: {lifts: "select 'birthday' as workflow, cast(null as double) as lift"}
+blocks:
+  - {chart: lifts, title: Lifts, known: lift, empty: Nobody is held out yet., spec: {mark: point, encoding: {
+      x: {field: lift, type: quantitative}, y: {field: workflow, type: nominal}}}}
+"""
+
+
+def test_a_chart_of_what_is_not_known_is_no_empty_frame(browser: Browser, apart: Home, pages_folder: Path) -> None:
+    (pages_folder / "index.yml").write_text(UNKNOWN)
+    built = build(apart, pages=pages_folder)
+    browser.open(built.start.resolve().as_uri())
+    assert browser.run("return document.querySelector('.block.chart .inside').innerText") == "Nobody is held out yet."
+    (pages_folder / "index.yml").write_text(UNKNOWN.replace("known: lift", "known: gain"))
+    (failure,) = build(apart, pages=pages_folder).failures
+    assert "the query lifts has no column gain" in failure
 
 
 # what a program says where it has nothing to say

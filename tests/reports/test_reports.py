@@ -327,6 +327,7 @@ def test_steps_of_a_journey_stand_below_what_leads_to_them_and_never_on_each_oth
         journey = draw(workflow)
         places = {node.step: (node.x, node.y) for node in journey.nodes}
         assert set(places) == set(workflow.registered)
+        assert all(len(node.does) <= 29 for node in journey.nodes), "there is no room for more in a step"
         for edge in journey.edges:
             assert places[edge.from_step][1] + HEIGHT < places[edge.to_step][1]
         for step, (x, y) in places.items():
