@@ -9,7 +9,7 @@ from typing import Any
 from dagster_project.lint.reading import Call, Reference, Step, Workflow
 from dagster_project.reports.pages import spoken
 
-WIDTH, HEIGHT = 196, 92
+WIDTH, HEIGHT = 196, 96
 GAP, LAYER_GAP, MARGIN = 22, 70, 8
 # a way past other steps needs this much room beside them
 _PASSING = 36

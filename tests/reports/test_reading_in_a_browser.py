@@ -105,21 +105,25 @@ FAINT = """
 # of series that are cut
 MINGLED = """
     const box = (one) => one.getBoundingClientRect();
+    const all = (what, within = document) => [...within.querySelectorAll(what)];
+    // lines of a text touch each other
     const on_each_other = ([one, other]) => one.left < other.right && other.left < one.right
-        && one.top < other.bottom && other.top < one.bottom;
-    const plates = [...document.querySelectorAll('.edge .plate')].map(box);
-    const pairs = plates.flatMap((one, place) => plates.slice(place + 1).map((other) => [one, other]));
-    const leaving = [...document.querySelectorAll('.node text')]
-        .filter((text) => box(text).right > box(text.parentNode.querySelector('rect')).right);
-    const alike = [...document.querySelectorAll('.block.chart')].filter((chart) => {
-        const symbols = [...chart.querySelectorAll('.role-legend-symbol path')];
-        const colours = symbols.map((symbol) => symbol.getAttribute('fill'));
+        && Math.min(one.bottom, other.bottom) - Math.max(one.top, other.top) > 3;
+    const mingled = (elements) => elements.map(box).flatMap((one, place, boxes) => boxes.slice(place + 1)
+        .map((other) => [one, other])).filter(on_each_other);
+    const alike = all('.block.chart').filter((chart) => {
+        const colours = all('.role-legend-symbol path', chart).map((symbol) => symbol.getAttribute('fill'));
         return new Set(colours).size < colours.length;
     });
-    const cut = [...document.querySelectorAll('.role-legend-label text')]
-        .filter((name) => box(name).right > box(name.closest('.inside')).right || name.textContent.endsWith('…'));
-    return [...pairs.filter(on_each_other).map(() => 'labels of ways'), ...leaving.map((text) => text.textContent),
-        ...alike.map((chart) => chart.querySelector('h2').textContent), ...cut.map((name) => name.textContent)];
+    return [
+        ...mingled(all('.edge .plate')).map(() => 'labels of ways'),
+        ...all('.node').filter((node) => mingled(all('text:not(:empty)', node)).length).map((node) => node.textContent),
+        ...all('.node text').filter((text) => box(text).right > box(text.parentNode.querySelector('rect')).right)
+            .map((text) => text.textContent),
+        ...alike.map((chart) => chart.querySelector('h2').textContent),
+        ...all('.role-legend-label text').filter((name) => name.textContent.endsWith('…')
+            || box(name).right > box(name.closest('.inside')).right).map((name) => name.textContent),
+    ];
 """
 
 

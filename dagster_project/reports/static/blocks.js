@@ -261,14 +261,26 @@ const Blocks = (() => {
       const held_out = sum(stayed.filter((row) => row.outcome === "still there" && row.assignment === "holdout"));
       const there = sum(stayed.filter((row) => row.outcome === "still there")) - held_out;
       write("reached", shown(reached));
-      const listed = (parts) => parts.filter(([number]) => number).map(([number, what]) => `${shown(number)} ${what}`).join(", ");
+      // one below the other from the foot of the step up, beside the number that may be long
+      let foot = 88;
+      const stand = (name, parts) => {
+        const text = node.querySelector(`.${name}`);
+        const lines = parts.filter(([number]) => number).reverse().map(([number, what]) => {
+          const line = document.createElementNS(text.namespaceURI, "tspan");
+          for (const [side, place] of Object.entries({ x: 183, y: foot })) line.setAttribute(side, place);
+          line.textContent = `${shown(number)} ${what}`;
+          foot -= 12.5;
+          return line;
+        });
+        text.replaceChildren(...lines.reverse());
+      };
       // no way leads on from there
       const done = sum(stayed.filter((row) => row.outcome === "still there" && row.assignment !== "holdout" && !leads_on(inside, step, row.branch)));
-      write("left", listed([[converted, "at the goal"], [left - converted, "left"]]));
-      write("stay", listed([[there - done, "waiting"], [done, "done"]]));
+      stand("held", [[held_out, "held out"]]);
+      stand("stay", [[there - done, "waiting"], [done, "done"]]);
+      stand("left", [[converted, "at the goal"], [left - converted, "left"]]);
       lead_on(page, node.querySelector(".left"), block.left_drill, { step });
       lead_on(page, node.querySelector(".stay"), block.drill, { step });
-      write("held", listed([[held_out, "held out"]]));
       node.setAttribute("aria-label", `${page.spoken(step)}: ${shown(reached)} reached it, ${shown(left)} left`);
     }
     for (const edge of inside.querySelectorAll(".edge")) {
