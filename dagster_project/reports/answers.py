@@ -96,7 +96,8 @@ def _asked(block: Block) -> Iterator[tuple[str, set[str]]]:
     """The columns that a block is made of, by query."""
     query = block.query or ""
     asked = {column["column"] for column in block.options.get("by", [])} | set(block.options.get("where") or {})
-    yield query, asked | ({block.options["across"]} if block.options.get("across") else set())
+    asked |= {block.options[name] for name in ("across", "known") if block.options.get(name)}
+    yield query, asked
     for figure in block.options.get("figures", []):
         asked = {*columns_of(figure["measure"]), *(figure.get("where") or {})}
         asked |= {figure["format"]["by"]} if isinstance(figure.get("format"), dict) else set()

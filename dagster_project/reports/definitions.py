@@ -1,4 +1,4 @@
-"""What the figures of a page mean: the metrics of dbt's semantic layer that it names, in their own words."""
+"""What a page means, in the words of those who wrote it: metrics of the semantic layer, and what a workflow is for."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from activations.errors import HourbellError
+from dagster_project.lint.reading import Workflow
 from dagster_project.reports.pages import Block, Page
 
 
@@ -53,3 +54,16 @@ def named(page: Page, definitions: Mapping[str, Definition]) -> tuple[Sequence[D
         if name not in definitions
     ]
     return known, unknown
+
+
+def purpose_of(workflow: Workflow) -> str:
+    """Whom a workflow is for and what it is to reach, as the model of its entries says in `meta`."""
+    path = workflow.folder / f"_{workflow.name}.yml"
+    try:
+        models = (yaml.safe_load(path.read_text()) or {}).get("models") or []
+        [meta] = [model["config"]["meta"] for model in models if model["name"] == f"{workflow.name}__entered"]
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError):
+        # a page can do without; of a file that is none dbt tells
+        return ""
+    told = {"Goal": meta.get("goal"), "For": meta.get("audience")}
+    return "\n\n".join(f"**{name}:** {text}" for name, text in told.items() if text)

@@ -1,5 +1,6 @@
 """A workflow's journey as a graph: its steps, the ways between them, and where each is drawn."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -8,7 +9,7 @@ from typing import Any
 from dagster_project.lint.reading import Call, Reference, Step, Workflow
 from dagster_project.reports.pages import spoken
 
-WIDTH, HEIGHT = 196, 92
+WIDTH, HEIGHT = 196, 96
 GAP, LAYER_GAP, MARGIN = 22, 70, 8
 # a way past other steps needs this much room beside them
 _PASSING = 36
@@ -74,7 +75,12 @@ def draw(workflow: Workflow) -> Journey:
         Node(name, spoken(name), _does(workflow.steps[name]), points[name][0], points[name][1], name not in goes_on)
         for name in steps
     ]
-    edges = [_edge(way, chain, points) for way, chain in chains.items()]
+    parting = {step for step, number in Counter(way.from_step for way in ways).items() if number > 1}
+    meeting = {step for step, number in Counter(way.to_step for way in ways).items() if number > 1}
+    edges = [
+        _edge(way, chain, points, near_end=(way.from_step in parting) - (way.to_step in meeting))
+        for way, chain in chains.items()
+    ]
     depth = max(layers.values(), default=0) + 1
     return Journey(nodes, edges, right - left, 2 * MARGIN + depth * HEIGHT + (depth - 1) * LAYER_GAP)
 
@@ -124,18 +130,26 @@ _ACTS = {
     "start_workflow": ("starts", "workflow"),
     "stop_workflow": ("stops", "workflow"),
     "route_lead": ("gives to an owner", ""),
+    "set_crm_owner": ("tells the CRM the owner", ""),
+    "join_crm_list": ("joins CRM list", "list"),
+    "leave_crm_list": ("leaves CRM list", "list"),
+    "create_crm_task": ("makes a task in the CRM", ""),
+    "drop_row": ("row for", "template"),
+    "suppress": ("leaves in peace", ""),
 }
+# so many letters have room in a line of a step
+_ROOM = 29
 
 
 def _does(step: Step) -> str:
     """What the step does to a contact, in few words."""
     for call in step.calls:
         if call.macro == "send":
-            channels = call.arguments.get("channels") or ["email"]
-            return f"{_short(call.arguments.get('template', 'message'))} · {'/'.join(map(str, channels))}"
+            by = f" · {'/'.join(map(str, call.arguments.get('channels') or ['email']))}"
+            return f"{_short(call.arguments.get('template', 'message'), _ROOM - len(by))}{by}"
         if call.macro in _ACTS:
             verb, argument = _ACTS[call.macro]
-            return f"{verb} {_short(call.arguments.get(argument, ''))}".strip()
+            return f"{verb} {_short(call.arguments.get(argument, ''), _ROOM - len(verb) - 1)}".strip()
     if step.called("branch"):
         return "parts ways"
     if step.called("split"):
@@ -143,9 +157,9 @@ def _does(step: Step) -> str:
     return "who comes in" if step.name == "entered" else ""
 
 
-def _short(text: Any, room: int = 22) -> str:
-    plain = str(text)
-    return plain if len(plain) <= room else f"{plain[: room - 1]}…"
+def _short(text: Any, room: int) -> str:
+    plain = str(text).replace("_", " ")
+    return plain if len(plain) <= room else f"{plain[: max(room, 6) - 1].rstrip()}…"
 
 
 def _layers(steps: Sequence[str], ways: Sequence[_Way]) -> dict[str, int]:
@@ -231,7 +245,12 @@ def _apart(left: str, right: str) -> float:
     return (_width(left) + _width(right)) / 2 + GAP
 
 
-def _edge(way: _Way, chain: Sequence[str], points: Mapping[str, tuple[float, float]]) -> Edge:
+# how far along a way, and how far down, its label is: where ways part near the end, where they meet near the start, so
+# that labels of ways side by side have as much room as their steps
+_LABEL_AT = {-1: (0.25, 0.364), 0: (0.5, 0.5), 1: (0.75, 0.636)}
+
+
+def _edge(way: _Way, chain: Sequence[str], points: Mapping[str, tuple[float, float]], *, near_end: int) -> Edge:
     x, y = points[chain[0]][0], points[chain[0]][1] + HEIGHT
     path = [f"M{x:.1f} {y:.1f}"]
     label: tuple[float, float] | None = None
@@ -240,7 +259,8 @@ def _edge(way: _Way, chain: Sequence[str], points: Mapping[str, tuple[float, flo
         middle = (y + to_y) / 2
         path.append(f"C{x:.1f} {middle:.1f} {to_x:.1f} {middle:.1f} {to_x:.1f} {to_y:.1f}")
         if label is None or ">" in name:
-            label = ((x + to_x) / 2, middle)
+            along, down = _LABEL_AT[near_end if len(chain) == 2 else 0]
+            label = (x + along * (to_x - x), y + down * (to_y - y))
         if ">" in name:
             # straight past the layer
             path.append(f"L{to_x:.1f} {to_y + HEIGHT:.1f}")

@@ -36,7 +36,7 @@ _PAGE = {"title", "menu", "place", "about", "filters", "each", "queries", "drill
 _COMMON = {"title", "note", "wide", "beside", "where", "empty"}
 _BLOCKS = {
     "tiles": {"tiles", "figures"} | _COMMON,
-    "chart": {"chart", "spec", "height", "metric", "no_metric"} | _COMMON,
+    "chart": {"chart", "spec", "height", "metric", "no_metric", "known"} | _COMMON,
     "table": {"table", "by", "figures", "across", "order", "limit", "drill"} | _COMMON,
     "journey": {"journey", "drill", "left_drill"} | _COMMON,
     "text": {"text"} | _COMMON,

@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from dagster_project.publish import FILE
 from dagster_project.registry import drill_rule, steps_by_workflow
 from dagster_project.reports import charts
 from dagster_project.reports.answers import Answered, answer
-from dagster_project.reports.definitions import Definition, named, read_definitions
+from dagster_project.reports.definitions import Definition, named, purpose_of, read_definitions
 from dagster_project.reports.journey import draw
 from dagster_project.reports.operations import operations
 from dagster_project.reports.pages import Page, read_pages
@@ -65,7 +65,7 @@ def build(home: Home, *, pages: Path = PAGES) -> Built:
     that is there stays.
     """
     workflows = {workflow.name: workflow for workflow in read_project(DBT, MESSAGES).workflows if workflow.registered}
-    found = read_pages(pages, sorted(steps_by_workflow()))
+    found = [_with_purpose(page, workflows) for page in read_pages(pages, sorted(steps_by_workflow()))]
     rule = drill_rule()
     definitions = read_definitions(METRICS)
     with open_published(home.published / FILE, operations(home)) as connection:
@@ -86,6 +86,11 @@ def build(home: Home, *, pages: Path = PAGES) -> Built:
         files[page.file] = html
         failures += [*undefined, *([failure] if failure else [])]
     return Built(_swap_in(home.reports, files), [page.file for page in found], tuple(failures))
+
+
+def _with_purpose(page: Page, workflows: Mapping[str, Workflow]) -> Page:
+    workflow = workflows.get(page.subject or "")
+    return replace(page, about=f"{purpose_of(workflow)}\n\n{page.about}".strip()) if workflow else page
 
 
 def _docs(home: Home) -> dict[str, str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from browser import CHROMIUM, DRIVER, MISSING, Browser, chromium
 from built_site import Site
 from made_up_marts import publish_made_up
 
@@ -47,6 +48,24 @@ def site(made_up: Home) -> Iterator[Site]:
         marts.execute("create schema memory.operations")
         yield Site(made_up, built, pages, marts, f"http://127.0.0.1:{server.server_port}/")
         server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    if not (CHROMIUM and DRIVER):
+        pytest.skip(MISSING)
+    with chromium(tmp_path_factory.mktemp("chromium")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def browser(window: Browser) -> Browser:
+    """A window as wide as a desktop, with nothing said and nothing asked for yet."""
+    window.look(width=1280, dark=False)
+    window.driver.get("about:blank")
+    window.said()
+    window.requests()
+    return window
 
 
 @pytest.fixture

@@ -88,8 +88,8 @@ _KEYS: dict[str, Sequence[str]] = {
 }
 
 
-def publish_made_up(folder: Path) -> Path:
-    """Write the file of the published marts; returns it."""
+def publish_made_up(folder: Path, most: int = ROWS) -> Path:
+    """Write the file of the published marts, with at most so many rows of each; returns it."""
     folder.mkdir(parents=True, exist_ok=True)
     contracts = {
         node.alias: {name: str(column.data_type) for name, column in node.columns.items()}
@@ -103,8 +103,9 @@ def publish_made_up(folder: Path) -> Path:
             stated = ", ".join(f'"{name}" {type_name}' for name, type_name in columns.items())
             connection.execute(f"create table marts.{mart} ({stated})")
             rows = _journeys() if mart == "workflow_journey" else _rows(mart, columns)
-            connection.register("made_up", pa.Table.from_pylist(rows))
-            connection.execute(f"insert into marts.{mart} by name select * from made_up")
+            if most:
+                connection.register("made_up", pa.Table.from_pylist(rows if most == ROWS else rows[:most]))
+                connection.execute(f"insert into marts.{mart} by name select * from made_up")
     return folder / FILE
 
 

@@ -143,7 +143,7 @@ def shown(value: Any, kind: str, currency: str = "") -> str:
     if kind == "moment":
         return f"{value:%Y-%m-%d %H:%M} UTC"
     if kind == "text":
-        return str(value)
+        return f"{currency}: {spoken(str(value))}" if currency else spoken(str(value))
     if kind == "month":
         return f"{value:%b %Y}"
     number = Decimal(value)
@@ -154,14 +154,18 @@ def shown(value: Any, kind: str, currency: str = "") -> str:
         return f"{_rounded(number * 100, 1)} %"
     if kind == "points":
         return f"{'+' if number > 0 else ''}{_rounded(number * 100, 1)} pp"
+    currency = "in no known currency" if currency == "none" else currency
     if kind == "money":
         return f"{_rounded(number, 0)} {currency}".strip()
     if kind == "cost":
-        return f"{_rounded(number, 4)} {currency}".strip()
+        small = "under 0.0001" if 0 < number < Decimal("0.00005") else _rounded(number, 4)
+        return f"{small} {currency}".strip()
     if kind == "megabytes":
         return f"{_rounded(number, 1)} MB"
-    if kind in ("decimal", "times"):
-        return (_rounded(number, 2) + (" ×" if kind == "times" else "") + f" {currency}").strip()
+    if kind == "times":
+        return f"{_rounded(number, 2)} ×" + (f" in {currency}" if currency else "")
+    if kind == "decimal":
+        return f"{_rounded(number, 2)} {currency}".strip()
     if kind == "probability":
         return "under 0.0001" if number < Decimal("0.00005") else _rounded(number, 4)
     if kind == "hours":
@@ -169,6 +173,20 @@ def shown(value: Any, kind: str, currency: str = "") -> str:
     if kind == "seconds":
         return f"{_rounded(number, 1)} s" if number < 120 else f"{_rounded(number / 60, 1)} min"
     return _rounded(number, 0)
+
+
+def written(text: str) -> str:
+    """Without underscores, and with the letters of what is short for something."""
+    if text == "none":
+        return NOTHING
+    known = {"sms": "SMS", "cpc": "CPC", "crm": "CRM", "vip": "VIP", "whatsapp": "WhatsApp"}
+    return " ".join(known.get(word, word) for word in text.replace("_", " ").split(" "))
+
+
+def spoken(text: str) -> str:
+    """The same with a capital, but for domains."""
+    plain = written(text)
+    return plain[0].upper() + plain[1:] if "." not in plain and "@" not in plain else plain
 
 
 def hours(value: float) -> str:

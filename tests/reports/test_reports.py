@@ -312,6 +312,8 @@ def test_the_command_builds_every_page(
     code, said = run_command("reports")
     assert code == 0, said
     assert "20 pages: " in said
+    for page in apart.reports.joinpath("site").glob("workflow-*.html"):
+        assert "<strong>Goal:</strong>" in page.read_text(), f"{page.name} does not say what it is to reach"
     sizes = {path.name: path.stat().st_size for path in apart.reports.joinpath("site").iterdir()}
     assert max(sizes.values()) < 2_000_000
     # neither in the pages nor in what they load is any address that would be asked for something
@@ -325,6 +327,7 @@ def test_steps_of_a_journey_stand_below_what_leads_to_them_and_never_on_each_oth
         journey = draw(workflow)
         places = {node.step: (node.x, node.y) for node in journey.nodes}
         assert set(places) == set(workflow.registered)
+        assert all(len(node.does) <= 29 for node in journey.nodes), "there is no room for more in a step"
         for edge in journey.edges:
             assert places[edge.from_step][1] + HEIGHT < places[edge.to_step][1]
         for step, (x, y) in places.items():

@@ -2,7 +2,7 @@
 "use strict";
 
 const Blocks = (() => {
-  const { evaluate, grouped, matching, median, shown, hours } = Figures;
+  const { evaluate, grouped, matching, median, plain, shown, hours } = Figures;
 
   function element(name, attributes = {}, ...children) {
     const made = document.createElement(name);
@@ -143,7 +143,7 @@ const Blocks = (() => {
         const column = block.by[place];
         const text = value === null ? page.spoken(column.none ?? "–") : column.format ? shown(value, column.format) : page.spoken(value);
         const content = column.link && value !== null ? element("a", { "data-page": "", href: `${column.link}-${value}.html` }, text) : text;
-        return place === 0 ? element("th", { scope: "row", class: text.length > 40 ? "long" : undefined }, content) : element("td", { class: text.length > 60 ? "long" : undefined }, content);
+        return place === 0 ? element("th", { scope: "row", class: text.length > 40 ? "long" : text.length > 18 ? "broad" : undefined }, content) : element("td", { class: text.length > 28 ? "long" : undefined }, content);
       });
       const key = Object.fromEntries(by.map((column, place) => [column, line.key[place]]));
       const values = figures.map((figure, place) => {
@@ -172,7 +172,24 @@ const Blocks = (() => {
   // a day is a day in every zone, and a moment is UTC
   const local = (text) => new Date(...text.split(/[-: ]/).map((part, place) => Number(part) - (place === 1 ? 1 : 0)));
 
-  function chart_config(width) {
+  const stated = (spec, name) => spec.encoding?.[name] ?? spec.layer?.map((part) => stated(part, name)).find(Boolean);
+
+  // a number, or so much for each name of its axis
+  function height_of(block, values) {
+    if (!block.height?.step) return block.height ?? 230;
+    return block.height.step * new Set(values.map((row) => row[stated(block.spec, "y").field])).size;
+  }
+
+  // as many names of series in a row as there is room for beside those of an axis
+  function legend_columns(spec, values, width) {
+    const colour = stated(spec, "color");
+    if (!colour) return 1;
+    const names = colour.scale?.domain ?? values.map((row) => String(row[colour.field]));
+    const room = width - (stated(spec, "y")?.type === "nominal" ? 130 : 60);
+    return Math.max(1, Math.floor(room / (Math.min(112, 6.6 * Math.max(...names.map((name) => name.length))) + 30)));
+  }
+
+  function chart_config(columns) {
     const style = getComputedStyle(document.documentElement);
     const colour = (name) => style.getPropertyValue(`--${name}`).trim();
     const axis = { labelColor: colour("soft"), titleColor: colour("soft"), titleFontWeight: 500, domainColor: colour("line"), tickColor: colour("line"), gridColor: colour("line"), labelFontSize: 11, titleFontSize: 11 };
@@ -183,10 +200,10 @@ const Blocks = (() => {
       axis: { ...axis, labelLimit: 190, labelOverlap: "greedy", labelSeparation: 10 },
       axisX: { grid: false },
       axisY: { domain: false, ticks: false, labelPadding: 6 },
-      legend: { labelColor: colour("soft"), titleColor: colour("soft"), orient: "top", title: null, labelFontSize: 12, symbolType: "circle", columns: Math.max(2, Math.floor((width - 60) / 104)), labelLimit: width < 400 ? 76 : 112 },
+      legend: { labelColor: colour("soft"), titleColor: colour("soft"), orient: "top", title: null, labelFontSize: 12, symbolType: "circle", columns, labelLimit: 112 },
       header: { labelColor: colour("soft"), titleColor: colour("soft") },
       title: { color: colour("text") },
-      range: { category: [1, 2, 3, 4, 5, 6, 7, 8].map((number) => colour(`c${number}`)), heatmap: [colour("accent-soft"), colour("accent")], ramp: [colour("accent-soft"), colour("accent")] },
+      range: { category: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12].map((number) => colour(`c${number}`)), heatmap: [colour("accent-soft"), colour("accent")], ramp: [colour("accent-soft"), colour("accent")] },
       mark: { color: colour("c1") },
       bar: { color: colour("c1"), cornerRadiusEnd: 3 },
       line: { color: colour("c1"), strokeWidth: 2.25, interpolate: "monotone" },
@@ -200,15 +217,15 @@ const Blocks = (() => {
   async function chart(block, rows, page, inside) {
     views.get(inside)?.finalize();
     const kinds = page.kinds(block.query);
-    const values = matching(rows, block.where).map((row) =>
+    const values = rows.map((row) =>
       Object.fromEntries(
-        Object.entries(row).map(([name, value]) => [name, value === null ? null : ["date", "moment"].includes(kinds[name]) ? local(value) : kinds[name] === "text" ? value.replaceAll("_", " ") : value]),
+        Object.entries(row).map(([name, value]) => [name, value === null ? null : ["date", "moment"].includes(kinds[name]) ? local(value) : kinds[name] === "text" ? plain(value) : value]),
       ),
     );
-    const spec = { width: "container", height: block.height ?? 230, autosize: { type: "fit-x", contains: "padding" }, ...block.spec, data: { values } };
+    const spec = { width: "container", height: height_of(block, values), autosize: { type: "fit-x", contains: "padding" }, ...block.spec, data: { values } };
     inside.replaceChildren();
     // `ast`: expressions are read, and never become code, which the page's policy forbids
-    const made = await vegaEmbed(inside, spec, { mode: "vega-lite", actions: false, renderer: "svg", ast: true, config: chart_config(inside.clientWidth), tooltip: { theme: matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light" } });
+    const made = await vegaEmbed(inside, spec, { mode: "vega-lite", actions: false, renderer: "svg", ast: true, config: chart_config(legend_columns(spec, values, inside.clientWidth)), tooltip: { theme: matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light" } });
     views.set(inside, made);
     const drawing = inside.querySelector("svg");
     drawing?.setAttribute("role", "img");
@@ -244,14 +261,26 @@ const Blocks = (() => {
       const held_out = sum(stayed.filter((row) => row.outcome === "still there" && row.assignment === "holdout"));
       const there = sum(stayed.filter((row) => row.outcome === "still there")) - held_out;
       write("reached", shown(reached));
-      const listed = (parts) => parts.filter(([number]) => number).map(([number, what]) => `${shown(number)} ${what}`).join(", ");
+      // one below the other from the foot of the step up, beside the number that may be long
+      let foot = 88;
+      const stand = (name, parts) => {
+        const text = node.querySelector(`.${name}`);
+        const lines = parts.filter(([number]) => number).reverse().map(([number, what]) => {
+          const line = document.createElementNS(text.namespaceURI, "tspan");
+          for (const [side, place] of Object.entries({ x: 183, y: foot })) line.setAttribute(side, place);
+          line.textContent = `${shown(number)} ${what}`;
+          foot -= 12.5;
+          return line;
+        });
+        text.replaceChildren(...lines.reverse());
+      };
       // no way leads on from there
       const done = sum(stayed.filter((row) => row.outcome === "still there" && row.assignment !== "holdout" && !leads_on(inside, step, row.branch)));
-      write("left", listed([[converted, "at the goal"], [left - converted, "left"]]));
-      write("stay", listed([[there - done, "waiting"], [done, "done"]]));
+      stand("held", [[held_out, "held out"]]);
+      stand("stay", [[there - done, "waiting"], [done, "done"]]);
+      stand("left", [[converted, "at the goal"], [left - converted, "left"]]);
       lead_on(page, node.querySelector(".left"), block.left_drill, { step });
       lead_on(page, node.querySelector(".stay"), block.drill, { step });
-      write("held", listed([[held_out, "held out"]]));
       node.setAttribute("aria-label", `${page.spoken(step)}: ${shown(reached)} reached it, ${shown(left)} left`);
     }
     for (const edge of inside.querySelectorAll(".edge")) {
@@ -275,11 +304,11 @@ const Blocks = (() => {
       way.style.strokeWidth = number ? `${(1.5 + (9 * number) / Math.max(entered, 1)).toFixed(1)}px` : "1.5px";
     }
     const exits = grouped(rows.filter((row) => row.exit_reason !== null), ["exit_reason"]).sort((one, other) => sum(other[1]) - sum(one[1]));
-    const told = exits.map(([[reason], members]) => `${reason} ${shown(sum(members))} (${share(sum(members), entered)}, after ${hours(median(members, "wait_hours", "enrollments"))})`);
+    const told = exits.map(([[reason], members]) => `${shown(sum(members))} ${reason === "converted" ? "reached the goal" : `left: ${plain(reason)}`} (${share(sum(members), entered)}, after ${hours(median(members, "wait_hours", "enrollments"))})`);
     const legend = inside.parentElement.querySelector(".legend");
     legend.textContent = told.length
       ? `Of ${shown(entered)} who entered, ${told.join("; ")}. The time is the median since the last step.`
-      : `${shown(entered)} entered; nobody has left yet.`;
+      : entered ? `${shown(entered)} entered; nobody has left yet.` : "Nobody has entered yet.";
     // the entry in the middle of what is seen
     if (!inside.dataset.placed) inside.scrollLeft = (inside.scrollWidth - inside.clientWidth) / 2;
     inside.dataset.placed = "yes";

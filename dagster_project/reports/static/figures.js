@@ -96,6 +96,20 @@ const Figures = (() => {
     return null;
   }
 
+  const SHORT = { sms: "SMS", cpc: "CPC", crm: "CRM", vip: "VIP", whatsapp: "WhatsApp" };
+
+  // without the marks of programs
+  const plain = (value) => (value === "none" ? NOTHING : String(value).replaceAll("_", " ").replace(/(?<![\w.@-])(sms|cpc|crm|vip|whatsapp)(?![\w.@-])/g, (word) => SHORT[word]));
+
+  // and with a capital, but for a domain
+  const spoken = (value) => {
+    const text = plain(value);
+    return /^[a-z]/.test(text) && !/[.@]/.test(text) ? text[0].toUpperCase() + text.slice(1) : text;
+  };
+
+  // what comes in no known currency says so
+  const in_currency = (currency) => (currency === "none" ? " in no known currency" : currency ? ` ${currency}` : "");
+
   const NUMBER = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0, signDisplay: "negative" });
   const DECIMAL = new Intl.NumberFormat("en-GB", { minimumFractionDigits: 2, maximumFractionDigits: 2, signDisplay: "negative" });
   const ONE = new Intl.NumberFormat("en-GB", { minimumFractionDigits: 1, maximumFractionDigits: 1, signDisplay: "negative" });
@@ -105,18 +119,19 @@ const Figures = (() => {
 
   const FORMATS = {
     number: (value) => NUMBER.format(value),
-    decimal: (value, currency) => `${DECIMAL.format(value)}${currency ? ` ${currency}` : ""}`,
+    decimal: (value, currency) => `${DECIMAL.format(value)}${in_currency(currency)}`,
     percent: (value) => `${ONE.format(100 * value)} %`,
     points: (value) => `${value > 0 ? "+" : ""}${ONE.format(100 * value)} pp`,
-    money: (value, currency) => `${NUMBER.format(value)}${currency ? ` ${currency}` : ""}`,
-    cost: (value, currency) => `${SMALL.format(value)}${currency ? ` ${currency}` : ""}`,
+    money: (value, currency) => `${NUMBER.format(value)}${in_currency(currency)}`,
+    // what costs little is not free
+    cost: (value, currency) => `${value > 0 && value < 0.00005 ? "under 0.0001" : SMALL.format(value)}${in_currency(currency)}`,
     megabytes: (value) => `${ONE.format(value)} MB`,
     hours: (value) => hours(value),
     seconds: (value) => (value < 120 ? `${ONE.format(value)} s` : `${ONE.format(value / 60)} min`),
-    times: (value, currency) => `${DECIMAL.format(value)} ×${currency ? ` ${currency}` : ""}`,
+    times: (value, currency) => `${DECIMAL.format(value)} ×${currency ? ` in ${currency}` : ""}`,
     // a p that is small is never none
     probability: (value) => (value < 0.00005 ? "under 0.0001" : SMALL.format(value)),
-    text: (value) => String(value),
+    text: (value, currency) => `${currency ? `${currency}: ` : ""}${spoken(value)}`,
     month: (value) => `${MONTHS[Number(String(value).slice(5, 7)) - 1]} ${String(value).slice(0, 4)}`,
     moment: (value) => `${value} UTC`,
   };
@@ -132,5 +147,5 @@ const Figures = (() => {
     return `${NUMBER.format(days)} d${rest && days < 7 ? ` ${rest} h` : ""}`;
   }
 
-  return { decode, filtered, matching, evaluate, grouped, median, shown, hours };
+  return { decode, filtered, matching, evaluate, grouped, median, plain, spoken, shown, hours };
 })();

@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const { decode, filtered, matching } = Figures;
+  const { decode, filtered, matching, spoken } = Figures;
   const { element } = Blocks;
   const data = JSON.parse(document.getElementById("data").textContent);
   const form = document.getElementById("filters");
@@ -15,18 +15,13 @@
   const days = values_of("date").map((day) => day.slice(0, 10));
   const bounds = { first: days[0] ?? "", last: days.at(-1) ?? "" };
 
-  const SHORT = { sms: "SMS", cpc: "CPC", crm: "CRM", vip: "VIP" };
-
-  const spoken = (value) => {
-    if (value in SHORT) return SHORT[value];
-    const text = String(value).replaceAll("_", " ").replace(/^vip /, "VIP ");
-    return /^[a-z]/.test(text) && !/[.@]/.test(text) ? text[0].toUpperCase() + text.slice(1) : text;
-  };
+  // of what is not known nothing can be drawn
+  const shown_in = (rows, block) => matching(rows, block.where).filter((row) => block.known === undefined || row[block.known] !== null);
 
   const page = {
     spoken,
     date: (query) => data.queries[query].filters?.date,
-    rows: (query, block) => (data.queries[query].filters ? matching(filtered(data.queries[query].all, data.queries[query].filters, state()), block.where) : []),
+    rows: (query, block) => (data.queries[query].filters ? shown_in(filtered(data.queries[query].all, data.queries[query].filters, state()), block) : []),
     trouble: (query) => data.queries[query].error ?? (data.queries[query].missing ? `Nothing yet: ${data.queries[query].missing}` : undefined),
     ignored: (query) => ignored_by(data.queries[query]),
     kinds: (query) => Object.fromEntries(Object.entries(data.queries[query].columns).map(([name, column]) => [name, column.kind])),
@@ -42,19 +37,26 @@
       dialog.querySelector("h2").textContent = Object.values(key).filter((value) => value !== null).map(spoken).join(", ") || "Contacts behind this number";
       // each once, however often and for however many reasons
       rows = [...new Map(rows.map((row) => [ids.map((id) => row[id]).join(), row])).values()].slice(0, drill.limit);
-      dialog.querySelector(".note").textContent = `${rows.length} listed, at most ${drill.limit} of each number. \`hourbell explain\` tells what each of them got, and why.`;
+      dialog.querySelector(".note").replaceChildren(`${rows.length} listed, at most ${drill.limit} of each number. `, element("code", {}, "hourbell explain"), " tells what each of them got, and why.");
       dialog.querySelector("ol").replaceChildren(...rows.map((row) => element("li", {}, ...ids.flatMap((id) => [element("code", {}, id === "contact_id" ? `hourbell explain ${row[id]}` : `${id} ${row[id]}`), " "]))));
       dialog.showModal();
     },
   };
 
-  function state() {
+  const FILTERED_BY = { date: ["from", "to"], workflow: ["workflow"], channel: ["channel"] };
+  const offered = data.filters.flatMap((name) => FILTERED_BY[name]);
+
+  // all that was chosen, on whichever page
+  function chosen() {
     const stated = new URLSearchParams(location.hash.slice(1));
-    return Object.fromEntries(["from", "to", "workflow", "channel"].map((name) => [name, stated.get(name) ?? ""]));
+    return Object.fromEntries(Object.values(FILTERED_BY).flat().map((name) => [name, stated.get(name) ?? ""]));
   }
 
+  // what a page does not offer goes along to the next one, and hides nothing that nobody could bring back
+  const state = () => Object.fromEntries(Object.entries(chosen()).map(([name, value]) => [name, offered.includes(name) ? value : ""]));
+
   function remember(changes) {
-    const kept = Object.entries({ ...state(), ...changes }).filter(([, value]) => value);
+    const kept = Object.entries({ ...chosen(), ...changes }).filter(([, value]) => value);
     const hash = new URLSearchParams(kept).toString();
     // an address without anything after # would scroll to the top
     history.replaceState(null, "", hash ? `#${hash}` : location.pathname + location.search);
@@ -67,10 +69,16 @@
     for (const name of ["workflow", "channel"]) {
       const select = form.elements[name];
       if (!select) continue;
-      if (select.options.length === 1) select.append(...values_of(name).map((value) => element("option", { value }, spoken(value))));
+      const listed = [...select.options].map((option) => option.value);
+      // what was chosen on another page, too, if this one has nothing of it
+      const named = new Set([...values_of(name), now[name]]);
+      select.append(...[...named].filter((value) => !listed.includes(value)).map((value) => element("option", { value }, spoken(value))));
       select.value = now[name];
+      // where there is nothing to choose from
+      select.closest("label").hidden = select.options.length === 1;
     }
     if (form.elements.from) {
+      for (const part of [form.elements.from.closest("label"), form.elements.to.closest("label"), form.querySelector(".spans")]) part.hidden = !days.length;
       for (const name of ["from", "to"]) {
         form.elements[name].min = bounds.first;
         form.elements[name].max = bounds.last;
@@ -79,6 +87,7 @@
       form.elements.to.value = now.to || bounds.last;
       for (const button of form.querySelectorAll("[data-days]")) button.setAttribute("aria-pressed", String(now.from === since(button.dataset.days) && !now.to));
     }
+    form.hidden = !form.querySelector("label:not([hidden])");
     form.querySelector("[type=reset]").hidden = !Object.values(now).some(Boolean);
   }
 
@@ -89,8 +98,6 @@
     const text = day.toISOString().slice(0, 10);
     return text < bounds.first ? bounds.first : text;
   }
-
-  const FILTERED_BY = { date: ["from", "to"], workflow: ["workflow"], channel: ["channel"] };
 
   function ignored_by(query) {
     const now = state();
@@ -109,7 +116,8 @@
     }
     const rows = page.rows(block.query, block);
     if (!rows.length && !is_tiles && block.kind !== "journey") {
-      inside.replaceChildren(element("p", { class: "empty" }, block.empty ?? "Nothing in this selection."));
+      const is_hidden = shown_in(data.queries[block.query].all, block).length;
+      inside.replaceChildren(element("p", { class: "empty" }, is_hidden ? "Nothing in this selection." : (block.empty ?? "Nothing yet.")));
     } else {
       await Blocks[block.kind](block, rows, page, inside);
     }
