@@ -62,7 +62,7 @@ def erase(
     Whatever the profile, the live one's surfaces and the sandbox's are meant. Raises HourbellError where something
     cannot be found or written, or still holds them afterwards; running it again goes on.
     """
-    profiles = surface_profiles()
+    profiles, journal_url = surface_profiles(), home.journal_url
     needs_all_surfaces(profiles, home.root)
     # first of all nothing more of them comes in, and who they are is kept until all is done
     write_plan(home.erased, people)
@@ -81,9 +81,9 @@ def erase(
 
     told("outbox")
     receipts = default_receipts(home.spool)
-    actions = erase_in_outbox(home.outbox, TEMPLATES, home.journal_url, receipts, frozenset(renamed), now=now)
+    actions = erase_in_outbox(home.outbox, TEMPLATES, journal_url, receipts, frozenset(renamed), now=now)
     told("journal and receipts")
-    erase_in_journal(home.journal_url, receipts, renamed, anonymiser)
+    erase_in_journal(journal_url, receipts, renamed, anonymiser)
     told("landing")
     _land_what_waits(home, people, now)
     landed = erase_in_landing(home, anonymiser)
