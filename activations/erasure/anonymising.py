@@ -61,6 +61,13 @@ class Anonymiser:
         """A text that is made of one of our ids."""
         return None if text is None else _ID_WITHIN.sub(self._id, text)
 
+    def key(self, text: str | None) -> str | None:
+        """What a row is known by, without the addresses and ids of the erased, and still different from all others'."""
+        if text is None:
+            return None
+        without = _ID_WITHIN.sub(self._id, text)
+        return without if self.text(without) == without else self.suppression.pseudonym("key", text)
+
     def own_json(self, text: str | None) -> str | None:
         """The JSON of an erased person: numbers, and texts that say what it was about. Null where it is none."""
         if text is None:

@@ -56,6 +56,17 @@ def test_ids_of_theirs_are_others(anonymiser: Anonymiser) -> None:
     assert anonymiser.own_id(f"<{NUMBER_OF_HERS}.hourbell@shop.example>") == f"<{new}.hourbell@shop.example>"
 
 
+def test_what_a_row_is_known_by_stays_its_own(anonymiser: Anonymiser) -> None:
+    """Two that name the erased are still two, and a repeated one is the same."""
+    new = anonymiser.suppression.new_id(NUMBER_OF_HERS)
+    assert anonymiser.key(f"in-app-{NUMBER_OF_HERS}-read") == f"in-app-{new}-read"
+    cards = [anonymiser.key(f"till:{what}-{who}") for what in ("card", "gift") for who in (ADA, ADA.upper(), ADA)]
+    assert len(set(cards)) == 4
+    assert not any("ada" in str(each).lower() for each in cards)
+    for others in ("till:card-bob@mail.example", "till:20260303T160500123456", "", None):
+        assert anonymiser.key(others) == others
+
+
 def test_their_json_keeps_what_it_was_about(anonymiser: Anonymiser) -> None:
     said = {
         "product_id": "SKU-1",
