@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from activations.errors import HourbellError
+from activations.settings.database_url import database_url
 
 _JOURNAL_URL = "HOURBELL_JOURNAL_URL"
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -36,10 +37,11 @@ class Home:
     def journal_url(self) -> str:
         """HOURBELL_JOURNAL_URL, or a file of its own.
 
-        Raises HourbellError where the journal is elsewhere and the environment does not say so: what is paused, settled
-        or erased in another one would be so nowhere.
+        Raises HourbellError where that is no address, and where the journal is elsewhere and the environment does not
+        say so: what is paused, settled or erased in another one would be so nowhere.
         """
-        if url := os.environ.get(_JOURNAL_URL):
+        if url := os.environ.get(_JOURNAL_URL, "").strip():
+            database_url(url, _JOURNAL_URL)
             return url
         if self._journal_note.exists():
             raise HourbellError(

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from activations.errors import HourbellError
 from activations.journal.place import open_sqlite, sqlite_url
+from activations.settings.database_url import database_url
 from activations.settings.profile import Profile
 from activations.surfaces.tables import METADATA
 
@@ -68,7 +69,7 @@ def existing_surfaces(profile: Profile, data: Path) -> Iterator[sa.Engine | None
 def _engine(profile: Profile, data: Path) -> sa.Engine:
     if _is_on_server(profile):
         assert profile.surfaces_url is not None
-        url = sa.make_url(profile.surfaces_url)
+        url = database_url(profile.surfaces_url, "HOURBELL_SURFACES_URL")
         if url.get_backend_name() == "postgresql" and "connect_timeout" not in url.query:
             url = url.update_query_dict({"connect_timeout": str(_LONGEST_CONNECT_SECONDS)})
         # a server that was begun anew knows nothing of connections of before

@@ -17,7 +17,7 @@ from activations.errors import HourbellError
 from activations.settings.profile import surface_profiles
 from activations.spool import land_spool, spool_file
 from activations.surfaces.erasure import erase_in_surfaces, needs_all_surfaces
-from dagster_project.erasure.files import erase_in_damaged, erase_in_landing, erase_in_logs, holding
+from dagster_project.erasure.files import erase_in_damaged, erase_in_landing, erase_in_logs, holding, longer_addresses
 from dagster_project.erasure.person import Person, find_person, plan_file, read_plan, remove_plan, write_plan
 from dagster_project.erasure.rows import anonymiser_of
 from dagster_project.erasure.warehouse import compact, erase_in_warehouse
@@ -75,7 +75,6 @@ def erase(
         raise HourbellError(f"Cannot write to {home.erased}: {error.strerror}. Nothing was erased yet.") from error
     words = sorted({word for person in people for word in person.words})
     identifiers = [known for person in people for known in person.identifiers]
-    sought = Sought.of(identifiers)
     renamed = {old: new for person in people for old, new in person.renamed(suppression).items()}
     anonymiser = anonymiser_of(suppression, words)
 
@@ -86,6 +85,7 @@ def erase(
     erase_in_journal(journal_url, receipts, renamed, anonymiser)
     told("landing")
     _land_what_waits(home, people, now)
+    sought = Sought.of(identifiers, longer_addresses(home, identifiers))
     landed = erase_in_landing(home, anonymiser)
     erase_in_damaged(home, sought, words)
     told("warehouse")

@@ -39,7 +39,7 @@ def test_no_command_takes_another_journal_for_it(
     code, said = run_command(*command)
     assert code == 1
     assert "HOURBELL_JOURNAL_URL says, and that is not set" in said
-    assert not list(elsewhere.root.rglob("*.sqlite"))
+    assert not list((elsewhere.root / "journal").glob("*.sqlite*"))
 
 
 def test_nobody_is_said_to_be_erased_who_was_only_not_looked_for(elsewhere: Home) -> None:

@@ -233,8 +233,11 @@ def test_each_step_that_is_left_out_is_seen(erased: Lived, cleared: dict[str, tu
 def test_an_erasure_that_is_interrupted_is_finished_by_the_next(
     lived: Lived, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And nobody is told that all is done while a file of somebody's own still says who they were."""
+    """And nobody is told that all is done while a file of somebody's own still says who they were. Somebody else, whose
+    address has theirs in it, stays as they are, and in nobody's way."""
     home = lived.copy(tmp_path).home
+    namesake = {"user_id": "namesake", "source": "crm", "email": f"an.{EMAIL}", "occurred_at": START.isoformat()}
+    land(home, tmp_path / "namesake", "contacts", [namesake], ERASED_AT)
 
     def dies(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
@@ -254,7 +257,9 @@ def test_an_erasure_that_is_interrupted_is_finished_by_the_next(
     (home.root / "browsers.csv").unlink()
     forget(home)
     assert leftovers(home.erased, WORDS) == {}
-    assert leftovers(home.root, [*WORDS, *map(str, lived.ids)]) == {}
+    [(path, words)] = leftovers(home.root, [*WORDS, *map(str, lived.ids)]).items()
+    assert words == ["qvist", "zephyrine", EMAIL]
+    assert duckdb.from_parquet(str(home.root / path)).select("email").fetchall() == [(namesake["email"],)]
     assert totals(home) == totals(lived.home)
 
 
