@@ -307,7 +307,8 @@ def test_databases_that_fail_say_no_password(
         with pytest.raises(HourbellError, match=told_of) as raised:
             fails()
         shown = {"exception": told(raised.value).encode(), "profile": repr(profile).encode()}
-        assert leaked(canaries, {**shown, "log": caplog.text.encode(), **bytes_under(tmp_path)}) == []
+        kept = bytes_under(place.outbox, place.spool, place.journal.parent, place.root / "surfaces")
+        assert leaked(canaries, {**shown, "log": caplog.text.encode(), **kept}) == []
 
 
 def test_the_collector_says_no_secret(
