@@ -105,4 +105,5 @@ def test_surfaces_that_fail_later_are_a_matter_of_asking_again(
         connection.execute(sa.text("alter table short_links rename to gone"))
     refused = ask(f"{at.url}/l/t1")
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+    assert str(tmp_path) not in refused.text
     assert at.post("/v1/track", TRACKED).status_code == 200

@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from rehearsal import NOW, Place, action, sms_action, webhook_action, write_outbox
 from rich.console import Console
 from rich.traceback import Traceback
+from surface import in_app_action
 
 from activations.carriers.api import ApiCarrier
 from activations.collector.provider_secrets import provider_secrets
@@ -287,7 +288,7 @@ def test_databases_that_fail_say_no_password(
     environment, canaries = secrets
     caplog.set_level(logging.DEBUG)
     server = f"postgresql+psycopg://user:{canary('PASSWORD')}@127.0.0.1:1/hourbell"
-    write_outbox(place.outbox, [sms_action(1)], channel="sms")
+    write_outbox(place.outbox, [in_app_action(1)], channel="in_app")
     templates = ours(tmp_path / "templates")
     live = {"HOURBELL_PROFILE": "live", "HOURBELL_ALLOWED_HOSTS": "localhost", "HOURBELL_SMTP_URL": "smtp://localhost"}
     profile = live_profile({**environment, **live, "HOURBELL_SURFACES_URL": server})
