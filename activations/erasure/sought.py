@@ -30,8 +30,7 @@ class Sought:
         return cls(
             tuple(value.lower() for kind, value in found if kind in ("email", "phone")),
             tuple(value for kind, value in found if kind in ("user_id", "anonymous_id")),
-            # the longest first: one may stand in another
-            tuple(sorted({other.lower() for other in others}, key=len, reverse=True)),
+            tuple(sorted({other.lower() for other in others})),
         )
 
     def has_address(self, text: bytes) -> bool:
