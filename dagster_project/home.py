@@ -48,6 +48,10 @@ class Home:
                 f"The journal of {self.root} is kept where {_JOURNAL_URL} says, and that is not set. Set it as it is "
                 f"where messages are delivered; or remove {self._journal_note}, where that journal is no more."
             )
+        return self._own_journal_url
+
+    @property
+    def _own_journal_url(self) -> str:
         return f"sqlite:///{self.root / 'journal' / 'journal.sqlite'}"
 
     @property
@@ -99,7 +103,8 @@ class Home:
         try:
             for folder in (self.landing, self.outbox, self.warehouse.parent, self.root / "journal", self.logs):
                 folder.mkdir(parents=True, exist_ok=True)
-            if os.environ.get(_JOURNAL_URL) and not self._journal_note.exists():
+            named = os.environ.get(_JOURNAL_URL, "").strip() or self._own_journal_url
+            if named != self._own_journal_url and not self._journal_note.exists():
                 self._journal_note.write_text(f"The journal is kept where {_JOURNAL_URL} says.\n")
         except OSError as error:
             raise HourbellError(

@@ -48,9 +48,15 @@ def test_nobody_is_said_to_be_erased_who_was_only_not_looked_for(elsewhere: Home
     assert not elsewhere.erased.exists(), "nothing was begun"
 
 
-def test_the_note_holds_no_password_and_may_go_with_its_server(elsewhere: Home) -> None:
+def test_the_note_holds_no_password_and_may_go_with_its_server(
+    elsewhere: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (note,) = (elsewhere.root / "journal").glob("*.txt")
     assert "postgres" not in note.read_text()
     note.unlink()
+    # one that is named and is our own is not elsewhere
+    monkeypatch.setenv("HOURBELL_JOURNAL_URL", elsewhere.journal_url)
+    elsewhere.prepare()
+    monkeypatch.delenv("HOURBELL_JOURNAL_URL")
     with open_journal(elsewhere.journal_url) as journal:
         assert journal.pauses() == []
