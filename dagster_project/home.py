@@ -51,6 +51,12 @@ class Home:
         return self._own_journal_url
 
     @property
+    def journal_urls(self) -> list[str]:
+        """The journal, and the file in which it was before it was kept elsewhere, where there is one. Raises as above."""
+        in_use, file = self.journal_url, self.root / "journal" / "journal.sqlite"
+        return [in_use, *([self._own_journal_url] if in_use != self._own_journal_url and file.exists() else [])]
+
+    @property
     def _own_journal_url(self) -> str:
         return f"sqlite:///{self.root / 'journal' / 'journal.sqlite'}"
 

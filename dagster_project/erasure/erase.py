@@ -82,7 +82,8 @@ def erase(
     receipts = default_receipts(home.spool)
     actions = erase_in_outbox(home.outbox, TEMPLATES, journal_url, receipts, frozenset(renamed), now=now)
     told("journal and receipts")
-    erase_in_journal(journal_url, receipts, renamed, anonymiser)
+    for kept in home.journal_urls:
+        erase_in_journal(kept, receipts, renamed, anonymiser)
     told("landing")
     _land_what_waits(home, people, now)
     sought = Sought.of(identifiers, longer_addresses(home, identifiers))

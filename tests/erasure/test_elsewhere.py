@@ -60,3 +60,14 @@ def test_the_note_holds_no_password_and_may_go_with_its_server(
     monkeypatch.delenv("HOURBELL_JOURNAL_URL")
     with open_journal(elsewhere.journal_url) as journal:
         assert journal.pauses() == []
+
+
+def test_the_file_in_which_it_was_before_is_one_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says of people what it said when it was left."""
+    home = Home(tmp_path).prepare()
+    own, server = home.journal_url, "postgresql+psycopg://user@127.0.0.1/hourbell"
+    assert home.journal_urls == [own]
+    monkeypatch.setenv("HOURBELL_JOURNAL_URL", server)
+    assert home.journal_urls == [server]
+    with open_journal(own):
+        assert home.journal_urls == [server, own]
