@@ -52,7 +52,7 @@ class Home:
 
     @property
     def journal_urls(self) -> list[str]:
-        """The journal, and the file in which it was before it was kept elsewhere, where there is one. Raises as above."""
+        """The journal, and the file in which it was before it was kept elsewhere, where there is one."""
         in_use, file = self.journal_url, self.root / "journal" / "journal.sqlite"
         return [in_use, *([self._own_journal_url] if in_use != self._own_journal_url and file.exists() else [])]
 
