@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from activations.errors import HourbellError
+from activations.settings.database_url import database_url
 
+_JOURNAL_URL = "HOURBELL_JOURNAL_URL"
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -33,8 +35,35 @@ class Home:
 
     @property
     def journal_url(self) -> str:
-        """HOURBELL_JOURNAL_URL, or a file of its own."""
-        return os.environ.get("HOURBELL_JOURNAL_URL") or f"sqlite:///{self.root / 'journal' / 'journal.sqlite'}"
+        """HOURBELL_JOURNAL_URL, or a file of its own.
+
+        Raises HourbellError where that is no address, and where the journal is elsewhere and the environment does not
+        say so: what is paused, settled or erased in another one would be so nowhere.
+        """
+        if url := os.environ.get(_JOURNAL_URL, "").strip():
+            database_url(url, _JOURNAL_URL)
+            return url
+        if self._journal_note.exists():
+            raise HourbellError(
+                f"The journal of {self.root} is kept where {_JOURNAL_URL} says, and that is not set. Set it as it is "
+                f"where messages are delivered; or remove {self._journal_note}, where that journal is no more."
+            )
+        return self._own_journal_url
+
+    @property
+    def journal_urls(self) -> list[str]:
+        """The journal, and the file in which it was before it was kept elsewhere, where there is one."""
+        in_use, file = self.journal_url, self.root / "journal" / "journal.sqlite"
+        return [in_use, *([self._own_journal_url] if in_use != self._own_journal_url and file.exists() else [])]
+
+    @property
+    def _own_journal_url(self) -> str:
+        return f"sqlite:///{self.root / 'journal' / 'journal.sqlite'}"
+
+    @property
+    def _journal_note(self) -> Path:
+        """For whoever is not told where the journal is; what it says holds no password."""
+        return self.root / "journal" / "elsewhere.txt"
 
     @property
     def spool(self) -> Path:
@@ -80,6 +109,9 @@ class Home:
         try:
             for folder in (self.landing, self.outbox, self.warehouse.parent, self.root / "journal", self.logs):
                 folder.mkdir(parents=True, exist_ok=True)
+            named = os.environ.get(_JOURNAL_URL, "").strip() or self._own_journal_url
+            if named != self._own_journal_url and not self._journal_note.exists():
+                self._journal_note.write_text(f"The journal is kept where {_JOURNAL_URL} says.\n")
         except OSError as error:
             raise HourbellError(
                 f"Cannot write to the data directory {self.root}: {error.strerror}. "

@@ -1,5 +1,6 @@
 """The collector as an ASGI application."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -15,11 +16,17 @@ from activations.errors import HourbellError
 
 def create_app(collector: Collector) -> Starlette:
     """All that the collector answers. When it stops, what waits in its store is written."""
+    surfaces = collector.surfaces
 
     @asynccontextmanager
     async def until_stopped(_: Starlette) -> AsyncIterator[None]:
+        # nobody waits for it: events come in meanwhile
+        looking = None if surfaces is None else asyncio.create_task(asyncio.to_thread(surfaces.look))
         yield
         await collector.store.close()
+        if surfaces is not None and looking is not None:
+            await looking
+            surfaces.close()
 
     routes = [route for module in ROUTES for route in module(collector)]
     return Starlette(

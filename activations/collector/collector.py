@@ -3,12 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 from activations.collector.choices import Choice
 from activations.collector.store import Store
 from activations.collector.write_keys import WriteKeys
 from activations.settings.profile import Profile
+from activations.surfaces.served import ServedSurfaces
 
 
 @dataclass(frozen=True)
@@ -30,3 +32,8 @@ class Collector:
     """What people can choose to get."""
     data: Path | None = None
     """The data directory, where our own surfaces keep what they show; without one they are not served."""
+
+    @cached_property
+    def surfaces(self) -> ServedSurfaces | None:
+        """Their database, which may fail without keeping anything from coming in."""
+        return None if self.data is None else ServedSurfaces(self.profile, self.data, self.now)

@@ -8,7 +8,6 @@ Whoever asks is told by a token (see activations/surfaces/tokens.py); what is so
 
 from typing import Any
 
-import sqlalchemy as sa
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -17,7 +16,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from activations.collector.access import PRIVATE, cors, unknown_viewer, viewer
 from activations.collector.collector import Collector
 from activations.surfaces.inbox import MARKS, find, mark, shown
-from activations.surfaces.place import open_surfaces
+from activations.surfaces.served import ServedSurfaces
 from activations.surfaces.showing import reported
 
 _EVENTS = {
@@ -28,10 +27,10 @@ _EVENTS = {
 
 
 def routes(collector: Collector) -> list[BaseRoute]:
-    """The routes of the inbox; raises HourbellError where its database cannot be used."""
-    if collector.data is None:
+    """The routes of the inbox."""
+    inbox = collector.surfaces
+    if inbox is None:
         return []
-    inbox = open_surfaces(collector.profile, collector.data)
 
     async def messages(request: Request) -> Response:
         return await _messages(collector, inbox, request)
@@ -51,29 +50,36 @@ def routes(collector: Collector) -> list[BaseRoute]:
     ]
 
 
-async def _messages(collector: Collector, inbox: sa.Engine, request: Request) -> Response:
+async def _messages(collector: Collector, inbox: ServedSurfaces, request: Request) -> Response:
     who = viewer(collector, request)
     if who is None:
         return unknown_viewer()
-    rows = await run_in_threadpool(shown, inbox, who, collector.now())
+    now = collector.now()
+    rows = await run_in_threadpool(inbox.ask, lambda kept: shown(kept, who, now))
     unread = sum(row["read_at"] is None for row in rows)
     return JSONResponse({"unread": unread, "messages": [_told(row) for row in rows]}, headers=PRIVATE)
 
 
-async def _became(collector: Collector, inbox: sa.Engine, request: Request) -> Response:
+async def _became(collector: Collector, inbox: ServedSurfaces, request: Request) -> Response:
     """Note what became of a message. It is reported before it is noted: who asks again reports the same event."""
     who, what = viewer(collector, request), request.path_params["what"]
     if who is None:
         return unknown_viewer()
     now, action_id = collector.now(), request.path_params["action_id"]
-    row = await run_in_threadpool(find, inbox, who, action_id, now) if what in MARKS else None
+    if what not in MARKS:
+        return _no_such_message()
+    row = await run_in_threadpool(inbox.ask, lambda kept: find(kept, who, action_id, now))
     if row is None:
-        return JSONResponse({"error": "there is no such message"}, 404, PRIVATE)
+        return _no_such_message()
     if row[MARKS[what]] is None:
         event = reported(_EVENTS[what], f"in-app-{action_id}-{what}", row, now)
         await collector.store.append("events", [event])
-        await run_in_threadpool(mark, inbox, action_id, what, now)
+        await run_in_threadpool(inbox.ask, lambda kept: mark(kept, action_id, what, now))
     return Response(status_code=204, headers=PRIVATE)
+
+
+def _no_such_message() -> Response:
+    return JSONResponse({"error": "there is no such message"}, 404, PRIVATE)
 
 
 def _told(row: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from activations.collector.collector import Collector
 from activations.collector.objections import FOLDER, Objections
 from activations.errors import HourbellError
 from activations.links import Known
-from activations.surfaces.place import open_surfaces
 from activations.surfaces.standings import find
 
 YES, NO = "yes", "no"
@@ -21,19 +20,18 @@ class StandingShown:
     """How contacts stood as of the last tick, and what they said to the collector since."""
 
     def __init__(self, collector: Collector) -> None:
-        """Raises HourbellError where what is noted of contacts cannot be read."""
         self._collector = collector
-        self._noted = None if collector.data is None else open_surfaces(collector.profile, collector.data)
         self._said: Objections | None = None
         self._day = date.min
         self._turn = threading.Lock()
 
     def of(self, known: Known) -> Mapping[str, str]:
         """Yes or no by the name of a choice; nothing where the link is old, or nothing is known or can be read."""
-        if self._noted is None:
+        surfaces, key, now = self._collector.surfaces, self._collector.profile.link_key, self._collector.now()
+        if surfaces is None:
             return {}
         try:
-            shown = find(self._noted, self._collector.profile.link_key, known, self._collector.now())
+            shown = surfaces.ask(lambda noted: find(noted, key, known, now))
         except HourbellError as error:
             # what somebody chooses is kept all the same, and they are told so
             log.error("The page on which people choose does not show how they stand: %s", error)

@@ -16,7 +16,6 @@ from activations.collector.engagement import LABELS, event_name, tracked, who_of
 from activations.collector.pages.page import Pages
 from activations.errors import HourbellError
 from activations.links import CLICK_PATH, OPEN_PATH, SHORT_PATH, Click, Sent, clicking, is_page, opening
-from activations.surfaces.place import open_surfaces
 from activations.surfaces.short_links import find
 
 SOURCE = "hourbell"
@@ -46,10 +45,9 @@ def is_machine(headers: Mapping[str, str]) -> bool:
 
 
 def routes(collector: Collector) -> list[BaseRoute]:
-    """The paths that begin with those of `links.py`; raises HourbellError where what is kept of short links cannot be
-    read."""
+    """The paths that begin with those of `links.py`."""
     pages = Pages(collector.templates)
-    kept = None if collector.data is None else open_surfaces(collector.profile, collector.data)
+    surfaces = collector.surfaces
 
     async def opened(request: Request) -> Response:
         sent = opening(request.path_params["seal"], collector.profile.link_key)
@@ -64,9 +62,10 @@ def routes(collector: Collector) -> list[BaseRoute]:
         return await _led(request, clicking(request.path_params["seal"], collector.profile.link_key))
 
     async def clicked_short(request: Request) -> Response:
-        if kept is None:
+        if surfaces is None:
             return pages.not_ours()
-        return await _led(request, await run_in_threadpool(find, kept, request.path_params["token"], collector.now()))
+        token, now = request.path_params["token"], collector.now()
+        return await _led(request, await run_in_threadpool(surfaces.ask, lambda kept: find(kept, token, now)))
 
     async def _led(request: Request, click: Click | None) -> Response:
         if click is None or not is_page(click.target):

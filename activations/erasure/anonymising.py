@@ -21,6 +21,8 @@ KEPT_KEYS = frozenset({
 """Of the JSON of an erased person's rows these stay, as figures are made of them: what it was about, never who."""
 _URLS = frozenset({"url", "referrer", "search", "page", "path"})
 _EMAIL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(?:\.[\w-]+)+")
+# in theory all of these may be part of an address
+_BEFORE, _WITHIN = re.compile(r"[!#$%&'*/=?^`{|}~]"), re.compile(r"[^a-zA-Z0-9]")
 _PHONE = re.compile(r"(?<![\w+])(?:\+|00)\d[\d ()./-]{5,24}\d(?!\w)")
 _ID = re.compile(r"(?<![\w.])\d{12,19}(?![\w.])")
 _ID_WITHIN = re.compile(r"\d{12,19}")
@@ -60,6 +62,14 @@ class Anonymiser:
     def own_id(self, text: str | None) -> str | None:
         """A text that is made of one of our ids."""
         return None if text is None else _ID_WITHIN.sub(self._id, text)
+
+    def key(self, text: str | None) -> str | None:
+        """What a row is known by, without the addresses and ids of the erased, and still different from all others'."""
+        if text is None:
+            return None
+        without = _ID_WITHIN.sub(self._id, text)
+        named = _EMAIL.sub(lambda found: self._without(found[0], _WITHIN), self.text(without) or "")
+        return without if named == without else self.suppression.pseudonym("key", text)
 
     def own_json(self, text: str | None) -> str | None:
         """The JSON of an erased person: numbers, and texts that say what it was about. Null where it is none."""
@@ -103,7 +113,14 @@ class Anonymiser:
         return self.own_text(urlunsplit((parts.scheme, parts.netloc, parts.path, campaign, "")))
 
     def _email(self, found: re.Match[str]) -> str:
-        return self._unless_erased("email", found[0], self.email(found[0].rstrip(".")))
+        return self._without(found[0], _BEFORE)
+
+    def _without(self, text: str, before: re.Pattern[str]) -> str:
+        """What looks like an address, with what may stand before it, as in ?ref=ann@shop.example."""
+        for start in (0, *(mark.end() for mark in before.finditer(text, 0, text.index("@")))):
+            if (rest := self._unless_erased("email", text[start:], self.email(text[start:].rstrip(".")))) == GONE:
+                return text[:start] + rest
+        return text
 
     def _phone(self, found: re.Match[str]) -> str:
         return self._unless_erased("phone", found[0], self.phone(re.sub("^00", "+", found[0])))

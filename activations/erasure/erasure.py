@@ -19,6 +19,7 @@ from activations.errors import HourbellError
 from activations.holds.hold import Hold, holds_of
 from activations.holds.settle import GATE
 from activations.journal.journal import Journal, open_journal
+from activations.journal.pauses import Pause
 from activations.journal.place import alone, sqlite_path, sqlite_url
 from activations.journal.receipts import Receipt, read_receipts, receipts_folder, segments
 from activations.journal.recovery import catch_up
@@ -31,6 +32,13 @@ _BATCH = 5_000
 _SQLITE = b"SQLite format 3\0"
 
 
+class _UnpausedJournal(Journal):
+    """Erasing calls nobody, so that what is paused ends as well: it would never be looked at again."""
+
+    def _pauses(self, connection: sa.Connection) -> list[Pause]:
+        return []
+
+
 def erase_in_outbox(
     outbox: Path, templates: Path, journal_url: str, receipts: Path, contacts: Collection[int], *, now: datetime
 ) -> int:
@@ -38,7 +46,7 @@ def erase_in_outbox(
     was not sent ends as rejected, and what was called for without an answer as unknown; a release that was made holds
     for what is left."""
     removed = 0
-    with open_journal(journal_url, receipts_folder(journal_url, receipts)) as journal:
+    with open_journal(journal_url, receipts_folder(journal_url, receipts), kind=_UnpausedJournal) as journal:
         for hold in holds_of(outbox, templates):
             standing = hold.standing
             taken = sum(_erase_file(file, journal, contacts, now) for file in hold.files)

@@ -13,25 +13,32 @@ _LONG_ENOUGH = 8
 
 @dataclass(frozen=True)
 class Sought:
-    """Addresses and numbers, wherever they stand; ids of users and browsers as whole words.
+    """Addresses and numbers, wherever they stand but in those of `others`; ids of users and browsers as whole words.
 
     An id that may be anything else (12, anna) is looked for only where it is said to be an id.
     """
 
     addresses: tuple[str, ...]
     ids: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    """Longer ones of other people, as joann@shop.example has in it ann@shop.example."""
 
     @classmethod
-    def of(cls, identifiers: Iterable[tuple[str, str]]) -> "Sought":
-        """By types and values of identifiers."""
+    def of(cls, identifiers: Iterable[tuple[str, str]], others: Iterable[str] = ()) -> "Sought":
+        """By types and values of identifiers, and the longer addresses of other people."""
         found = sorted(set(identifiers))
         return cls(
             tuple(value.lower() for kind, value in found if kind in ("email", "phone")),
             tuple(value for kind, value in found if kind in ("user_id", "anonymous_id")),
+            tuple(sorted({other.lower() for other in others})),
         )
 
     def has_address(self, text: bytes) -> bool:
         lower = text.lower()
+        if not any(word in lower for word in self._words):
+            return False
+        for other in self._others:
+            lower = lower.replace(other, b"\0")
         return any(word in lower for word in self._words)
 
     def has_id(self, text: bytes) -> bool:
@@ -45,6 +52,10 @@ class Sought:
     @cached_property
     def _words(self) -> list[bytes]:
         return [word.encode() for word in self.addresses]
+
+    @cached_property
+    def _others(self) -> list[bytes]:
+        return [other.encode() for other in self.others]
 
     @cached_property
     def _plain_ids(self) -> list[bytes]:

@@ -9,11 +9,13 @@ import sqlalchemy as sa
 
 from activations.errors import HourbellError
 from activations.journal.place import open_sqlite, sqlite_url
+from activations.settings.database_url import database_url
 from activations.settings.profile import Profile
 from activations.surfaces.tables import METADATA
 
 _FILE = "surfaces.sqlite"
 _ON_SERVER = "on_server.txt"
+_LONGEST_CONNECT_SECONDS = 10
 
 
 def surfaces_folder(profile: Profile, data: Path) -> Path:
@@ -26,7 +28,7 @@ def open_surfaces(profile: Profile, data: Path) -> sa.Engine:
 
     Raises HourbellError where it cannot be used.
     """
-    with _explained(data):
+    with explained(data):
         engine = _engine(profile, data)
         METADATA.create_all(engine)
         if _is_on_server(profile):
@@ -54,10 +56,10 @@ def existing_surfaces(profile: Profile, data: Path) -> Iterator[sa.Engine | None
     if not _is_on_server(profile) and not _file(profile, data).exists():
         yield None
         return
-    with _explained(data):
+    with explained(data):
         engine = _engine(profile, data)
     try:
-        with _explained(data):
+        with explained(data):
             is_there = all(map(sa.inspect(engine).has_table, METADATA.tables))
         yield engine if is_there else None
     finally:
@@ -67,7 +69,11 @@ def existing_surfaces(profile: Profile, data: Path) -> Iterator[sa.Engine | None
 def _engine(profile: Profile, data: Path) -> sa.Engine:
     if _is_on_server(profile):
         assert profile.surfaces_url is not None
-        return sa.create_engine(profile.surfaces_url)
+        url = database_url(profile.surfaces_url, "HOURBELL_SURFACES_URL")
+        if url.get_backend_name() == "postgresql" and "connect_timeout" not in url.query:
+            url = url.update_query_dict({"connect_timeout": str(_LONGEST_CONNECT_SECONDS)})
+        # a server that was begun anew knows nothing of connections of before
+        return sa.create_engine(url, pool_pre_ping=True)
     path = _file(profile, data)
     path.parent.mkdir(parents=True, exist_ok=True)
     # nothing else remembers what was put there
@@ -97,11 +103,11 @@ def _file(profile: Profile, data: Path) -> Path:
 
 
 @contextmanager
-def _explained(data: Path) -> Iterator[None]:
+def explained(data: Path) -> Iterator[None]:
+    """Raises HourbellError where the database fails; what the driver says may hold the password of the url."""
     try:
         yield
     except (OSError, sa.exc.SQLAlchemyError, ImportError) as error:
-        # what the driver says may hold the password of the url
         raise HourbellError(
             "The surfaces' database cannot be used "
             f"({type(error).__name__}). Look at HOURBELL_SURFACES_URL, or give yourself rights to {data}."

@@ -17,7 +17,7 @@ from activations.errors import HourbellError
 from activations.settings.profile import surface_profiles
 from activations.spool import land_spool, spool_file
 from activations.surfaces.erasure import erase_in_surfaces, needs_all_surfaces
-from dagster_project.erasure.files import erase_in_damaged, erase_in_landing, erase_in_logs, holding
+from dagster_project.erasure.files import erase_in_damaged, erase_in_landing, erase_in_logs, holding, longer_addresses
 from dagster_project.erasure.person import Person, find_person, plan_file, read_plan, remove_plan, write_plan
 from dagster_project.erasure.rows import anonymiser_of
 from dagster_project.erasure.warehouse import compact, erase_in_warehouse
@@ -62,7 +62,7 @@ def erase(
     Whatever the profile, the live one's surfaces and the sandbox's are meant. Raises HourbellError where something
     cannot be found or written, or still holds them afterwards; running it again goes on.
     """
-    profiles = surface_profiles()
+    profiles, journal_url = surface_profiles(), home.journal_url
     needs_all_surfaces(profiles, home.root)
     # first of all nothing more of them comes in, and who they are is kept until all is done
     write_plan(home.erased, people)
@@ -75,17 +75,18 @@ def erase(
         raise HourbellError(f"Cannot write to {home.erased}: {error.strerror}. Nothing was erased yet.") from error
     words = sorted({word for person in people for word in person.words})
     identifiers = [known for person in people for known in person.identifiers]
-    sought = Sought.of(identifiers)
     renamed = {old: new for person in people for old, new in person.renamed(suppression).items()}
     anonymiser = anonymiser_of(suppression, words)
 
     told("outbox")
     receipts = default_receipts(home.spool)
-    actions = erase_in_outbox(home.outbox, TEMPLATES, home.journal_url, receipts, frozenset(renamed), now=now)
+    actions = erase_in_outbox(home.outbox, TEMPLATES, journal_url, receipts, frozenset(renamed), now=now)
     told("journal and receipts")
-    erase_in_journal(home.journal_url, receipts, renamed, anonymiser)
+    for kept in home.journal_urls:
+        erase_in_journal(kept, receipts, renamed, anonymiser)
     told("landing")
     _land_what_waits(home, people, now)
+    sought = Sought.of(identifiers, longer_addresses(home, identifiers))
     landed = erase_in_landing(home, anonymiser)
     erase_in_damaged(home, sought, words)
     told("warehouse")

@@ -14,11 +14,13 @@ from activations.errors import HourbellError
 from dagster_project.erasure.rows import anonymise_file, anonymising, concerns
 from dagster_project.home import Home
 from dagster_project.landing.sources import quoted_text
+from dagster_project.warehouse import open_warehouse
 from data.contract import tables
 
 _CHUNK = 1 << 24
 _OVERLAP = 512
 _SHORTEST_WORD = 4
+_ROWS = 1_000
 
 
 def erase_in_landing(home: Home, anonymiser: Anonymiser) -> int:
@@ -90,7 +92,7 @@ def holding(home: Home, sought: Sought, but: Path) -> list[Path]:
             if path != but
             and (
                 _stands_in(path, sought, ids=not any(path.is_relative_to(folder) for folder in by_rows))
-                or (path.suffix == ".parquet" and _is_packed(connection, path, sought.addresses))
+                or (path.suffix == ".parquet" and _is_packed(connection, path, sought))
             )
         ]
 
@@ -115,14 +117,40 @@ def _texts(path: Path) -> Iterator[bytes]:
     yield overlap + b"\n"
 
 
-def _is_packed(connection: duckdb.DuckDBPyConnection, path: Path, sought: Collection[str]) -> bool:
-    """Whether a word stands in a file whose bytes are packed; one that is no such file has been looked at as it is."""
+def _is_packed(connection: duckdb.DuckDBPyConnection, path: Path, sought: Sought) -> bool:
+    """Whether an address stands in a file whose bytes are packed; what is no such file has been looked at as it is."""
     try:
         found = connection.execute(
-            f"select 1 from read_parquet({quoted_text(path)}) as rows, (select unnest($words::varchar[]) as word) "
-            "where contains(lower(rows::varchar), word) limit 1",
-            {"words": [*sought]},
-        ).fetchall()
+            f"select rows::varchar from read_parquet({quoted_text(path)}) as rows "
+            "where list_bool_or([contains(lower(rows::varchar), word) for word in $words::varchar[]])",
+            {"words": [*sought.addresses]},
+        )
+        while some := found.fetchmany(_ROWS):
+            if any(sought.has_address(text.encode()) for (text,) in some):
+                return True
     except duckdb.InvalidInputException:
         return False
-    return bool(found)
+    return False
+
+
+def longer_addresses(home: Home, identifiers: Collection[tuple[str, str]]) -> list[str]:
+    """Addresses and numbers of other people in which one of these stands, from landed files and the warehouse."""
+    mine = [value.lower() for kind, value in identifiers if kind in ("email", "phone")]
+    landed = [
+        f"select distinct {name} as known from read_parquet({quoted_text(home.landing / table.name / '*.parquet')})"
+        for table in tables()
+        for name in ("email", "phone")
+        if name in table.column_names and any((home.landing / table.name).glob("[!.]*.parquet"))
+    ]
+    with open_warehouse(home) as connection:
+        if connection.execute("from duckdb_tables() where table_name = 'identifiers'").fetchall():
+            landed.append(
+                "select identifier_value from contacts.identifiers where identifier_type in ('email', 'phone')"
+            )
+        found = connection.execute(
+            f"select distinct lower(known) from ({' union '.join(landed or ['select null as known'])}) where "
+            "list_bool_or([contains(lower(known), one) and lower(known) <> one for one in $mine::varchar[]]) "
+            "and not list_contains($mine, lower(known))",
+            {"mine": mine},
+        ).fetchall()
+    return [known for (known,) in found]

@@ -20,6 +20,7 @@ PERSONAL = frozenset({
 })  # fmt: skip
 """Columns of a contract that say who somebody is; in an erased person's row there is nothing in them."""
 _TEXTS = ("properties", "traits", "context", "evidence", "reason", FAULTS)
+_KEY = "message_id"
 # only a text in which an address or one of our ids may stand is looked at
 _WORTH_A_LOOK = r"@|\+\d|00\d|\d{12}"
 CHANGED = "erased_changed"
@@ -31,6 +32,7 @@ def anonymising(connection: duckdb.DuckDBPyConnection, anonymiser: Anonymiser) -
     """Make what takes people out of text known to SQL."""
     functions: Mapping[str, Callable[[str | None], str | None]] = {
         "erased_text": anonymiser.text,
+        "erased_key": anonymiser.key,
         "erased_own_text": anonymiser.own_text,
         "erased_own_json": anonymiser.own_json,
         "erased_faults": anonymiser.faults,
@@ -82,7 +84,7 @@ def anonymous_rows(
 
 
 def _replaceable(table: Table) -> set[str]:
-    return {*IDENTIFIERS, *PERSONAL, *_TEXTS, "action_id", FAULTS} & {*table.column_names, FAULTS}
+    return {*IDENTIFIERS, *PERSONAL, *_TEXTS, _KEY, "action_id", FAULTS} & {*table.column_names, FAULTS}
 
 
 def _replacement(table: Table, name: str, mine: str, kinds: Sequence[str]) -> str:
@@ -94,6 +96,9 @@ def _replacement(table: Table, name: str, mine: str, kinds: Sequence[str]) -> st
         otherwise = (
             f"case when regexp_matches({text}, '{_WORTH_A_LOOK}') then erased_text({text})::{kind} else {column} end"
         )
+    if name == _KEY:
+        # opens and clicks are known by their action
+        return f"case when regexp_matches({column}, '{_WORTH_A_LOOK}') then erased_key({column}) else {column} end"
     if name == "action_id":
         return f"coalesce(met_action_id.person::{kind}, {column})"
     if name == "user_id":

@@ -21,9 +21,9 @@ _JSON = frozenset({"properties", "context", "carried", "details", "row_json"})
 # what the engine says, and never a person
 _PLAIN = frozenset({
     "assignment", "branch", "cart_id", "channel", "conversion_id", "country", "currency", "definition_version", "event",
-    "gate", "identifier_type", "if_held", "kind", "landing_file", "locale", "message_id", "order_id", "outcome",
-    "product_id", "rule", "signal", "source", "status", "step", "stronger_type", "template", "timezone", "topic",
-    "topic_kind", "type", "variant", "weaker_type", "workflow", "workflow_state",
+    "gate", "identifier_type", "if_held", "kind", "landing_file", "locale", "order_id", "outcome", "product_id", "rule",
+    "signal", "source", "status", "step", "stronger_type", "template", "timezone", "topic", "topic_kind", "type",
+    "variant", "weaker_type", "workflow", "workflow_state",
 })  # fmt: skip
 # what has landed is erased by another rule, and seeds hold nobody
 _OTHERS = ('"raw".', '"staging".', '"configuration".')
@@ -157,9 +157,10 @@ def _erase_table(connection: duckdb.DuckDBPyConnection, table: str, types: Mappi
     for name in texts:
         kind = types[name]
         looked = f"{quoted(name)}::varchar"
+        without = f"{'erased_key' if name == 'message_id' else 'erased_text'}({looked})"
         connection.execute(
-            f"update {table} set {quoted(name)} = erased_text({looked})::{kind} where {quoted(name)} is not null and "
-            f"regexp_matches({looked}, '@|\\+\\d|00\\d|\\d{{15}}') and erased_text({looked}) <> {looked}"
+            f"update {table} set {quoted(name)} = {without}::{kind} where {quoted(name)} is not null and "
+            f"regexp_matches({looked}, '@|\\+\\d|00\\d|\\d{{12}}') and {without} <> {looked}"
         )
 
 
@@ -175,7 +176,7 @@ def _without(table: str, name: str, kind: str, *, has_contact: bool) -> str | No
         return "null"
     if name in _JSON:
         return f"erased_own_json({column}::varchar)::{kind}"
-    if name in _PLAIN or name in ("identifier_value",):
+    if name in _PLAIN or name in ("identifier_value", "message_id"):
         return None
     if kind in ("VARCHAR", "JSON"):
         return f"erased_own_text({column}::varchar)::{kind}"

@@ -101,6 +101,28 @@ def test_what_may_have_gone_out_to_them_is_unknown(any_place: Place, provider: s
     assert set(any_place.recipients()) == {f"person{number}@example.com" for number in (2, 3, 5)}
 
 
+def test_what_is_paused_ends_as_well_and_what_is_others_stays_paused(any_place: Place) -> None:
+    """Nobody would look again at what has left the outbox; and to pause is what one does before one erases."""
+    file = write_outbox(any_place.outbox, [action(number) for number in range(1, 6)])
+    (batch,) = read_actions(outbox_file(file, "x"), 9)
+    with open_journal(any_place.journal_url, any_place.receipts) as journal:
+        journal.claim(batch[:3], {each.action_id: "<x>" for each in batch}, provider="sandbox", now=NOW)
+        journal.pause("all", "", reason="to erase", now=NOW)
+    erase_in_outbox(any_place.outbox, TEMPLATES, any_place.journal_url, any_place.receipts, {1, 4}, now=NOW)
+    found = {number: (status, reason) for number, (status, _, reason) in rows(any_place).items()}
+    assert found == {
+        batch[0].action_id: ("unknown", UNKNOWN_REASON),
+        batch[1].action_id: ("claimed", None),
+        batch[2].action_id: ("claimed", None),
+        batch[3].action_id: ("rejected", REASON),
+    }
+    with Sandbox(any_place.received) as sandbox:
+        account = any_place.deliver(sandbox)
+    assert (account.accepted, account.paused) == (0, 3)
+    assert not any_place.recipients()
+    assert verify(any_place.journal_url, any_place.receipts).agrees
+
+
 def test_where_receipts_were_read_is_known_afterwards_however_the_file_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

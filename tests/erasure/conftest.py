@@ -6,7 +6,22 @@ from datetime import timedelta
 
 import polars as pl
 import pytest
-from traces import EMAIL, START, Lived, carted, collect, damage, deliver, land, late, tick, traces, waiting, withdrawn
+from traces import (
+    EMAIL,
+    START,
+    Lived,
+    carted,
+    collect,
+    damage,
+    deliver,
+    known_by,
+    land,
+    late,
+    tick,
+    traces,
+    waiting,
+    withdrawn,
+)
 
 from activations.collector.objections import note_statements
 from activations.spool import spool_file
@@ -38,6 +53,12 @@ def lived(landed_shop: Home, tmp_path_factory: pytest.TempPathFactory) -> Lived:
             "from decisions.decisions inner join contacts.contact_profiles using (contact_id) where email = $1 limit 1",
             [EMAIL, START + timedelta(days=1)],
         )
+        (action_id,) = connection.execute(
+            "select action_id from marts.returned_emails where contact_id = "
+            "(select contact_id from contacts.contact_profiles where email = ?)",
+            [EMAIL],
+        ).fetchall()[0]
+    land(home, folder / "known_by", "events", known_by(action_id), START + timedelta(days=2))
     # a workflow that nobody has released
     (home.outbox / "approved" / "abandoned_cart.json").unlink()
     land(home, folder / "cart", "events", carted(user_id), START + timedelta(days=2))
@@ -72,4 +93,4 @@ def lived(landed_shop: Home, tmp_path_factory: pytest.TempPathFactory) -> Lived:
     collect(home)
     damage(home, user_id)
     note_statements(home.collected, [withdrawn()])
-    return Lived(home, user_id, contact_id, frozenset(number for (number,) in ids))
+    return Lived(home, user_id, contact_id, action_id, frozenset(number for (number,) in ids))

@@ -1,7 +1,7 @@
 """Erasing a person: afterwards no file holds them, no total has changed, and no import brings them back."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from traces import (
     Lived,
     deliver,
     journal_counts,
+    known_by,
     land,
     leftovers,
     received,
@@ -147,6 +148,8 @@ def test_the_next_tick_knows_and_no_import_brings_them_back(erased: Lived, tmp_p
     again = traces(lived.user_id, START + timedelta(days=3, hours=1))
     again["contacts"][0] |= {"user_id": "new-user", "phone": "0049 30 901820555"}
     again["events"][3] |= {"phone": PHONE, "user_id": None, "message_id": "z8"}
+    # nor do events come a second time that were known by them
+    again["events"] += known_by(lived.action_id)
     for table, rows in again.items():
         land(home, tmp_path / "export", table, rows, ERASED_AT)
     assert leftovers(home.root, WORDS) == {}
@@ -173,6 +176,12 @@ def test_the_next_tick_knows_and_no_import_brings_them_back(erased: Lived, tmp_p
             "select count(*) filter (where is_consented or is_reachable), count(*) from eligibility.eligibility "
             "join contacts.identifiers on contact_id = identifier_id where identifier_value like 'erased-%'"
         ).fetchall()[0]
+        happened = connection.execute(
+            "select event, count(*) from contacts.events where event in ('Email Opened', 'Card Issued') "
+            "and occurred_at = ? group by event order by event",
+            [datetime.fromisoformat(str(known_by(0)[0]["occurred_at"]))],
+        ).fetchall()
+    assert happened == [("Card Issued", 2), ("Email Opened", 1)]
     # one contact, erased, of whom nothing is known
     assert [person[1:] for person in people] == [(None, None, None, True, False)]
     assert orders[0][0] > 0
@@ -224,8 +233,11 @@ def test_each_step_that_is_left_out_is_seen(erased: Lived, cleared: dict[str, tu
 def test_an_erasure_that_is_interrupted_is_finished_by_the_next(
     lived: Lived, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And nobody is told that all is done while a file of somebody's own still says who they were."""
+    """And nobody is told that all is done while a file of somebody's own still says who they were. Somebody else, whose
+    address has theirs in it, stays as they are, and in nobody's way."""
     home = lived.copy(tmp_path).home
+    namesake = {"user_id": "namesake", "source": "crm", "email": f"an.{EMAIL}", "occurred_at": START.isoformat()}
+    land(home, tmp_path / "namesake", "contacts", [namesake], ERASED_AT)
 
     def dies(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
@@ -245,7 +257,9 @@ def test_an_erasure_that_is_interrupted_is_finished_by_the_next(
     (home.root / "browsers.csv").unlink()
     forget(home)
     assert leftovers(home.erased, WORDS) == {}
-    assert leftovers(home.root, [*WORDS, *map(str, lived.ids)]) == {}
+    [(path, words)] = leftovers(home.root, [*WORDS, *map(str, lived.ids)]).items()
+    assert words == ["qvist", "zephyrine", EMAIL]
+    assert duckdb.from_parquet(str(home.root / path)).select("email").fetchall() == [(namesake["email"],)]
     assert totals(home) == totals(lived.home)
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from activations.erasure.sought import Sought
@@ -47,6 +48,19 @@ def test_nothing_is_cut_where_a_file_is_read_in_parts(
     (tmp_path / "theirs.txt").write_text("." * before + "0d2f64f4-9a61")
     (tmp_path / "others.txt").write_text("." * before + "0d2f64f4-9a61-4a0c, a0d2f64f4-9a61")
     assert holding(home, SOUGHT, but=tmp_path / "plan") == [tmp_path / "theirs.txt"]
+
+
+def test_other_peoples_addresses_are_not_taken_for_theirs(tmp_path: Path) -> None:
+    """Whoever has a longer one would else keep everybody from being told that it is done."""
+    longer = ("jo.ann@shop.example", "joann@shop.example", "ann@shop.example.org", "+4412345678")
+    sought = Sought.of([("email", "Ann@shop.example"), ("phone", "+441234567")], longer)
+    for other in longer:
+        assert not sought.names(f"to {other.upper()}".encode())
+        assert sought.names(f"to {other}, ann@SHOP.example".encode())
+        assert sought.names(f"{other}+441234567".encode())
+    for name, people in (("theirs", [*longer, "ann@shop.example"]), ("others", longer)):
+        pl.DataFrame({"email": [*people] * 100}).write_parquet(tmp_path / f"{name}.parquet", compression="zstd")
+    assert holding(Home(tmp_path), sought, but=tmp_path / "plan") == [tmp_path / "theirs.parquet"]
 
 
 def test_who_has_nothing_is_nowhere(tmp_path: Path) -> None:

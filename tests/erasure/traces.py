@@ -40,11 +40,13 @@ class Lived:
     home: Home
     user_id: str
     contact_id: int
+    action_id: int
+    """Of a message to them."""
     ids: frozenset[int]
 
     def copy(self, folder: Path) -> "Lived":
         shutil.copytree(self.home.root, folder / "home", symlinks=True)
-        return Lived(Home(folder / "home"), self.user_id, self.contact_id, self.ids)
+        return Lived(Home(folder / "home"), self.user_id, self.contact_id, self.action_id, self.ids)
 
 
 def tick(home: Home, start: datetime, hours: int = 24) -> None:
@@ -106,6 +108,21 @@ def traces(user_id: str, at: datetime) -> dict[str, list[dict[str, object]]]:
              "total": 40, "source": "till", "occurred_at": when},
         ],
     }  # fmt: skip
+
+
+def known_by(action_id: int) -> list[dict[str, object]]:
+    """Events whose own ids say whom they are about: by one of our actions, or by an address that a system of theirs
+    put there."""
+    when = (START + timedelta(days=1, hours=16, minutes=5)).isoformat()
+    opened = {"action_id": str(action_id), "machine_open": False}
+    return [
+        {"message_id": f"open/{action_id}/20260303T160500", "type": "track", "event": "Email Opened", "email": EMAIL,
+         "properties": opened, "source": "hourbell", "occurred_at": when},
+        {"message_id": f"till:card-{EMAIL}", "type": "track", "event": "Card Issued", "email": EMAIL, "source": "till",
+         "occurred_at": when},
+        {"message_id": f"till:gift-{EMAIL}", "type": "track", "event": "Card Issued", "user_id": "bystander",
+         "source": "till", "occurred_at": when},
+    ]  # fmt: skip
 
 
 def carted(user_id: str) -> list[dict[str, object]]:

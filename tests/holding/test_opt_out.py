@@ -19,8 +19,10 @@ from activations.delivery.outbox import Action
 from activations.links import click_link, message_links, open_link
 from activations.settings.profile import Profile, SmtpServer
 from activations.settings.shop import read_shop
+from dagster_project.landing.load import load
 from dagster_project.ticks.tick import land
 from dagster_project.warehouse import open_warehouse
+from data.contract import contract
 
 KEY = Profile("sandbox", SmtpServer("127.0.0.1", 0)).link_key
 SHOP = read_shop(TEMPLATES)
@@ -77,10 +79,24 @@ def text(at: Collecting, number: str, words: str, place: int) -> None:
     assert requests.post(f"{at.url}{path}", data=posted.body, headers=dict(posted.headers), timeout=10).ok
 
 
-def decided_after(history: ShopHistory, say: Callable[[Collecting], None]) -> ShopHistory:
+def import_again(history: ShopHistory, folder: Path) -> None:
+    """What an export of all contacts would bring once more: who they are as of now, and what they once agreed to."""
+    with open_warehouse(history.home, read_only=True) as connection:
+        for table, changes in (("contacts", f"replace (timestamp '{AT}' as occurred_at)"), ("consents", "")):
+            columns = ", ".join(contract(table).column_names)
+            rows = f"select * {changes} from (select {columns} from raw.{table})"
+            connection.execute(f"copy ({rows}) to '{folder / table}.parquet'")
+    for table in ("contacts", "consents"):
+        load(folder / f"{table}.parquet", history.home.landing, AT)
+
+
+def decided_after(
+    history: ShopHistory, say: Callable[[Collecting], None], then: Callable[[], None] = lambda: None
+) -> ShopHistory:
     """The tick, after people have said something to the collector."""
     with collecting(history.home.root, now=lambda: AT, secrets={**provider_posts.SECRETS, **SECRETS}) as at:
         say(at)
+    then()
     land(history.home, NEXT)
     history.decide()
     return history
@@ -112,10 +128,19 @@ def test_who_objects_before_a_tick_gets_nothing_in_it(shop_history: ShopHistory,
         for place, number in enumerate(other, start=len(stopping)):
             text(at, number, "When does the sale end?", place)
 
-    after = decided_after(shop_history.copy(tmp_path / "after"), say)
+    again = shop_history.copy(tmp_path / "after")
+    # whoever is imported again, with what they once agreed to, has agreed to nothing since
+    after = decided_after(again, say, lambda: import_again(again, tmp_path))
     gone = keys(leaving)
     assert keys(sends(after)) & gone == set()
     assert keys(planned) - keys(sends(after)) == gone
+    with open_warehouse(after.home, read_only=True) as connection:
+        assert connection.execute(
+            "select table_name, count(*) > 100 from raw.landed_files join (select landing_file from raw.contacts "
+            "union all select landing_file from raw.consents) using (landing_file) where landed_at_tick = $1 "
+            "group by table_name order by table_name",
+            [NEXT.start],
+        ).fetchall() == [("consents", True), ("contacts", True)], "they were"
     still = set(texted(after))
     assert still & set(stopping) == set()
     assert still == set(other)

@@ -13,19 +13,24 @@ import threading
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
+from collecting import collecting, collector_in
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from rehearsal import NOW, Place, action, sms_action, webhook_action, write_outbox
 from rich.console import Console
 from rich.traceback import Traceback
+from surface import in_app_action
 
 from activations.carriers.api import ApiCarrier
+from activations.collector.provider_secrets import provider_secrets
+from activations.collector.write_keys import write_keys
 from activations.delivery.delivery import TEMPLATES, DeliveryStoppedError, deliver
 from activations.erasure.suppression import open_suppression
 from activations.errors import HourbellError
@@ -43,8 +48,12 @@ def canary(name: str) -> str:
     return f"canary-{name.lower().replace('_', '-')}-4f1d9c"
 
 
-TOKENS = ("TWILIO", "SENDGRID", "CRM", "LAPSED_BUYERS", "META", "SALESFORCE", "HUBSPOT", "SLACK", "POSTMARK", "MAILGUN")
+TOKENS = (
+    "TWILIO", "VONAGE", "WHATSAPP", "SENDGRID", "POSTMARK", "MAILGUN", "SES_KEY", "SES_SECRET", "SES_SESSION", "CRM",
+    "LAPSED_BUYERS", "LAPSED_BUYERS_SECRET", "SALES_FLOOR", "META", "SALESFORCE", "HUBSPOT", "SLACK",
+)  # fmt: skip
 """Also of providers that come: a token is asked for by its name."""
+INBOUND = ("SENDGRID", "POSTMARK", "MAILGUN", "TWILIO", "VONAGE", "META", "META_VERIFY")
 
 
 @pytest.fixture
@@ -60,7 +69,9 @@ def secrets(tmp_path: Path) -> tuple[dict[str, str], list[str]]:
         "HOURBELL_WEBHOOK_SECRET": f"whsec_{signing}",
         "HOURBELL_DKIM_KEY_FILE": str(tmp_path / "dkim.pem"),
         "HOURBELL_DKIM_SELECTOR": "s1",
+        "HOURBELL_WRITE_KEY": canary("WRITE_KEY"),
         **{f"HOURBELL_TOKEN_{name}": canary(f"TOKEN_{name}") for name in TOKENS},
+        **{f"HOURBELL_INBOUND_{name}": canary(f"INBOUND_{name}") for name in INBOUND},
     }
     plain = [value for name, value in environment.items() if "DKIM" not in name]
     plain += [signing, canary("PASSWORD"), pem.splitlines()[3], pem.splitlines()[10]]
@@ -264,6 +275,68 @@ def test_settings_that_are_wrong_quote_no_secret(secrets: tuple[dict[str, str], 
     assert leaked(canaries, {"exception": told(raised.value).encode()}) == []
     suppression = open_suppression(tmp_path / "erased", environment)
     assert leaked(canaries, {"suppression": repr(suppression).encode()}) == []
+
+
+def test_databases_that_fail_say_no_password(
+    place: Place,
+    tmp_path: Path,
+    secrets: tuple[dict[str, str], list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Those of the journal and of the surfaces, whose addresses hold one."""
+    environment, canaries = secrets
+    caplog.set_level(logging.DEBUG)
+    server = f"postgresql+psycopg://user:{canary('PASSWORD')}@127.0.0.1:1/hourbell"
+    write_outbox(place.outbox, [in_app_action(1)], channel="in_app")
+    templates = ours(tmp_path / "templates")
+    live = {"HOURBELL_PROFILE": "live", "HOURBELL_ALLOWED_HOSTS": "localhost", "HOURBELL_SMTP_URL": "smtp://localhost"}
+    profile = live_profile({**environment, **live, "HOURBELL_SURFACES_URL": server})
+    wrong = server.replace(":1/", ":port/")
+    monkeypatch.setenv("HOURBELL_JOURNAL_URL", wrong)
+
+    def deliver_with(surfaces: str, journal: str = place.journal_url) -> None:
+        changed = replace(profile, surfaces_url=surfaces)
+        deliver(place.outbox, journal, spool=place.spool, profile=changed, now=NOW, templates=templates)
+
+    for fails, told_of in (
+        (lambda: deliver_with(server), "HOURBELL_SURFACES_URL"),
+        (lambda: deliver_with(wrong), "HOURBELL_SURFACES_URL"),
+        (lambda: deliver_with(server, server), "journal"),
+        (lambda: Home(tmp_path).journal_url, "HOURBELL_JOURNAL_URL"),
+    ):
+        with pytest.raises(HourbellError, match=told_of) as raised:
+            fails()
+        shown = {"exception": told(raised.value).encode(), "profile": repr(profile).encode()}
+        kept = bytes_under(place.outbox, place.spool, place.journal.parent, place.root / "surfaces")
+        assert leaked(canaries, {**shown, "log": caplog.text.encode(), **kept}) == []
+
+
+def test_the_collector_says_no_secret(
+    tmp_path: Path, secrets: tuple[dict[str, str], list[str]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """To whom it believes and to whom it does not; nor does it keep what let somebody in."""
+    environment, canaries = secrets
+    caplog.set_level(logging.DEBUG)
+    event = {"type": "track", "event": "Product Viewed", "messageId": "m1", "userId": "u1"}
+    key = environment["HOURBELL_WRITE_KEY"]
+    posthog = {"api_key": key, "batch": [{"event": "Viewed", "distinct_id": "u1", "uuid": "p1", "properties": {}}]}
+    with collecting(
+        tmp_path, write_keys=write_keys(environment), secrets=provider_secrets(environment), data=tmp_path
+    ) as at:
+        answers = [
+            at.post("/v1/track", event, key),
+            at.post("/v1/track", event, f"{key}x"),
+            at.post("/v1/batch", {"batch": [event], "writeKey": key}, None),
+            at.post("/batch/", posthog, None),
+            at.post("/v1/events", {"event": "Closed", "user_id": "u1", "key": key}, key),
+            *(at.post(f"/webhooks/{name.lower()}", {"said": canary(f"INBOUND_{name}")}, None) for name in INBOUND),
+        ]
+    collector = collector_in(tmp_path, write_keys=write_keys(environment), secrets=provider_secrets(environment))
+    assert [answer.status_code for answer in answers[:5]] == [200, 401, 200, 200, 400]
+    shown = {str(place): answer.content for place, answer in enumerate(answers)}
+    shown |= {"log": caplog.text.encode(), "repr": repr(collector).encode(), **bytes_under(tmp_path / "collected")}
+    assert leaked(canaries, shown) == []
 
 
 def test_a_whole_tick_in_dagster_says_no_secret(
