@@ -1,7 +1,8 @@
 {{ config(materialized='incremental', event_time='changed_at') }}
 
 -- Who entered and left which segment, and when exactly: because something happened, or because time went by. Whom a new
--- definition of the segment takes in or puts out is told apart, because nothing has happened to them.
+-- definition of the segment takes in or puts out is told apart, because nothing has happened to them; and so is who was
+-- merged into another that belongs to it, because the person has not left.
 with changed as (
     select *
     from {{ ref('segment_periods') }}
@@ -49,7 +50,8 @@ states as (
         timestamp '0001-01-01' as valid_from,
         member_from,
         member_until,
-        false as is_redefined
+        false as is_redefined,
+        false as goes_on_as_another
     from carried
 
     union all
@@ -60,7 +62,8 @@ states as (
         valid_from,
         max(member_from) filter (where not is_withdrawn) as member_from,
         max(member_until) filter (where not is_withdrawn) as member_until,
-        bool_or(is_redefined) as is_redefined
+        bool_or(is_redefined) as is_redefined,
+        bool_or(goes_on_as_another) as goes_on_as_another
     from changed
     group by segment, contact_id, valid_from
 ),
@@ -69,7 +72,8 @@ limited as (
     select
         *,
         lead(valid_from, 1, {{ tick_end() }}) over by_contact as valid_until,
-        lead(is_redefined, 1, false) over by_contact as is_redefined_after
+        lead(is_redefined, 1, false) over by_contact as is_redefined_after,
+        lead(goes_on_as_another, 1, false) over by_contact as goes_on_as_another_after
     from states
     window by_contact as (partition by segment, contact_id order by valid_from)
 ),
@@ -81,7 +85,8 @@ stays as (
         greatest(valid_from, member_from) as entered_at,
         least(valid_until, coalesce(member_until, valid_until)) as left_at,
         is_redefined and member_from <= valid_from as is_ruled_in,
-        is_redefined_after and coalesce(member_until >= valid_until, true) as is_ruled_out
+        is_redefined_after and coalesce(member_until >= valid_until, true) as is_ruled_out,
+        goes_on_as_another_after and coalesce(member_until >= valid_until, true) as is_merged
     from limited
     where
         member_from is not null
@@ -113,7 +118,7 @@ select
     segment,
     contact_id,
     left_at as changed_at,
-    case when is_ruled_out then 'ruled out' else 'left' end as change,
+    case when is_ruled_out then 'ruled out' when is_merged then 'merged' else 'left' end as change,
     {{ tick_end() }} as tick_end
 from bounded
 where {{ in_tick('left_at') }} and left_at is distinct from enters_after

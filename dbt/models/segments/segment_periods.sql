@@ -61,13 +61,32 @@ judged as (
     {%- endif %}
 ),
 
+merged as (
+    select *
+    from {{ ref('contact_merges') }}
+    where {{ in_tick('merged_at') }}
+),
+
 compared as (
     select
-        *,
-        lag(member_from) over by_contact as previous_from,
-        lag(member_until) over by_contact as previous_until
+        judged.*,
+        lag(judged.member_from) over by_contact as previous_from,
+        lag(judged.member_until) over by_contact as previous_until,
+        -- who is merged into another has not left a segment to which that one belongs
+        merged.contact_id is not null
+        and coalesce(
+            bool_or(
+                merged.contact_id is null
+                and judged.member_from <= judged.valid_from
+                and coalesce(judged.member_until > judged.valid_from, true)
+            ) over (
+                partition by judged.segment, judged.valid_from, coalesce(merged.into_contact_id, judged.contact_id)
+            ),
+            false
+        ) as goes_on_as_another
     from judged
-    window by_contact as (partition by segment, contact_id order by valid_from)
+    left join merged on judged.contact_id = merged.contact_id and judged.valid_from = merged.merged_at
+    window by_contact as (partition by judged.segment, judged.contact_id order by judged.valid_from)
 ),
 
 changed as (
@@ -86,6 +105,7 @@ select
     member_until,
     false as is_withdrawn,
     is_redefined,
+    false as goes_on_as_another,
     {{ tick_end() }} as tick_end
 from changed
 where member_from is not null
@@ -100,6 +120,7 @@ select
     previous_until as member_until,
     true as is_withdrawn,
     is_redefined,
+    goes_on_as_another,
     {{ tick_end() }} as tick_end
 from changed
 where previous_from is not null

@@ -6,7 +6,7 @@ with changes as (
         segment,
         cast(changed_at as date) as day,
         cast(count(*) filter (change in ('entered', 'ruled in')) as bigint) as joined,
-        cast(count(*) filter (change in ('left', 'ruled out')) as bigint) as parted
+        cast(count(*) filter (change in ('left', 'ruled out', 'merged')) as bigint) as parted
     from {{ ref('segment_changes') }}
     group by segment, cast(changed_at as date)
 ),
