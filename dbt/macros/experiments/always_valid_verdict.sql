@@ -1,8 +1,11 @@
-{#- The columns always_valid_p and is_conclusive of the difference of two sides that are looked at whenever the marts are built: by the
+{#- The columns always_valid_p, is_conclusive, times_to_count and times_to_call of the difference of two sides that are looked at whenever the marts are built: by the
     confidence sequence that experiments are judged by. What is known grows with the people who did it, as many as would be on even
     sides: that is the sequence's clock, which goes on where outcomes come in long after the people. Nothing is called before it has
     come to `lift_minimum` of them, since the sequence holds for large numbers. Conversions and money share the 5 %, so that no
     more holdouts than that are ever called by either.
+
+    times_to_count says how many times as much as is known has to be known before anything is called, and times_to_call before a
+    difference that stays as it is would be: the sequence's margin, solved for the people. Each turn is ten times nearer.
 
     variance    of the difference, its standard error squared, where the sides are alike
     share       how much each person of both sides tells: the share that did it, times that which did not where it is yes or no
@@ -18,5 +21,15 @@
             {{ seen }} >= {{ var('lift_minimum') }}
             and abs({{ difference }}) > {{ always_valid_margin(variance, ratio, alpha) }},
             false
-        ) as is_conclusive
+        ) as is_conclusive,
+        {{ var('lift_minimum') }} / nullif({{ seen }}, 0) as times_to_count,
+        case when {{ seen }} > 0 and {{ difference }} <> 0
+            then list_reduce(
+                [{{ var('lift_minimum') }} / {{ seen }}, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+                lambda times, turn: greatest(
+                    {{ var('lift_minimum') }} / {{ seen }},
+                    pow({{ always_valid_margin(variance ~ ' / times', ratio ~ ' * times', alpha) }} / ({{ difference }}), 2) * times
+                )
+            )
+        end as times_to_call
 {%- endmacro %}

@@ -19,5 +19,6 @@ goals as (
 select
     workflow,
     {{ lift_columns() }},
+    {{ lift_verdict(people='treated + held_out') }},
     {{ last_tick_end() }} as as_of
 from lifts

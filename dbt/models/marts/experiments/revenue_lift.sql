@@ -62,7 +62,7 @@ select
     {{ revenue_lift_columns() }},
     compared_revenue.always_valid_p,
     compared_revenue.is_conclusive,
-    {{ lift_verdict() }} as verdict,
+    {{ lift_verdict(people='treated + held_out') }},
     {{ last_tick_end() }} as as_of
 from compared_revenue
 inner join balance on compared_revenue.workflow = balance.workflow and compared_revenue.step = balance.step

@@ -20,5 +20,6 @@ select
     workflow,
     step,
     {{ lift_columns() }},
+    {{ lift_verdict(people='treated + held_out') }},
     {{ last_tick_end() }} as as_of
 from lifts
