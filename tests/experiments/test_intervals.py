@@ -115,7 +115,12 @@ def test_without_history_there_is_nothing_to_adjust_by(
 
 def ask_lift(connection: duckdb.DuckDBPyConnection, sql: str, people: pl.DataFrame) -> pl.DataFrame:
     everybody = people.select(
-        "run", "contact_id", "assignment", "holdout_share", is_mixed=pl.lit(False), assigned_at=pl.lit(datetime(2026, 3, 2))
+        "run",
+        "contact_id",
+        "assignment",
+        "holdout_share",
+        is_mixed=pl.lit(False),
+        assigned_at=pl.lit(datetime(2026, 3, 2)),
     )
     buyers = people.filter(pl.col("buys"))
     goals = buyers.select("run", "contact_id", conversion_id=pl.format("o{}", "contact_id"), revenue=pl.col("outcome"))

@@ -120,7 +120,8 @@ select
     coalesce(ratio_p < 0.001, false) as is_unevenly_divided,
     case when month is null then always_valid_p end as always_valid_p,
     month is null and is_conclusive as is_conclusive,
-    case when month is null then days_to_verdict end as days_to_verdict,
     case when month is null then verdict end as verdict,
+    case when month is null then days_to_verdict end as days_to_verdict,
+    case when month is null then outlook end as outlook,
     {{ last_tick_end() }} as as_of
 from told
