@@ -21,9 +21,17 @@
     case when {{ can_be_awaited }} then {{ more_of(days, 'times_to_call') }} end as days_to_verdict,
     case
         when not ({{ is_open }}) or coalesce(times_to_count, 1000) >= 1000 then null
-        when {{ is_early }} then concat('Nothing is called before ', {{ wait_in_words(people, days, 'times_to_count') }}, '.')
-        when times_to_call < 1000 and {{ more_of(days, 'times_to_call') }} <= 730
-            then concat('If the difference stays, ', {{ wait_in_words(people, days, 'times_to_call') }}, ' would show it.')
-        else 'A difference so small would take years to show.'
+        else concat_ws(
+            ' ',
+            case when {{ is_early }}
+                then concat('Nothing is called before ', {{ wait_in_words(people, days, 'times_to_count') }}, '.')
+            end,
+            case
+                when {{ is_early }} and times_to_call <= times_to_count then null
+                when times_to_call < 1000 and {{ more_of(days, 'times_to_call') }} <= 730
+                    then concat('If the difference stays, ', {{ wait_in_words(people, days, 'times_to_call') }}, ' would show it.')
+                else 'A difference so small would take years to show.'
+            end
+        )
     end as outlook
 {%- endmacro %}
