@@ -5,6 +5,10 @@ with customers as (
     from {{ ref('repeat_purchase') }}
 ),
 
+emails as (
+    select unnest(['accepted', 'complained of', 'unsubscribed by']) as figure
+),
+
 told as (
     select
         'attributed revenue' as figure,
@@ -108,22 +112,22 @@ told as (
     union all
 
     select
-        concat_ws(' ', 'e-mails', figures.figure) as figure,
+        concat_ws(' ', 'e-mails', emails.figure) as figure,
         concat_ws(' / ', day, workflow) as of_what,
-        case figures.figure
+        case emails.figure
             when 'accepted' then accepted when 'complained of' then complained when 'unsubscribed by' then unsubscribed
         end as amount
     from {{ ref('email_deliverability') }}
-    cross join (select unnest(['accepted', 'complained of', 'unsubscribed by']) as figure) as figures
+    cross join emails
     union all
     select
-        concat_ws(' ', 'e-mails', figures.figure) as figure,
+        concat_ws(' ', 'e-mails', emails.figure) as figure,
         concat_ws(' / ', day, workflow) as of_what,
-        -case figures.figure
+        -case emails.figure
             when 'accepted' then delivered when 'complained of' then complained when 'unsubscribed by' then unsubscribed
         end as amount
     from {{ ref('channel_performance') }}
-    cross join (select unnest(['accepted', 'complained of', 'unsubscribed by']) as figure) as figures
+    cross join emails
     -- of a day that is not over yet only one of them tells
     where channel = 'email' and day <= (select max(day) from {{ ref('email_deliverability') }})
 )

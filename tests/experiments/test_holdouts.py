@@ -70,8 +70,9 @@ def test_a_difference_that_stays_is_called_when_it_was_said_that_it_would_be(
     looked = holdouts_looked_at(rate=0.1, share=0.2, seed=17, runs=300, looks=60)
     last = looked.filter(pl.col("look") == 59)
     connection.register(counted, last.to_arrow())
-    said = connection.execute(questions[question]).pl().select("run", "times_to_call", "times_to_count").drop_nulls()
-    assert said.height > 290
+    found = connection.execute(questions[question]).pl().filter(~pl.col("is_conclusive"))
+    said = found.select("run", "times_to_call", "times_to_count").drop_nulls()
+    assert said.height > 200
     assert (said["times_to_call"] >= said["times_to_count"]).all()
     assert said["times_to_call"].max() > 100 > 3 > said["times_to_call"].min()  # type: ignore[operator]
 

@@ -5,7 +5,7 @@
     more holdouts than that are ever called by either.
 
     times_to_count says how many times as much as is known has to be known before anything is called, and times_to_call before a
-    difference that stays as it is would be: the sequence's margin, solved for the people. Each turn is ten times nearer.
+    difference that stays as it is would be: the first by which the same test calls it, to one in a hundred, up to a thousand.
 
     variance    of the difference, its standard error squared, where the sides are alike
     share       how much each person of both sides tells: the share that did it, times that which did not where it is yes or no
@@ -23,13 +23,9 @@
             false
         ) as is_conclusive,
         {{ var('lift_minimum') }} / nullif({{ seen }}, 0) as times_to_count,
-        case when {{ seen }} > 0 and {{ difference }} <> 0
-            then list_reduce(
-                [{{ var('lift_minimum') }} / {{ seen }}, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
-                lambda times, turn: greatest(
-                    {{ var('lift_minimum') }} / {{ seen }},
-                    pow({{ always_valid_margin(variance ~ ' / times', ratio ~ ' * times', alpha) }} / ({{ difference }}), 2) * times
-                )
-            )
-        end as times_to_call
+        list_min(list_filter(
+            [pow(1.01, place) for place in range(695)],
+            lambda times: {{ seen }} * times >= {{ var('lift_minimum') }}
+            and abs({{ difference }}) > {{ always_valid_margin(variance ~ ' / times', ratio ~ ' * times', alpha) }}
+        )) as times_to_call
 {%- endmacro %}

@@ -1,12 +1,9 @@
-{#- What to make of a lift, as the pages say it, and what it would take to know more: the columns verdict, people_to_verdict (where `people`
-    says how many there are by now), days_to_verdict and outlook, which says the same in words. They go by what may be looked at every
-    hour, not by the interval. A difference that stays as it is would be called after so many more people, who come as quickly as those
-    did since `drawn_since`; one for which a thousand times as many are needed never is. -#}
-{% macro lift_verdict(people=none) -%}
-{%- set days = "epoch(" ~ last_tick_end() ~ " - drawn_since) / 86400.0" -%}
+{#- What to make of a lift out of `awaited`, as the pages say it, and what it would take to know more: the columns verdict,
+    people_to_verdict (unless `by_people` is false), days_to_verdict and outlook, which says the same in words. They go by what may be
+    looked at every hour, not by the interval. -#}
+{% macro lift_verdict(by_people=true) -%}
 {%- set is_open = "held_out > 0 and not coalesce(ratio_p < 0.001, false) and not is_conclusive" -%}
 {%- set is_early = "not coalesce(times_to_count <= 1, false)" -%}
-{%- set can_be_awaited = is_open ~ " and times_to_call < 1000" -%}
     case
         when held_out = 0 then 'Nobody is held out yet.'
         when coalesce(ratio_p < 0.001, false) then 'Not to be trusted: unevenly divided.'
@@ -15,21 +12,21 @@
         when {{ is_early }} then 'Too early to say.'
         else 'May be chance.'
     end as verdict,
-    {% if people -%}
-    case when {{ can_be_awaited }} then {{ more_of(people, 'times_to_call') }} end as people_to_verdict,
+    {% if by_people -%}
+    case when {{ is_open }} then people_to_call end as people_to_verdict,
     {% endif -%}
-    case when {{ can_be_awaited }} then {{ more_of(days, 'times_to_call') }} end as days_to_verdict,
+    case when {{ is_open }} then days_to_call end as days_to_verdict,
     case
-        when not ({{ is_open }}) or coalesce(times_to_count, 1000) >= 1000 then null
+        when not ({{ is_open }}) or days_to_count is null then null
         else concat_ws(
             ' ',
             case when {{ is_early }}
-                then concat('Nothing is called before ', {{ wait_in_words(people, days, 'times_to_count') }}, '.')
+                then concat('Nothing is called before ', {{ wait_in_words('count', by_people) }}, '.')
             end,
             case
-                when {{ is_early }} and times_to_call <= times_to_count then null
-                when times_to_call < 1000 and {{ more_of(days, 'times_to_call') }} <= 730
-                    then concat('If the difference stays, ', {{ wait_in_words(people, days, 'times_to_call') }}, ' would show it.')
+                when {{ is_early }} and times_to_call <= 1.01 * times_to_count then null
+                when days_to_call <= 730
+                    then concat('If the difference stays, ', {{ wait_in_words('call', by_people) }}, ' would show it.')
                 else 'A difference so small would take years to show.'
             end
         )

@@ -91,7 +91,7 @@ spent as (
 
 {{ revenue_lifts('spent', ['currency', 'month']) }},
 
-judged as (
+lifts as (
     select
         compared_revenue.*,
         balance.mixed,
@@ -101,12 +101,14 @@ judged as (
     cross join balance
 ),
 
+{{ awaited('lifts', people='treated + held_out') }},
+
 -- only all months together are called: of many months some would be, sooner or later
 told as (
     select
         *,
-        {{ lift_verdict() }}
-    from judged
+        {{ lift_verdict(by_people=false) }}
+    from awaited
 )
 
 select
