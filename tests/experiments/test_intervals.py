@@ -176,7 +176,8 @@ def test_power_is_how_often_a_lift_worth_seeing_is_seen(
     assert shown["conversion_power"].mean() == pytest.approx(seen, abs=0.03)
     assert 0.15 < shown["conversion_power"].mean() < 0.3  # type: ignore[operator]
     # and of many more people, surely
-    money = ask_money(connection, questions["in money"], people.with_columns(buys=pl.lit(True), run=pl.lit(1)))
+    everybody = people.with_columns(buys=pl.lit(True), run=pl.lit(1), contact_id=pl.int_range(pl.len()))
+    money = ask_money(connection, questions["in money"], everybody)
     for told, worth, power, smallest in (
         (shown, shown["held_out_conversion_rate"], "conversion_power", "smallest_conversion_lift"),
         (money, money["held_out_revenue_per_person"], "revenue_power", "smallest_revenue_lift"),
