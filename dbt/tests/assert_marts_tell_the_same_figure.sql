@@ -1,5 +1,5 @@
--- What several marts tell of is the same figure in each of them: a KPI is defined once. What one of them has is added, and what the
--- other has taken off.
+-- What several marts tell of is the same figure in each of them: a KPI is defined once. What one of them has is added, and what
+-- the other has taken off.
 with customers as (
     select max(as_of) as as_of
     from {{ ref('repeat_purchase') }}

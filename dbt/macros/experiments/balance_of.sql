@@ -1,5 +1,5 @@
-{#- The CTE `balance`: by the columns `by`, since when people were drawn, how many were drawn both ways and are left out, how many should have been held out by the
-    shares that were logged when people were drawn, and how likely so uneven a division is by chance.
+{#- The CTE `balance`: by the columns `by`, since when people were drawn, how many were drawn both ways and are left out, how many
+    should have been held out by the shares that were logged when people were drawn, and how likely so uneven a division is by chance.
 
     everybody  a CTE with one row per person: assignment, is_mixed, holdout_share, assigned_at; and the columns `by` -#}
 {% macro balance_of(everybody, by) -%}
