@@ -1,6 +1,6 @@
 {#- The columns always_valid_p, is_conclusive, times_to_count and times_to_call of the difference of two sides that are looked at
-    whenever the marts are built: by the confidence sequence that experiments are judged by. What is known grows with the people who did it, as many as would be on even
-    sides: that is the sequence's clock, which goes on where outcomes come in long after the people. Nothing is called before it has
+    whenever the marts are built: by the confidence sequence that experiments are judged by. What is known grows with the people who
+    did it, as many as would be on even sides: that is the sequence's clock, which goes on where outcomes come in long after the people. Nothing is called before it has
     come to `lift_minimum` of them, since the sequence holds for large numbers. Conversions and money share the 5 %, so that no
     more holdouts than that are ever called by either.
 
