@@ -21,11 +21,11 @@ QUESTIONS: Mapping[str, tuple[str, str | None]] = {
     ),
     "conversions": (
         "step_lift",
-        "with {{ conversion_lifts('counted', ['run', 'look']) }}\nselect * from compared",
+        "with {{ conversion_lifts('counted', ['run', 'look']) }}\nselect * exclude (times_to_call) from compared",
     ),
     "revenues": (
         "revenue_lift",
-        "with {{ revenue_lifts('spent', ['run', 'look']) }}\nselect * from compared_revenue",
+        "with {{ revenue_lifts('spent', ['run', 'look']) }}\nselect * exclude (times_to_call) from compared_revenue",
     ),
     "adjusted": (
         "adjusted_lift",

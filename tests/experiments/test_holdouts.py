@@ -63,6 +63,34 @@ def test_what_truly_adds_is_called(connection: duckdb.DuckDBPyConnection, questi
     assert (called["lift"] > 0).all()
 
 
+@pytest.mark.parametrize(("question", "counted"), [("conversions", "counted"), ("revenues", "spent")])
+def test_a_difference_that_stays_is_called_when_it_was_said_that_it_would_be(
+    connection: duckdb.DuckDBPyConnection, questions: Mapping[str, str], question: str, counted: str
+) -> None:
+    looked = holdouts_looked_at(rate=0.1, share=0.2, seed=17, runs=300, looks=60)
+    last = looked.filter(pl.col("look") == 59)
+    # of a quarter of a million looks it would take long
+    sql = questions[question].replace(" exclude (times_to_call)", "")
+    connection.register(counted, last.to_arrow())
+    found = connection.execute(sql).pl().filter(~pl.col("is_conclusive"))
+    said = found.select("run", "times_to_call", "times_to_count").drop_nulls()
+    assert said.height > 200
+    assert (said["times_to_call"] >= said["times_to_count"]).all()
+    assert said["times_to_call"].max() > 100 > 3 > said["times_to_call"].min()  # type: ignore[operator]
+
+    def called(times: float) -> pl.Series:
+        """Whether so much of what is known calls them, times what was said that it takes."""
+        so_much = pl.col("times_to_call") * times
+        figures = [name for name in last.columns if name not in ("run", "look", "holdout_share")]
+        connection.register(
+            counted, last.join(said, on="run").with_columns(pl.col(figures) * so_much).drop(said.columns[1:]).to_arrow()
+        )
+        return connection.execute(questions[question]).pl()["is_conclusive"]
+
+    assert called(1.02).all()
+    assert not called(0.98).any()
+
+
 PEOPLE = 300
 START = datetime(2026, 3, 2)
 ADDED = 0.1

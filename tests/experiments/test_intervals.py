@@ -114,7 +114,14 @@ def test_without_history_there_is_nothing_to_adjust_by(
 
 
 def ask_lift(connection: duckdb.DuckDBPyConnection, sql: str, people: pl.DataFrame) -> pl.DataFrame:
-    everybody = people.select("run", "contact_id", "assignment", "holdout_share", is_mixed=pl.lit(False))
+    everybody = people.select(
+        "run",
+        "contact_id",
+        "assignment",
+        "holdout_share",
+        is_mixed=pl.lit(False),
+        assigned_at=pl.lit(datetime(2026, 3, 2)),
+    )
     buyers = people.filter(pl.col("buys"))
     goals = buyers.select("run", "contact_id", conversion_id=pl.format("o{}", "contact_id"), revenue=pl.col("outcome"))
     connection.register("everybody", everybody.to_arrow())
@@ -155,6 +162,30 @@ def test_differences_and_ratios_hold_the_truth(
     shown = ask_lift(connection, questions["lift"], again.with_columns(buys=buys))
     power = ((shown["conversion_lift_low"] > 0) | (shown["conversion_lift_high"] < 0)).mean()
     assert 0.78 <= power <= 0.88
+
+
+def test_power_is_how_often_a_lift_worth_seeing_is_seen(
+    connection: duckdb.DuckDBPyConnection, questions: Mapping[str, str], people: pl.DataFrame
+) -> None:
+    chance = np.random.default_rng(5)
+    treated = (people["assignment"] == "treated").to_numpy()
+    # a tenth of what the held out do
+    buys = chance.random(len(treated)) < np.where(treated, 0.66, 0.6)
+    shown = ask_lift(connection, questions["lift"], people.with_columns(buys=buys))
+    seen = ((shown["conversion_lift_low"] > 0) | (shown["conversion_lift_high"] < 0)).mean()
+    assert shown["conversion_power"].mean() == pytest.approx(seen, abs=0.03)
+    assert 0.15 < shown["conversion_power"].mean() < 0.3  # type: ignore[operator]
+    # and of many more people, surely
+    everybody = people.with_columns(buys=pl.lit(True), run=pl.lit(1), contact_id=pl.int_range(pl.len()))
+    money = ask_money(connection, questions["in money"], everybody)
+    for told, worth, power, smallest in (
+        (shown, shown["held_out_conversion_rate"], "conversion_power", "smallest_conversion_lift"),
+        (money, money["held_out_revenue_per_person"], "revenue_power", "smallest_revenue_lift"),
+    ):
+        far = 0.1 * worth / (told[smallest] / (stats.norm.isf(0.025) + stats.norm.isf(0.2)))
+        expected = stats.norm.cdf(far - stats.norm.isf(0.025)) + stats.norm.cdf(-far - stats.norm.isf(0.025))
+        np.testing.assert_allclose(told[power], expected, atol=1e-6)
+    assert money["revenue_power"].item() > 0.99
 
 
 @dataclass(frozen=True)

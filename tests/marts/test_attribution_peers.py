@@ -1,10 +1,13 @@
-"""Models of attribution beside published packages, on the example data that one of them comes with.
+"""Models of attribution beside published packages, on the examples that come with them.
 
 They need the extra `attribution`.
 """
 
+import ast
 import csv
+import re
 from collections.abc import Iterator
+from importlib.metadata import metadata
 from pathlib import Path
 
 import duckdb
@@ -37,14 +40,16 @@ def example() -> list[Journey]:
 
 
 @pytest.fixture(scope="module")
-def warehouse(example: list[Journey], tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+def sql(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     home = Home(tmp_path_factory.mktemp("attribution")).prepare()
-    selected = ["compile", "--select", "path:models/marts/attribution", "midnights", "--indirect-selection", "empty"]
-    sql = {result.node.name: result.node.compiled_code for result in run_dbt(home, selected).results}
     # nothing is sampled: the packages do not
-    sql["shapley_values"] = (
-        sql["shapley_values"].replace("12)", "14)").replace("<= 12", "<= 14").replace("> 12", "> 14")
-    )
+    selected = ["--select", "path:models/marts/attribution", "midnights", "--indirect-selection", "empty"]
+    results = run_dbt(home, ["compile", *selected, "--vars", "shapley_exact_states: 14"]).results
+    return {result.node.name: result.node.compiled_code for result in results}
+
+
+@pytest.fixture(scope="module")
+def warehouse(example: list[Journey], sql: dict[str, str]) -> Iterator[duckdb.DuckDBPyConnection]:
     with small_warehouse() as connection:
         set_window(connection, TICK)
         fill(connection, example)
@@ -173,3 +178,67 @@ def test_markov_and_shapley_learn_the_same_as_marketing_attribution_models(
     assert {(coalition, state): credit for coalition, state, credit in ours} == pytest.approx(
         expected, rel=1e-6, abs=1e-6
     )
+
+
+@pytest.fixture
+def described() -> pl.DataFrame:
+    """The example of grouped paths with revenue out of the description of marketing-attribution-models."""
+    told = metadata("marketing-attribution-models")["Description"]
+    found = re.search(r"df_grouped = pl\.DataFrame\((\{.*?\})\)", told, re.DOTALL)
+    assert found
+    return pl.DataFrame(ast.literal_eval(found.group(1)))
+
+
+def test_all_models_give_the_same_on_the_example_of_marketing_attribution_models(
+    sql: dict[str, str], described: pl.DataFrame
+) -> None:
+    columns = {
+        "format_type": "grouped_journey",
+        "channels_colname": "journey",
+        "journey_with_conv_colname": "has_conversion",
+        "occurrences_colname": "occurrences",
+    }
+    in_money = mam.MAM(described, **columns, conversion_value_colname="revenue")
+    in_orders = mam.MAM(described.drop("revenue"), **columns)
+    journeys = [
+        Journey(tuple(path.split(" > ")), *((times, 0) if led else (0, times)))
+        for path, led, times, _ in described.iter_rows()
+    ]
+    worth = {tuple(path.split(" > ")): revenue / times for path, led, times, revenue in described.iter_rows() if led}
+    with small_warehouse() as connection:
+        set_window(connection, TICK)
+        fill(connection, journeys)
+        learn(connection, sql)
+        for path, each in worth.items():
+            connection.execute(
+                "update marts.conversion_touchpoints set revenue = $each where conversion_id in "
+                "(select conversion_id from marts.conversion_touchpoints where channel = $first)",
+                {"each": each, "first": path[0]},
+            )
+        registered = [*MODELS, "last_non_direct", "time_decay", "markov", "shapley"]
+        give_credit(connection, sql, registered)
+        connection.execute(f"create view marts.given_back as {sql['given_back']}")
+        found: dict[str, dict[str, float]] = {}
+        for model, channel, revenue in connection.execute(
+            "select attribution_model, channel, cast(sum(attributed_revenue) as double) "
+            f"from ({sql['attributed_conversions']}) group by all having sum(attributed_revenue) > 0"
+        ).fetchall():
+            found.setdefault(model, {})[channel] = revenue
+        assert found.keys() == set(registered)
+        # to the cent
+        assert {round(sum(of_model.values()), 2) for of_model in found.values()} == {described["revenue"].sum()}
+        theirs = {
+            "first_touch": in_money.run_first_click(),
+            "last_touch": in_money.run_last_click(),
+            "linear": in_money.run_linear(),
+            "position_based": in_money.run_position_based(),
+        }
+        for model, result in theirs.items():
+            expected = {channel: credit for channel, credit in attribution(result).items() if credit}
+            # cents of 200 orders
+            assert found[model] == pytest.approx(expected, abs=1.0)
+        effects = dict(connection.execute("select state, removal_effect from marts.markov_effects").fetchall())
+        removed = in_orders.run_markov(transition_to_same_state=True).metadata["removal_effect"]
+        assert effects == pytest.approx(removed["removal_effect"].to_dict(), abs=1e-9)
+        expected = {channel: credit for channel, credit in attribution(in_orders.run_shapley()).items() if credit}
+        assert credit_by_state(connection, "shapley") == pytest.approx(expected, abs=1e-3)

@@ -1,6 +1,7 @@
 """Each KPI as MetricFlow tells it, beside plain SQL over the same marts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from copy import copy
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from dbt.contracts.graph.nodes import Metric
 from metricflow.engine.metricflow_engine import MetricFlowEngine
 from semantics import Rows, as_rows, asked, read_semantics, sources
 
@@ -159,10 +161,12 @@ KPIS = {
         """,
     ),
     "how the list grew": (
-        ["list_net_growth"],
+        ["list_net_growth", "list_loss_rate"],
         ["list_day__channel"],
         """
-        select channel, sum(joined) - sum(unsubscribed + bounced + erased + without_address + merged)
+        select channel, sum(joined) - sum(unsubscribed + bounced + erased + without_address + merged),
+            sum(unsubscribed + bounced + erased + without_address + merged)
+            / sum(members_before) filter (day = (select min(day) from marts.list_growth))
         from marts.list_growth group by all
         """,
     ),
@@ -193,11 +197,17 @@ KPIS = {
         """,
     ),
     "rates of the week beside what providers allow": (
-        ["week_return_rate", "return_rate_limit", "week_complaint_rate", "complaint_rate_limit"],
+        [
+            "week_return_rate",
+            "return_rate_limit",
+            "week_complaint_rate",
+            "complaint_rate_limit",
+            "complaint_rate_warning",
+        ],
         ["domain_day__domain"],
         """
         select domain, sum(returned_in_week) / sum(tried_in_week), min(bounce_limit),
-            sum(complained_in_week) / sum(accepted_in_week), min(complaint_limit)
+            sum(complained_in_week) / sum(accepted_in_week), min(complaint_limit), min(complaint_warning)
         from marts.email_deliverability
         where day = (select max(day) from marts.email_deliverability) group by all
         """,
@@ -258,11 +268,11 @@ KPIS = {
         """,
     ),
     "what workflows add": (
-        ["conversion_lift", "conversion_lift_low", "added_conversions", "treated_conversion_rate"],
+        ["conversion_lift", "conversion_lift_low", "added_conversions", "treated_conversion_rate", "conversion_power"],
         ["lifted__workflow"],
         """
         select workflow, max(conversion_lift), max(conversion_lift_low), sum(added_conversions),
-            sum(treated_converted) / sum(treated)
+            sum(treated_converted) / sum(treated), max(conversion_power)
         from marts.holdout_lift group by all
         """,
     ),
@@ -385,3 +395,67 @@ def test_every_metric_is_told_and_described(engine: MetricFlowEngine, warehouse:
     compared = {name for metrics, _, _ in KPIS.values() for name in metrics}
     for name in named.keys() - compared:
         assert asked(engine, warehouse, [name], [])
+
+
+# the KPIs that are asked for, and the metric that defines each
+NAMED = {
+    "opens by deliveries": "open_rate",
+    "machine opens apart": "machine_open_rate",
+    "clicks by deliveries": "click_rate",
+    "conversion": "conversion_rate",
+    "time to conversion": "median_hours_to_conversion",
+    "in time, beside those who get nothing": "converted_in_a_week_rate",
+    "unsubscribe rate": "unsubscribe_rate",
+    "complaint rate": "complaint_rate",
+    "what providers allow": "complaint_rate_limit",
+    "deliverability by domain": "email_return_rate",
+    "list growth": "list_growth_rate",
+    "list health": "list_loss_rate",
+    "messages a contact a week": "messages_per_contact",
+    "held back": "held_back_in_week",
+    "what the marginal message earns": "marginal_message_earns",
+    "cohort retention": "retention",
+    "repeat purchase": "repeat_purchase_rate",
+    "customer lifetime value": "lifetime_value",
+    "revenue attributed": "attributed_revenue",
+    "revenue incremental": "incremental_revenue",
+    "ROI": "roi",
+    "payback": "months_to_pay_back",
+    "cost by tick": "cost_per_tick",
+}
+
+
+def defined_twice(also: Iterable[Metric] = ()) -> list[list[str]]:
+    """Metrics that are worked out from the same: one KPI by several names."""
+    measures = {
+        measure.name: [
+            model.node_relation.alias,
+            measure.agg.value,
+            measure.expr or measure.name,
+            str(measure.non_additive_dimension),
+        ]
+        for model in manifest().semantic_models.values()
+        if model.node_relation
+        for measure in model.measures
+    }
+    found: dict[str, list[str]] = {}
+    for metric in (*manifest().metrics.values(), *also):
+        given = metric.type_params
+        made_of: list[Any] = [metric.type.value, str(metric.filter), given.expr]
+        made_of += (
+            [measures[given.measure.name]] if given.measure else [given.numerator, given.denominator, given.metrics]
+        )
+        found.setdefault(str(made_of), []).append(metric.name)
+    return [names for names in found.values() if len(names) > 1]
+
+
+def test_each_kpi_that_is_asked_for_has_one_metric_and_no_two_are_the_same() -> None:
+    assert set(NAMED.values()) <= {metric.name for metric in manifest().metrics.values()}
+    assert defined_twice() == []
+
+
+@pytest.mark.parametrize("name", ["messages_opened", "open_rate", "roi"])
+def test_a_kpi_by_another_name_is_found(name: str) -> None:
+    again = copy(manifest().metrics[f"metric.hourbell.{name}"])
+    again.name = "another"
+    assert defined_twice([again]) == [[name, "another"]]

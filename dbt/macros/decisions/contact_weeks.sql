@@ -6,20 +6,7 @@ midnights as (
 ),
 
 decided as (
-    select
-        midnights.as_of,
-        decisions.contact_id,
-        decisions.action_id,
-        decisions.outcome,
-        decisions.gate
-    from {{ ref('decisions') }} as decisions
-    inner join midnights
-        on decisions.tick_end > midnights.as_of - interval '7 days' and decisions.tick_end <= midnights.as_of
-    where
-        decisions.tick_end > {{ tick_start() }} - interval '7 days'
-        and decisions.tick_end <= {{ tick_end() }}
-        and decisions.kind = 'send'
-        and decisions.topic_kind <> 'transactional'
+    select * from {{ promotional_decisions(since='7 days') }} as decided_on
 ),
 
 met_with as (

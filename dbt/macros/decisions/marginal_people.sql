@@ -8,29 +8,11 @@ midnights as (
 -- a day is left for the orders that come of a message
 decided as (
     select
-        midnights.as_of,
-        decisions.contact_id,
-        decisions.action_id,
-        decisions.tick_end,
-        decisions.outcome,
-        decisions.times_deferred,
-        decisions.if_held,
-        coalesce(decisions.gate = 'global holdout', false) as is_held_out,
+        *,
+        coalesce(gate = 'global holdout', false) as is_held_out,
         -- of what was held out before that was noted, nothing is known
-        case
-            when decisions.gate = 'global holdout' then decisions.gate_otherwise
-            else coalesce(decisions.gate, 'none')
-        end as other_gate
-    from {{ ref('decisions') }} as decisions
-    inner join midnights
-        on
-            decisions.tick_end > midnights.as_of - interval '8 days'
-            and decisions.tick_end <= midnights.as_of - interval '1 day'
-    where
-        decisions.tick_end > {{ tick_start() }} - interval '8 days'
-        and decisions.tick_end <= {{ tick_end() }}
-        and decisions.kind = 'send'
-        and decisions.topic_kind <> 'transactional'
+        case when gate = 'global holdout' then gate_otherwise else coalesce(gate, 'none') end as other_gate
+    from {{ promotional_decisions(since='8 days', until='1 day') }} as decided_on
 ),
 
 -- what was put off comes later on one side and never on the other, so whose first was is on neither

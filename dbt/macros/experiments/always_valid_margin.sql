@@ -8,5 +8,5 @@
     variance   of the estimate, its standard error squared
     ratio      `mixture_ratio` -#}
 {% macro always_valid_margin(variance, ratio, alpha) -%}
-    sqrt(({{ variance }}) * (1 + 1 / {{ ratio }}) * (ln(1 + {{ ratio }}) - 2 * ln({{ alpha }})))
+    sqrt(({{ variance }}) * (1 + 1 / ({{ ratio }})) * (ln(1 + {{ ratio }}) - 2 * ln({{ alpha }})))
 {%- endmacro %}

@@ -14,12 +14,12 @@
     {{ ratio_bound('treated_rate', 'treated_rate_error', 'held_out_rate', 'held_out_rate_error', '-') }} as conversion_ratio_low,
     {{ ratio_bound('treated_rate', 'treated_rate_error', 'held_out_rate', 'held_out_rate_error', '+') }} as conversion_ratio_high,
     {{ smallest_lift('common_rate * (1 - common_rate) * both_sizes') }} as smallest_conversion_lift,
+    {{ power('held_out_rate', 'common_rate * (1 - common_rate) * both_sizes') }} as conversion_power,
     lift * treated_beside as added_conversions,
     always_valid_p,
     is_conclusive,
     cast(mixed as bigint) as mixed,
     cast(should_be_held_out as double) as should_be_held_out,
     ratio_p as sample_ratio_p,
-    coalesce(ratio_p < 0.001, false) as is_unevenly_divided,
-    {{ lift_verdict() }} as verdict
+    coalesce(ratio_p < 0.001, false) as is_unevenly_divided
 {%- endmacro %}

@@ -42,6 +42,7 @@ counted as (
 lifts as (
     select
         compared.*,
+        balance.drawn_since,
         balance.mixed,
         balance.should_be_held_out,
         balance.ratio_p

@@ -9,6 +9,7 @@
     {{ ratio_bound('treated_mean', 'treated_error', 'held_out_mean', 'held_out_error', '-') }} as revenue_ratio_low,
     {{ ratio_bound('treated_mean', 'treated_error', 'held_out_mean', 'held_out_error', '+') }} as revenue_ratio_high,
     {{ smallest_lift('common_error') }} as smallest_revenue_lift,
+    {{ power('held_out_mean', 'common_error') }} as revenue_power,
     lift * treated_beside as {{ added }},
     (lift - margin) * treated_beside as {{ added }}_low,
     (lift + margin) * treated_beside as {{ added }}_high

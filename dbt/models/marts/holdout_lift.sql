@@ -14,10 +14,13 @@ goals as (
     select * from {{ holdout_goals('everybody') }} as reached
 ),
 
-{{ lift_of('everybody', 'goals', ['workflow']) }}
+{{ lift_of('everybody', 'goals', ['workflow']) }},
+
+{{ awaited('lifts', people='treated + held_out') }}
 
 select
     workflow,
     {{ lift_columns() }},
+    {{ lift_verdict() }},
     {{ last_tick_end() }} as as_of
-from lifts
+from awaited

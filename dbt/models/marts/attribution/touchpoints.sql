@@ -1,6 +1,7 @@
 {{ config(event_time='known_at', access='protected') }}
 
 {% set gap = stated_period('attribution_visit_gap') -%}
+{%- set lateness = stated_period('attribution_visit_lateness') -%}
 {%- set ad_clicks = var('attribution_ad_clicks') -%}
 {%- set clicks = quoted_list(engagement_events().clicked) -%}
 -- What may have brought somebody to an order: messages and what they met with, and visits by where they came from.
@@ -59,7 +60,7 @@ heard as (
         json_extract_string(properties, ['$.url', '$.{{ ad_clicks | join("', '$.") }}']) as carried
     from {{ ref('events') }}
     where
-        effective_at >= {{ tick_start() }} - interval '2 hours'
+        effective_at >= {{ tick_start() }} - {{ gap }} - {{ lateness }}
         and effective_at < {{ tick_end() }}
         and (
             type in ('page', 'screen')
@@ -134,7 +135,7 @@ visits as (
                     or landed.occurred_at = earlier.occurred_at and landed.message_id > earlier.message_id)
                 and earlier.occurred_at >= landed.occurred_at - {{ gap }}
                 and landed.known_at >= earlier.known_at
-                and earlier.known_at > landed.known_at - interval '2 hours'
+                and earlier.known_at > landed.known_at - {{ gap }} - {{ lateness }}
                 and (
                     landed.kind = 'direct'
                     or landed.kind = earlier.kind

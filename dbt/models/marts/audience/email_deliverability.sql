@@ -53,6 +53,8 @@ select
     domains.recipients as recipients_of_domain,
     cast({{ limits.bounces_stop }} as double) as bounce_limit,
     cast({{ limits.complaints_stop }} as double) as complaint_limit,
+    cast({{ limits.bounces_warn }} as double) as bounce_warning,
+    cast({{ limits.complaints_warn }} as double) as complaint_warning,
     case
         when domains.recipients < {{ limits.least_recipients }} then 'too few to say'
         when domains.bounce_rate >= {{ limits.bounces_stop }} or domains.complaint_rate >= {{ limits.complaints_stop }}

@@ -25,6 +25,23 @@ people as (
     from {{ with_surviving_contacts('points', 'points.as_of - interval 1 microsecond') }} as followed
 ),
 
+by_kind as (
+    select
+        contact_id,
+        kind,
+        sum(points) as points
+    from people
+    group by contact_id, kind
+),
+
+made_up as (
+    select
+        contact_id,
+        string_agg(format('{} {:+.1f}', kind, points), ', ' order by abs(round(points, 1)) desc, kind asc) as made_up_of
+    from by_kind
+    group by contact_id
+),
+
 scored as (
     select
         contact_id,
@@ -48,11 +65,13 @@ select
     coalesce(scored.points_for, 0) as points_for,
     coalesce(scored.points_against, 0) as points_against,
     {{ last_by('levels.level', 'levels.at_least') }} as level,
+    made_up.made_up_of,
     scored.last_engaged_at,
     date_diff('day', scored.last_engaged_at, scored.as_of) as recency_days,
     scored.engagements_in_30_days,
     scored.engaged_days_in_30_days,
     scored.as_of
 from scored
+inner join made_up on scored.contact_id = made_up.contact_id
 left join {{ ref('engagement_levels') }} as levels on scored.score >= levels.at_least
 group by all

@@ -30,7 +30,7 @@ people as (
         contact_id,
         assignment,
         holdout_share,
-        (select min(tick_end) from {{ ref('decisions') }}) as unaffected_until
+        assigned_at as unaffected_until
     from {{ marketing_people() }} as of_all
     where not is_mixed
 ),

@@ -89,21 +89,41 @@ spent as (
             and sizes.holdout_share = totals.holdout_share
 ),
 
-{{ revenue_lifts('spent', ['currency', 'month']) }}
+{{ revenue_lifts('spent', ['currency', 'month']) }},
+
+lifts as (
+    select
+        compared_revenue.*,
+        balance.mixed,
+        balance.ratio_p,
+        balance.drawn_since
+    from compared_revenue
+    cross join balance
+),
+
+{{ awaited('lifts', people='treated + held_out') }},
+
+-- only all months together are called: of many months some would be, sooner or later
+told as (
+    select
+        *,
+        {{ lift_verdict(by_people=false) }}
+    from awaited
+)
 
 select
-    cast(compared_revenue.month as date) as month,
-    compared_revenue.currency,
-    cast(compared_revenue.treated as bigint) as treated,
-    cast(compared_revenue.held_out as bigint) as held_out,
-    balance.mixed,
+    cast(month as date) as month,
+    currency,
+    cast(treated as bigint) as treated,
+    cast(held_out as bigint) as held_out,
+    mixed,
     {{ revenue_lift_columns(person='contact', added='incremental_revenue') }},
-    balance.ratio_p as sample_ratio_p,
-    coalesce(balance.ratio_p < 0.001, false) as is_unevenly_divided,
-    -- only all months together are called: of many months some would be, sooner or later
-    case when compared_revenue.month is null then compared_revenue.always_valid_p end as always_valid_p,
-    compared_revenue.month is null and compared_revenue.is_conclusive as is_conclusive,
-    case when compared_revenue.month is null then {{ lift_verdict() }} end as verdict,
+    ratio_p as sample_ratio_p,
+    coalesce(ratio_p < 0.001, false) as is_unevenly_divided,
+    case when month is null then always_valid_p end as always_valid_p,
+    month is null and is_conclusive as is_conclusive,
+    case when month is null then verdict end as verdict,
+    case when month is null then days_to_verdict end as days_to_verdict,
+    case when month is null then outlook end as outlook,
     {{ last_tick_end() }} as as_of
-from compared_revenue
-cross join balance
+from told

@@ -50,19 +50,29 @@ people as (
 
 {{ spent_by_side('people', 'earned', ['workflow', 'step', 'currency']) }},
 
-{{ revenue_lifts('spent', ['workflow', 'step', 'currency']) }}
+{{ revenue_lifts('spent', ['workflow', 'step', 'currency']) }},
+
+lifts as (
+    select
+        compared_revenue.*,
+        balance.ratio_p,
+        balance.drawn_since
+    from compared_revenue
+    inner join balance on compared_revenue.workflow = balance.workflow and compared_revenue.step = balance.step
+),
+
+{{ awaited('lifts', people='treated + held_out') }}
 
 select
-    compared_revenue.workflow,
+    workflow,
     -- the whole workflow has no step
-    nullif(compared_revenue.step, 'entered') as step,
-    compared_revenue.currency,
-    cast(compared_revenue.treated as bigint) as treated,
-    cast(compared_revenue.held_out as bigint) as held_out,
+    nullif(step, 'entered') as step,
+    currency,
+    cast(treated as bigint) as treated,
+    cast(held_out as bigint) as held_out,
     {{ revenue_lift_columns() }},
-    compared_revenue.always_valid_p,
-    compared_revenue.is_conclusive,
-    {{ lift_verdict() }} as verdict,
+    always_valid_p,
+    is_conclusive,
+    {{ lift_verdict() }},
     {{ last_tick_end() }} as as_of
-from compared_revenue
-inner join balance on compared_revenue.workflow = balance.workflow and compared_revenue.step = balance.step
+from awaited

@@ -14,11 +14,14 @@ goals as (
     select * from {{ holdout_goals('everybody') }} as reached
 ),
 
-{{ lift_of('everybody', 'goals', ['workflow', 'step']) }}
+{{ lift_of('everybody', 'goals', ['workflow', 'step']) }},
+
+{{ awaited('lifts', people='treated + held_out') }}
 
 select
     workflow,
     step,
     {{ lift_columns() }},
+    {{ lift_verdict() }},
     {{ last_tick_end() }} as as_of
-from lifts
+from awaited
