@@ -9,9 +9,9 @@ import polars as pl
 from activations.sandbox.store import messages
 from data.simulator.answers import Answers, Message
 
-# a link to the shop's own site says which step and which variant a message is of; in quoted-printable = is =3D
+# a link to the shop's own site says which step and which variant a message is of; in quoted-printable its = is =3D
 _SOFT_BREAK = b"=\r\n"
-_CONTENT = re.compile(rb"utm_content=3D\w+/([^&#\s\"<>]+)")
+_CONTENT = re.compile(rb"utm_content=(?:3D)?\w+/([^&#\s\"<>]+)")
 
 
 class Mailboxes:
