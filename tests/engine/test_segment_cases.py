@@ -150,14 +150,14 @@ def warehouse(sql: Mapping[str, str]) -> Iterator[duckdb.DuckDBPyConnection]:
         period = "contact_id bigint, valid_from timestamp, member_from timestamp, member_until timestamp"
         for segment in transform.manifest().nodes["model.hourbell.segment_periods"].depends_on.nodes:
             name = segment.rpartition(".")[2]
-            if name not in (*SEGMENTS, "segment_definitions"):
+            if name not in (*SEGMENTS, "segment_definitions", "contact_merges"):
                 connection.execute(f"create table segments.{name} ({period})")
         for name in SEGMENTS:
             connection.execute(f"create view segments.{name} as {sql[name]}")
         connection.execute(
             "create table segments.segment_periods (segment varchar, contact_id bigint, valid_from timestamp, "
             "member_from timestamp, member_until timestamp, is_withdrawn boolean, is_redefined boolean, "
-            "tick_end timestamp)"
+            "goes_on_as_another boolean, tick_end timestamp)"
         )
         connection.execute(f"create table segments.segment_changes as {sql['segment_changes']}")
         yield connection
