@@ -1,11 +1,10 @@
 """Every expectation of every contract can fail, and finds the rows that do not meet it and no others."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
 
 import duckdb
 import pytest
@@ -45,13 +44,17 @@ class Judged:
     """Expectation to the rows that were found."""
 
 
-@cache
-def judged(name: str) -> Judged:
-    table = contract(name)
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Judged]:
+    """Each table's file is judged once."""
+    return cache(lambda name: _judge(contract(name), tmp_path_factory.mktemp(name)))
+
+
+def _judge(table: Table, folder: Path) -> Judged:
     row_level = [at for at, stated in enumerate(table.expectations) if stated.on_failure != "stop"]
     seeded = {at: GOOD_ROWS + place for place, at in enumerate(row_level)}
     changes = {row: bad_row(table, table.expectations[at]) for at, row in seeded.items()}
-    file = landed_file(Path(mkdtemp()), table, GOOD_ROWS + len(seeded), changes)
+    file = landed_file(folder, table, GOOD_ROWS + len(seeded), changes)
     verdict = validate(table, [file])
     with duckdb.connect() as connection:
         connection.execute(f"create view {verdict.view} as {landed_rows([file])}")
@@ -68,7 +71,9 @@ def is_whole_line(table: Table, at: int) -> bool:
 
 
 @pytest.mark.parametrize(("table", "at"), ROW_LEVEL)
-def test_each_row_level_expectation_finds_its_row_and_no_other(table: Table, at: int) -> None:
+def test_each_row_level_expectation_finds_its_row_and_no_other(
+    judged: Callable[[str], Judged], table: Table, at: int
+) -> None:
     result = judged(table.name)
     expectation = table.expectations[at]
     expected = {result.seeded[at]}
@@ -81,7 +86,7 @@ def test_each_row_level_expectation_finds_its_row_and_no_other(table: Table, at:
 
 
 @pytest.mark.parametrize("table", tables(), ids=lambda table: table.name)
-def test_rows_are_set_aside_with_the_reason_and_values_blanked(table: Table) -> None:
+def test_rows_are_set_aside_with_the_reason_and_values_blanked(judged: Callable[[str], Judged], table: Table) -> None:
     result = judged(table.name)
     connection = duckdb.connect()
     create_raw_tables(connection)
