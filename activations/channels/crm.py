@@ -3,9 +3,9 @@
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from activations.channels.batches import Entry, NotAnsweredError, not_asked
@@ -59,7 +59,7 @@ class CrmChannel(UnaskedChannel):
     kinds: frozenset[str] = frozenset({"update_crm", "set_crm_owner", *_MEMBER})
     idempotency: Idempotency = "keyed"
     batch_size: int = 1_000
-    push_size: int = 200
+    push_size: int = 500
     window: timedelta | None = _REMEMBERED
     rate: float | None = None
 
@@ -94,13 +94,21 @@ class CrmChannel(UnaskedChannel):
             by_crm[message.address].append(_Told(message, Fact(**json.loads(message.content))))
         answers = []
         for name, told in by_crm.items():
-            with closing(memory_of(self.setting, name)) as memory:
-                answers += await self._tell(self.opened[name], self.crms[name], memory, told)
+            if name not in self._memories:
+                self._memories[name] = memory_of(self.setting, name)
+            answers += await self._tell(self.opened[name], self.crms[name], self._memories[name], told)
         return answers
 
     async def close(self) -> None:
+        while self._memories:
+            self._memories.popitem()[1].close()
         for crm in self.opened.values():
             await crm.close()
+
+    @cached_property
+    def _memories(self) -> dict[str, Memory]:
+        """Those that are open, by the CRM."""
+        return {}
 
     def _wanted(self, kind: str, context: Mapping[str, Any], crm: CrmSetting) -> tuple[str, Any]:
         """The name of what is to be made so, and its value."""

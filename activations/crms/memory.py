@@ -45,6 +45,8 @@ class Memory:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(self._path, timeout=60, isolation_level=None, check_same_thread=False)
             self._connection.execute("pragma journal_mode = wal")
+            # what a crash of the machine takes from it is told once more
+            self._connection.execute("pragma synchronous = normal")
             self._connection.executescript(_CREATE)
 
     def close(self) -> None:

@@ -8,12 +8,13 @@ about what is in doubt as every delivery does.
 import asyncio
 import logging
 import os
+import pickle
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
@@ -162,18 +163,22 @@ def _let_deliver(
     meanwhile: Callable[[], object],
 ) -> list[_Told | None]:
     """Let processes deliver their shares, and return what each said last; None for one that never spoke."""
+    if waiting.keys() <= errand.channels.keys():
+        # they read no more than they need before they begin
+        errand = replace(errand, channels={name: errand.channels[name] for name in waiting})
     pipes = [Pipe() for _ in range(processes)]
     last: dict[Connection, _Told | None] = {ours: None for ours, _ in pipes}
     theirs = [there.fileno() for _, there in pipes]
     # a clean beginning, out of reach of the keyboard: multiprocessing's would first read all that the command has read
     command = [sys.executable, "-m", "activations.delivery.share", *map(str, theirs)]
-    nursery = subprocess.Popen(command, pass_fds=theirs, start_new_session=True)
+    nursery = subprocess.Popen(command, pass_fds=theirs, start_new_session=True, stdin=subprocess.PIPE)
     try:
-        for number, (ours, there) in enumerate(pipes):
+        for _, there in pipes:
             there.close()
-            with suppress(BrokenPipeError, ConnectionResetError):
-                ours.send(sys.path)
-                ours.send((errand, waiting, left_behind, Share(number, processes)))
+        assert nursery.stdin is not None
+        with suppress(BrokenPipeError), nursery.stdin as told:
+            told.write(pickle.dumps(sys.path))
+            told.write(pickle.dumps((errand, waiting, left_behind)))
         speaking = set(last)
         done_before = 0
         while speaking:

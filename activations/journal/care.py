@@ -15,9 +15,9 @@ from activations.errors import HourbellError
 from activations.journal.journal import Journal, open_journal
 from activations.journal.place import alone, sqlite_path, sqlite_url
 from activations.journal.receipts import Damage, receipts_folder, segments
-from activations.journal.recovery import insert_into
 from activations.journal.rows import Settled
 from activations.journal.tables import CLAIMED, JOURNAL
+from activations.journal.writing import insert_into
 
 _EXAMPLES = 20
 _ROWS_AT_ONCE = 5_000

@@ -27,7 +27,7 @@ from activations.journal.pauses import Pause, Scope, pause_of
 from activations.journal.place import engine_of
 from activations.journal.presence import Presence
 from activations.journal.receipts import Damage, Receipt, ReceiptLog, receipts_folder
-from activations.journal.recovery import catch_up, insert_into, never_called, note_position, set_pause
+from activations.journal.recovery import catch_up, never_called, note_position, set_pause
 from activations.journal.rows import Aim, Claim, Claims, Got, JournalRow, Settled, Settlement
 from activations.journal.tables import (
     AIM_COLUMNS,
@@ -41,7 +41,7 @@ from activations.journal.tables import (
     SETTLED_COLUMNS,
 )
 from activations.journal.transactions import Transactions
-from activations.journal.writing import Row, insert_new, settle_claims
+from activations.journal.writing import Row, insert_into, insert_new, settle_claims
 
 _CREATING = 0x486F7572
 _CATCHING_UP = 0x486F7573

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from activations.journal.reading import listed
-from activations.journal.recovery import insert_aims
 from activations.journal.rows import Aim
 from activations.journal.tables import AIMS, CLAIMED, JOURNAL
+from activations.journal.writing import insert_aims
 
 _ORDERING = 0x486F7574
 _TAKEN = frozenset({"accepted", "unknown"})

@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from activations.journal.receipts import Damage, Receipt, read_receipts, rows_of, segments
 from activations.journal.rows import JournalRow
 from activations.journal.tables import (
     AIM_COLUMNS,
-    AIMS,
     CLAIM_COLUMNS,
     CLAIMED,
     JOURNAL,
@@ -22,6 +20,7 @@ from activations.journal.tables import (
     READ,
     SETTLED_COLUMNS,
 )
+from activations.journal.writing import insert_aims, insert_into
 
 _ROWS_AT_ONCE = 5_000
 _UNKNOWN = "unknown"
@@ -59,11 +58,6 @@ class _Net:
                 self.written += receipt["rows"]
             case "pause" | "resume":
                 self.pauses.append(receipt)
-
-
-def insert_into(connection: sa.Connection, table: sa.Table) -> Any:
-    """An insert that knows `on_conflict_…`, of the dialect that the connection speaks."""
-    return (sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert)(table)
 
 
 def catch_up(
@@ -131,13 +125,6 @@ def note_position(connection: sa.Connection, segment: str, position: int) -> Non
     """Note how far the journal knows what a file of receipts says."""
     insert = insert_into(connection, READ).values(segment=segment, position=position)
     connection.execute(insert.on_conflict_do_update(index_elements=[READ.c.segment], set_={"position": position}))
-
-
-def insert_aims(connection: sa.Connection, rows: Sequence[Sequence[Any]]) -> None:
-    """Remember what actions set, rows of AIM_COLUMNS; one that is known stays as it is."""
-    if rows:
-        insert = insert_into(connection, AIMS).on_conflict_do_nothing()
-        connection.execute(insert, [dict(zip(AIM_COLUMNS, row, strict=True)) for row in rows])
 
 
 def set_pause(connection: sa.Connection, receipt: Receipt) -> None:

@@ -7,10 +7,10 @@ from itertools import repeat
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from activations.journal.reading import among
-from activations.journal.recovery import insert_into
-from activations.journal.tables import CLAIM_COLUMNS, CLAIMED, JOURNAL, SETTLED_COLUMNS
+from activations.journal.tables import AIM_COLUMNS, AIMS, CLAIM_COLUMNS, CLAIMED, JOURNAL, SETTLED_COLUMNS
 
 Row = tuple[Any, ...]
 
@@ -27,6 +27,11 @@ _SETTLE = (
     )
     .values({name: sa.bindparam(name) for name in SETTLED_COLUMNS[1:]})
 )
+
+
+def insert_into(connection: sa.Connection, table: sa.Table) -> Any:
+    """An insert that knows `on_conflict_…`, of the dialect that the connection speaks."""
+    return (sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert)(table)
 
 
 def insert_new(connection: sa.Connection, rows: Sequence[Row], deliverer: str) -> set[int]:
@@ -48,6 +53,13 @@ def insert_new(connection: sa.Connection, rows: Sequence[Row], deliverer: str) -
 def settle_claims(connection: sa.Connection, rows: Sequence[Row], deliverer: str) -> int:
     """Note how claims of a deliverer ended, rows of SETTLED_COLUMNS; returns how many of them were its own."""
     return execute_rows(connection, _SETTLE, SETTLED_COLUMNS, rows, held_by=deliverer)
+
+
+def insert_aims(connection: sa.Connection, rows: Sequence[Row]) -> None:
+    """Remember what actions set, rows of AIM_COLUMNS; one that is known stays as it is."""
+    if rows:
+        insert = insert_into(connection, AIMS).values({name: sa.bindparam(name) for name in AIM_COLUMNS})
+        execute_rows(connection, insert.on_conflict_do_nothing(), AIM_COLUMNS, rows)
 
 
 def execute_rows(

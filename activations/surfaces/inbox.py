@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from activations.journal.recovery import insert_into
+from activations.journal.writing import insert_into
 from activations.surfaces.tables import IN_APP
 from activations.surfaces.tokens import Viewer
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from activations.channels.face import Message, Setting
 from activations.errors import HourbellError
-from activations.journal.recovery import insert_into
+from activations.journal.writing import insert_into
 from activations.links import Click, Sent
 from activations.surfaces.place import open_surfaces
 from activations.surfaces.tables import SHORT_LINKS

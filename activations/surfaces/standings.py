@@ -15,8 +15,7 @@ import orjson
 import sqlalchemy as sa
 
 from activations.errors import HourbellError
-from activations.journal.recovery import insert_into
-from activations.journal.writing import execute_rows
+from activations.journal.writing import execute_rows, insert_into
 from activations.keys.seals import sealed, unsealed
 from activations.links import Known
 from activations.surfaces.tables import STANDINGS
