@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,13 +17,14 @@ from dagster_project.deliver import deliver_outbox
 from dagster_project.history.replay import replay
 from dagster_project.home import Home
 from dagster_project.landing.ingest import land_all
+from dagster_project.outbox import write_outbox
 from dagster_project.publish import publish
 from dagster_project.registry import registered_workflows
 from dagster_project.reports import Built, build
 from dagster_project.shop import AnsweringShop
 from dagster_project.ticks.lock import tick_lock
 from dagster_project.ticks.statements import Statement
-from dagster_project.ticks.tick_costs import Spent, note_cost
+from dagster_project.ticks.tick_costs import Spent, note_cost, noting
 from dagster_project.ticks.windows import Window, split
 from dagster_project.warehouse import open_warehouse
 from dagster_project.warehouse_setup import prepare_warehouse
@@ -87,7 +89,11 @@ def run_ticks(
 
     def deliver_and_land(connection: duckdb.DuckDBPyConnection, window: Window) -> None:
         nonlocal done, now, begun
-        note_cost(connection, window, "deciding", time.monotonic() - begun, Spent())
+        # what is not in the file itself yet is in the log beside it
+        size = sum(file.stat().st_size for file in home.warehouse.parent.glob(f"{home.warehouse.name}*"))
+        note_cost(connection, window, "deciding", time.monotonic() - begun, Spent(bytes=size))
+        with noting(connection, window, "leaving") as spent:
+            spent.rows = sum(write_outbox(connection, home.outbox, window.end).values())
         now = window.end + DELIVERED_AFTER
         done += 1
         delivered = deliver_outbox(home, profile, now)
@@ -95,7 +101,11 @@ def run_ticks(
         if done < len(windows):
             has_landed |= people.live_until(windows[done].end)
         if delivered.outcomes_written or has_landed:
-            land_all(connection, home.landing, known_from=window.end, tick_start=window.end)
+            # what lands is a cost of the tick that learns of it
+            following = noting(connection, windows[done], "landing") if done < len(windows) else nullcontext(Spent())
+            with following as spent:
+                landed = land_all(connection, home.landing, known_from=window.end, tick_start=window.end)
+                spent.rows = sum(table.rows for table in landed)
         if after_tick is not None:
             after_tick(connection, window)
         progress("Ticks", done, len(windows))
@@ -111,7 +121,7 @@ def run_ticks(
             land_all(connection, home.landing, known_from=None, tick_start=windows[0].start)
         progress("The models are compiled", 0, 1)
         begun = time.monotonic()
-        replay(home, windows, statements=statements, after_tick=deliver_and_land)
+        replay(home, windows, statements=statements, after_tick=deliver_and_land, with_outbox=False)
 
 
 def _empty(home: Home) -> None:

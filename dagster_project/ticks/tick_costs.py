@@ -49,6 +49,14 @@ def costing(home: Home, window: Window, part: Part) -> Iterator[Spent]:
         log.warning("What the tick %s cost could not be noted: %s", window, error)
 
 
+@contextmanager
+def noting(connection: duckdb.DuckDBPyConnection, window: Window, part: Part) -> Iterator[Spent]:
+    """Time a part of a tick of which the warehouse is open, and note what it cost if it came to its end."""
+    spent, started = Spent(), time.monotonic()
+    yield spent
+    note_cost(connection, window, part, time.monotonic() - started, spent)
+
+
 def rows_landed(connection: duckdb.DuckDBPyConnection, window: Window) -> int:
     """How many rows a tick has landed; 0 where that was not noted."""
     create_tick_costs(connection)

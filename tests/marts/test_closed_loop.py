@@ -45,6 +45,21 @@ def test_three_readers_through_twenty_ticks_meet_no_error_and_are_one_tick_behin
     assert min(answered_run.heard.reads) > TICKS
 
 
+def test_what_each_tick_cost_is_told_part_by_part(
+    answered_run: AnsweredRun, warehouse: duckdb.DuckDBPyConnection
+) -> None:
+    """Of the demonstration too, so that its page of operations has something to show."""
+    told = warehouse.execute(
+        "select count(*), count(deciding_seconds), count(leaving_seconds), count(landing_seconds), sum(actions), "
+        "sum(rows_landed), count(distinct warehouse_bytes) from marts.tick_costs"
+    ).fetchall()
+    left = pl.scan_parquet(answered_run.home.outbox / "*" / "*.parquet").select(pl.len()).collect().item()
+    (landed,) = warehouse.execute("select count(*) from raw.outcomes").fetchone() or (None,)
+    assert told[0][:5] == (TICKS, TICKS, TICKS, TICKS - 1, left)
+    assert told[0][5] > landed > 0
+    assert told[0][6] > 1
+
+
 LIFT = "select workflow, conversion_lift_low, conversion_lift_high, treated, held_out from"
 
 
