@@ -27,7 +27,7 @@ from activations.journal.pauses import Pause, Scope, pause_of
 from activations.journal.place import engine_of
 from activations.journal.presence import Presence
 from activations.journal.receipts import Damage, Receipt, ReceiptLog, receipts_folder
-from activations.journal.recovery import catch_up, never_called, note_position, set_pause
+from activations.journal.recovery import catch_up, never_called, set_pause
 from activations.journal.rows import Aim, Claim, Claims, Got, JournalRow, Settled, Settlement
 from activations.journal.tables import (
     AIM_COLUMNS,
@@ -41,11 +41,12 @@ from activations.journal.tables import (
     SETTLED_COLUMNS,
 )
 from activations.journal.transactions import Transactions
-from activations.journal.writing import Row, insert_into, insert_new, settle_claims
+from activations.journal.writing import Row, insert_into, insert_new, note_position, settle_claims
 
 _CREATING = 0x486F7572
 _CATCHING_UP = 0x486F7573
 _ASKED_AT_ONCE = 5_000
+_PAUSES = sa.select(PAUSES)
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -358,7 +359,7 @@ class Journal(Transactions):
         self._record([], lambda connection: set_pause(connection, receipt))
 
     def _pauses(self, connection: sa.Connection) -> list[Pause]:
-        return [Pause(**row) for row in connection.execute(sa.select(PAUSES)).mappings()]
+        return [Pause(**row) for row in connection.execute(_PAUSES).mappings()]
 
     def abandoned(self, channel: str) -> list[JournalRow]:
         """Take over what dead deliverers of a channel left, whether or not it still is in the outbox; not what is

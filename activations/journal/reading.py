@@ -27,6 +27,8 @@ def listed(connection: sa.Connection, values: Collection[Any]) -> Any:
 
 def known(connection: sa.Connection, action_ids: Collection[int]) -> list[JournalRow]:
     """Those of the actions that the journal knows."""
+    if not action_ids:
+        return []
     return _rows(connection, sa.select(*_COLUMNS).where(among(connection, action_ids)))
 
 

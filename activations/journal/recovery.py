@@ -20,7 +20,7 @@ from activations.journal.tables import (
     READ,
     SETTLED_COLUMNS,
 )
-from activations.journal.writing import insert_aims, insert_into
+from activations.journal.writing import insert_aims, insert_into, note_position
 
 _ROWS_AT_ONCE = 5_000
 _UNKNOWN = "unknown"
@@ -119,12 +119,6 @@ def never_called(connection: sa.Connection, folder: Path, rows: Collection[Journ
         if not damaged:
             certain |= {row.action_id for row in first if row.claimed_by == deliverer} - noted
     return frozenset(certain)
-
-
-def note_position(connection: sa.Connection, segment: str, position: int) -> None:
-    """Note how far the journal knows what a file of receipts says."""
-    insert = insert_into(connection, READ).values(segment=segment, position=position)
-    connection.execute(insert.on_conflict_do_update(index_elements=[READ.c.segment], set_={"position": position}))
 
 
 def set_pause(connection: sa.Connection, receipt: Receipt) -> None:

@@ -6,13 +6,15 @@ from functools import lru_cache
 from itertools import repeat
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from activations.journal.reading import among
-from activations.journal.tables import AIM_COLUMNS, AIMS, CLAIM_COLUMNS, CLAIMED, JOURNAL, SETTLED_COLUMNS
+from activations.journal.tables import AIM_COLUMNS, AIMS, CLAIM_COLUMNS, CLAIMED, JOURNAL, READ, SETTLED_COLUMNS
 
 Row = tuple[Any, ...]
+
+_POSITION_COLUMNS = ("segment", "position")
 
 _CLAIMED: sa.ColumnElement[str] = sa.literal_column(f"'{CLAIMED}'")
 _CLAIM: dict[str, sa.ColumnElement[Any]] = {name: sa.bindparam(name) for name in (*CLAIM_COLUMNS, "claimed_by")}
@@ -29,9 +31,30 @@ _SETTLE = (
 )
 
 
+_THERE = sa.select(JOURNAL.c.action_id).where(
+    JOURNAL.c.action_id.in_(sa.select(sa.func.json_each(sa.bindparam("listed")).table_valued("value")))
+)
+
+
 def insert_into(connection: sa.Connection, table: sa.Table) -> Any:
     """An insert that knows `on_conflict_…`, of the dialect that the connection speaks."""
-    return (sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert)(table)
+    return _insert(connection.dialect.name, table)
+
+
+def _insert(dialect: str, table: sa.Table) -> Any:
+    return (sqlite.insert if dialect == "sqlite" else postgresql.insert)(table)
+
+
+# made once, and so read once: SQLAlchemy takes longer to read a statement than a small batch takes
+@lru_cache
+def _insert_aim(dialect: str) -> Any:
+    return _insert(dialect, AIMS).values({name: sa.bindparam(name) for name in AIM_COLUMNS}).on_conflict_do_nothing()
+
+
+@lru_cache
+def _insert_position(dialect: str) -> Any:
+    insert = _insert(dialect, READ).values({name: sa.bindparam(name) for name in _POSITION_COLUMNS})
+    return insert.on_conflict_do_update(index_elements=[READ.c.segment], set_={"position": insert.excluded.position})
 
 
 def insert_new(connection: sa.Connection, rows: Sequence[Row], deliverer: str) -> set[int]:
@@ -43,8 +66,7 @@ def insert_new(connection: sa.Connection, rows: Sequence[Row], deliverer: str) -
         insert = insert_into(connection, JOURNAL).on_conflict_do_nothing().returning(JOURNAL.c.action_id)
         return set(connection.scalars(insert, [dict(zip(CLAIM_COLUMNS, row, strict=True), **known) for row in rows]))
     # nobody else writes within this transaction, so that what is looked for first can be inserted without a doubt
-    wanted = among(connection, [row[0] for row in rows])
-    there = set(connection.scalars(sa.select(JOURNAL.c.action_id).where(wanted)))
+    there = set(connection.scalars(_THERE, {"listed": orjson.dumps([row[0] for row in rows]).decode()}))
     new = [row for row in rows if row[0] not in there] if there else rows
     execute_rows(connection, _INSERT, CLAIM_COLUMNS, new, claimed_by=deliverer)
     return {row[0] for row in new}
@@ -57,9 +79,12 @@ def settle_claims(connection: sa.Connection, rows: Sequence[Row], deliverer: str
 
 def insert_aims(connection: sa.Connection, rows: Sequence[Row]) -> None:
     """Remember what actions set, rows of AIM_COLUMNS; one that is known stays as it is."""
-    if rows:
-        insert = insert_into(connection, AIMS).values({name: sa.bindparam(name) for name in AIM_COLUMNS})
-        execute_rows(connection, insert.on_conflict_do_nothing(), AIM_COLUMNS, rows)
+    execute_rows(connection, _insert_aim(connection.dialect.name), AIM_COLUMNS, rows)
+
+
+def note_position(connection: sa.Connection, segment: str, position: int) -> None:
+    """Note how far the journal knows what a file of receipts says."""
+    execute_rows(connection, _insert_position(connection.dialect.name), _POSITION_COLUMNS, [(segment, position)])
 
 
 def execute_rows(
@@ -72,7 +97,7 @@ def execute_rows(
     """
     if not rows:
         return 0
-    compiled = statement.compile(dialect=connection.dialect)
+    compiled = _compiled(statement, connection.dialect)
     if not compiled.positional:
         return connection.exec_driver_sql(
             str(compiled), [dict(zip(names, row, strict=True), **same) for row in rows]
@@ -84,6 +109,11 @@ def execute_rows(
     }
     values = zip(*(columns[name] if name in columns else repeat(same[name]) for name in compiled.positiontup))  # noqa: B905
     return connection.exec_driver_sql(str(compiled), list(values)).rowcount
+
+
+@lru_cache(maxsize=16)
+def _compiled(statement: Any, dialect: sa.Dialect) -> Any:
+    return statement.compile(dialect=dialect)
 
 
 @lru_cache(maxsize=1)
