@@ -95,7 +95,6 @@ going_on as (
     where
         judged.member_from <= judged.valid_from
         and coalesce(judged.member_until > judged.valid_from, true)
-        and (judged.contact_id, judged.valid_from) not in (select (contact_id, merged_at) from merged)
 ),
 
 compared as (
