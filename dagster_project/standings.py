@@ -67,12 +67,15 @@ def note_standings(connection: duckdb.DuckDBPyConnection, home: Home, window: Wi
             if not is_empty(engine):
                 changed = connection.execute(_CHANGED, [window.start, window.end]).fetchall()
                 noted = among(engine, profile.link_key, [contact for (contact,) in changed])
+            found = connection.execute(_STANDING, [window.end, noted]).fetchall()
             # few choose differently from all others
             allowed = cache(lambda choices: tuple(choices.split()))
             standings = [
                 # of whom nothing is sent now it is shown for as long as it was going to be
-                Standing(*known, allowed(choices), sent_at + SHOWN_FOR if sent_at else window.end)
-                for *known, choices, sent_at in connection.execute(_STANDING, [window.end, noted]).fetchall()
+                Standing(
+                    contact, user_id, email, phone, allowed(choices), sent_at + SHOWN_FOR if sent_at else window.end
+                )
+                for contact, user_id, email, phone, choices, sent_at in found
             ]
             put(engine, profile.link_key, standings, window.end)
         finally:
