@@ -1,6 +1,7 @@
 """What people allow, noted for the page on which they choose: of whom a message has reached lately, and nobody else."""
 
 import logging
+from functools import cache
 
 import duckdb
 
@@ -11,31 +12,43 @@ from activations.surfaces.standings import SHOWN_FOR, Standing, among, is_empty,
 from dagster_project.home import Home
 from dagster_project.ticks.windows import Window
 
-_WRITTEN_TO = """
-select contact_id, max(greatest(coalesce(send_after, tick_end), tick_end))
-from decisions.outbox
-where tick_end = ? and kind = 'send' and channel not in ('webhook', 'profile') -- these have no reader, and no links
-group by contact_id
-"""
 _CHANGED = """
 select distinct contact_id from eligibility.eligibility_changes where tick_end > ? and tick_end <= ?
 """
+# the latest change is what holds; of these contacts alone, since a view of everybody is worked out for everybody
 _STANDING = """
-with wanted as (
-    select unnest(?) as contact_id
+with written_to as (
+    select contact_id, max(greatest(coalesce(send_after, tick_end), tick_end)) as sent_at
+    from decisions.outbox
+    where tick_end = ? and kind = 'send' and channel not in ('webhook', 'profile') -- these have no reader, and no links
+    group by contact_id
+),
+
+wanted as (
+    select contact_id from written_to
+    union
+    select unnest(cast(? as bigint[]))
+),
+
+latest as (
+    select contact_id, topic, channel, arg_max(is_consented, tick_end) as is_consented
+    from eligibility.eligibility_changes
+    where contact_id in (select contact_id from wanted)
+    group by contact_id, topic, channel
 ),
 
 allowed as (
-    select contact_id, string_agg(topic || '/' || channel, ' ' order by topic, channel) as choices
-    from eligibility.eligibility
-    where is_consented and contact_id in (select contact_id from wanted)
+    select contact_id, array_to_string(list_sort(list(topic || '/' || channel)), ' ') as choices
+    from latest
+    where is_consented
     group by contact_id
 )
 
-select profiles.contact_id, profiles.user_id, profiles.email, profiles.phone, coalesce(allowed.choices, '')
+select contact_id, profiles.user_id, profiles.email, profiles.phone, coalesce(allowed.choices, ''), written_to.sent_at
 from contacts.contact_profiles as profiles
+inner join wanted using (contact_id)
 left join allowed using (contact_id)
-where profiles.contact_id in (select contact_id from wanted)
+left join written_to using (contact_id)
 """
 
 log = logging.getLogger(__name__)
@@ -46,7 +59,6 @@ def note_standings(connection: duckdb.DuckDBPyConnection, home: Home, window: Wi
 
     What cannot be noted is not shown: that stops no tick.
     """
-    written_to = dict(connection.execute(_WRITTEN_TO, [window.end]).fetchall())
     try:
         profile = silent_profile(home.sandbox)
         engine = open_surfaces(profile, home.root)
@@ -55,12 +67,15 @@ def note_standings(connection: duckdb.DuckDBPyConnection, home: Home, window: Wi
             if not is_empty(engine):
                 changed = connection.execute(_CHANGED, [window.start, window.end]).fetchall()
                 noted = among(engine, profile.link_key, [contact for (contact,) in changed])
-            found = connection.execute(_STANDING, [[*{*written_to, *noted}]]).fetchall()
-            # of whom nothing is sent now it is shown for as long as it was going to be
-            until = {contact: sent_at + SHOWN_FOR for contact, sent_at in written_to.items()}
+            found = connection.execute(_STANDING, [window.end, noted]).fetchall()
+            # few choose differently from all others
+            allowed = cache(lambda choices: tuple(choices.split()))
             standings = [
-                Standing(contact, user_id, email, phone, tuple(choices.split()), until.get(contact, window.end))
-                for contact, user_id, email, phone, choices in found
+                # of whom nothing is sent now it is shown for as long as it was going to be
+                Standing(
+                    contact, user_id, email, phone, allowed(choices), sent_at + SHOWN_FOR if sent_at else window.end
+                )
+                for contact, user_id, email, phone, choices, sent_at in found
             ]
             put(engine, profile.link_key, standings, window.end)
         finally:

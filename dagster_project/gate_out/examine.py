@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from activations.errors import HourbellError
 from activations.templating.files import template_names
+from dagster_project.landing import judging
 from dagster_project.landing.quality import landed_rows
 from dagster_project.landing.sources import quoted_text
 from dagster_project.landing.splitting import timestamp
@@ -49,16 +50,13 @@ def examine(
     """
     channels = [name for (name,) in connection.execute("select channel from configuration.channels").fetchall()]
     table = stated_expectations(channels, template_names(templates), tick_end)
-    # seconds of imports that a tick without actions does not pay
-    from dagster_project.landing import suites
-
     rows = (
         "select *, concat_ws('.', workflow, step) as workflow_step "
         f"from ({landed_rows(staged)}) left join (select distinct on (action_id) * from "
         f"read_parquet({quoted_text(evidence)})) using (action_id)"
     )
     try:
-        results = suites.evaluate(table, VIEW, rows)
+        results = judging.evaluate(table, VIEW, rows)
         faults = []
         for expectation, result in zip(table.expectations, results, strict=True):
             if result["exception"]:

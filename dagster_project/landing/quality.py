@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from sqlalchemy.exc import SQLAlchemyError
 
 from activations.errors import HourbellError
+from dagster_project.landing import judging
 from dagster_project.landing.sources import quoted_text
 from data.contract import Expectation, Table, contract
 
@@ -101,11 +102,8 @@ def validate(table: Table | str, files: Sequence[Path]) -> Verdict:
     Raises HourbellError where an expectation cannot be evaluated: that is never taken for a failure, nor for success.
     """
     stated = contract(table) if isinstance(table, str) else table
-    # seconds of imports that a tick without news does not pay
-    from dagster_project.landing import suites
-
     try:
-        results = suites.evaluate(stated, view_name(stated), landed_rows(files))
+        results = judging.evaluate(stated, view_name(stated), landed_rows(files))
         rows = _row_count(files)
     except (duckdb.Error, SQLAlchemyError, pa.ArrowException, OSError) as error:
         raise HourbellError(

@@ -1,6 +1,6 @@
 """Great Expectations over landed files, evaluated inside DuckDB: no row comes into Python.
 
-Importing this module takes seconds, as Great Expectations does; `quality` imports it when there is something to judge.
+Importing this module takes seconds, as Great Expectations does; `judging` imports it when there is something to judge.
 """
 
 import atexit

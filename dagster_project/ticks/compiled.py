@@ -199,6 +199,8 @@ def _written_by_tick(event_time: str) -> str:
 class Prepared:
     """A whole project, compiled once for all warehouses, and what its tables are like."""
 
+    fingerprint: str
+    """Of the project as it stands."""
     compiled: CompiledTick
     columns: Mapping[str, frozenset[tuple[str, str]]]
     """By table: names and types."""
@@ -220,7 +222,8 @@ def prepared() -> Prepared | None:
     # in one place, whichever version of the project it is: the fingerprint tells them apart
     folder = transform.DBT / "target" / "compiled"
     folder.mkdir(parents=True, exist_ok=True)
-    kept = folder / f"{_fingerprint()}.pickle"
+    fingerprint = _fingerprint()
+    kept = folder / f"{fingerprint}.pickle"
     with one_at_a_time(folder / "compiling.lock"):
         try:
             return _read(kept)
@@ -229,7 +232,7 @@ def prepared() -> Prepared | None:
         except (OSError, ValueError) as error:
             log.warning("What was compiled cannot be read, so it is compiled anew: %s", error)
         try:
-            found = _prepare()
+            found = _prepare(fingerprint)
         except BrokenModelError:
             # what is wrong with it, dbt itself will say in the tick
             found = None
@@ -275,7 +278,7 @@ def _fingerprint() -> str:
     return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:24]
 
 
-def _prepare() -> Prepared:
+def _prepare(fingerprint: str) -> Prepared:
     with tempfile.TemporaryDirectory() as folder:
         home = Home(Path(folder)).prepare()
         compiled = compile_models(home)
@@ -291,7 +294,7 @@ def _prepare() -> Prepared:
     kept = {statement.table for statement in compiled.statements} | {
         table for table in columns if table in STATE_TABLES
     }
-    return Prepared(compiled, {table: columns[table] for table in kept}, tuple(creation))
+    return Prepared(fingerprint, compiled, {table: columns[table] for table in kept}, tuple(creation))
 
 
 def columns_of_tables(connection: duckdb.DuckDBPyConnection) -> dict[str, frozenset[tuple[str, str]]]:

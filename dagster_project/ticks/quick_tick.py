@@ -31,7 +31,7 @@ def run_compiled(home: Home, scopes: Collection[str] | None, window: Window) -> 
             return None
         spare_threads(connection, home, rows_landed(connection, window))
         try:
-            _ask_for(connection, views, window)
+            _ask_for(connection, known, views, window)
             tick = replay_tick(connection, wanted, window)
         except (HourbellError, duckdb.Error) as error:
             log.info("dbt runs the models of %s: %s", window, error)
@@ -65,11 +65,21 @@ def _completed(connection: duckdb.DuckDBPyConnection, window: Window) -> list[tu
     ).fetchall()
 
 
-def _ask_for(connection: duckdb.DuckDBPyConnection, views: Collection[View], window: Window) -> None:
-    """Views answer for this window from now on, whoever asks."""
+def _ask_for(connection: duckdb.DuckDBPyConnection, known: Prepared, views: Collection[View], window: Window) -> None:
+    """Views answer for this window from now on, whoever asks.
+
+    Most ask for none. They are created once for each state of the project, which their comment names: to go through all
+    of them takes as long as the models of a quiet hour.
+    """
+    named = "select schema_name || '.' || view_name from duckdb_views() where comment = ?"
+    standing = {name for (name,) in connection.execute(named, [known.fingerprint]).fetchall()}
     for view in views:
+        if view.name in standing:
+            continue
         sql = view.sql.replace(START, f"timestamp '{window.start}'").replace(END, f"timestamp '{window.end}'")
         connection.execute(f"create or replace view {view.name} as ({sql})")
+        if sql == view.sql:
+            connection.execute(f"comment on view {view.name} is '{known.fingerprint}'")
 
 
 def _told(

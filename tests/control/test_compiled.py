@@ -20,7 +20,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def compile_to(monkeypatch: pytest.MonkeyPatch, outcome: Prepared | Exception) -> None:
-    def prepare() -> Prepared:
+    def prepare(fingerprint: str) -> Prepared:
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
@@ -28,7 +28,7 @@ def compile_to(monkeypatch: pytest.MonkeyPatch, outcome: Prepared | Exception) -
     monkeypatch.setattr(compiled, "_prepare", prepare)
 
 
-PREPARED = Prepared(compiled.CompiledTick((), (), ()), {}, ())
+PREPARED = Prepared("new", compiled.CompiledTick((), (), ()), {}, ())
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
@@ -70,7 +70,7 @@ def test_what_was_kept_and_is_damaged_is_compiled_anew(
     compiled.prepared()
     whole = kept.read_bytes()
     kept.write_bytes(spoil(whole))
-    other = Prepared(compiled.CompiledTick((), (), ("anew",)), {}, ())
+    other = Prepared("new", compiled.CompiledTick((), (), ("anew",)), {}, ())
     compile_to(monkeypatch, other)
     assert compiled.prepared() == other
     compile_to(monkeypatch, AssertionError("compiled again"))

@@ -110,6 +110,26 @@ def test_a_tick_that_is_out_of_the_ordinary_is_left_to_dbt(
     assert run_compiled(home, None, Window(following.end + 2 * HOUR, following.end + 3 * HOUR)) is None
 
 
+def test_a_view_is_created_anew_where_it_asks_for_the_window_or_is_another(ticked: Home, tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    shutil.copytree(ticked.root, home.root)
+    first, second = split(Window(SHOP_SPAN.end, SHOP_SPAN.end + 2 * HOUR), HOUR)
+    named = "select schema_name || '.' || view_name, view_oid from duckdb_views() where not internal"
+    # while it is open, a view that is left alone keeps its number
+    with open_warehouse(home) as connection:
+        assert run_compiled(home, None, first) is not None
+        connection.execute("create or replace view eligibility.eligibility as (select 1 as contact_id)")
+        before = dict(connection.execute(named).fetchall())
+        assert run_compiled(home, None, second) is not None
+        after = dict(connection.execute(named).fetchall())
+        sql = dict(connection.execute(named.replace("view_oid", "sql")).fetchall())
+    anew = {name for name in before if after[name] != before[name]}
+    assert {"eligibility.eligibility", "decisions.outbox_evidence"} <= anew
+    assert {name for name in anew if f"{second.end}" not in sql[name]} == {"eligibility.eligibility"}
+    assert "is_consented" in sql["eligibility.eligibility"]
+    assert not any(f"{first.start}" in text for text in sql.values())
+
+
 def test_a_tick_run_again_changes_nothing(replayed: Engine, tmp_path: Path) -> None:
     engine = replayed.copy(tmp_path / "home")
     before = contents(engine.home)

@@ -34,22 +34,35 @@
                 changes.contact_id = statements.contact_id
                 and changes.since >= statements.since
         group by changes.contact_id, changes.since, statements.channel, statements.topic
+    ),
+
+    in_order as (
+        select
+            *,
+            row_number() over (
+                partition by contact_id, since
+                order by statement.stated_at desc, statement.status desc, channel, topic
+            ) as place
+        from latest
     )
 
+    -- lists of a few are sorted by their places: an aggregate with an order of its own begins a sort for each contact
     select
         contact_id,
         since,
         lead(since, 1, timestamp '9999-12-31') over (partition by contact_id order by since) as until,
-        list(
-            struct_pack(
-                channel := channel,
-                topic := topic,
-                status := statement.status,
-                stated_at := statement.stated_at
-            )
-            order by statement.stated_at desc, statement.status desc, channel, topic
-        ) as consents,
+        [
+            placed.told for placed in list_sort(list(struct_pack(
+                place := place,
+                told := struct_pack(
+                    channel := channel,
+                    topic := topic,
+                    status := statement.status,
+                    stated_at := statement.stated_at
+                )
+            )))
+        ] as consents,
         max(statement.stated_at) as last_consent_at
-    from latest
+    from in_order
     group by contact_id, since
 {%- endmacro %}

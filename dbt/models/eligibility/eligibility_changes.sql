@@ -20,16 +20,22 @@ with standings as (
 ),
 
 -- who only visited us may be written to as before
-changed as (
-    select *
+concerned as (
+    select
+        contact_id,
+        min(valid_from) < {{ tick_start() }} as is_known
     from standings
-    where contact_id in (
-        select sides.contact_id
-        from standings as sides
-        group by sides.contact_id
-        -- a segment that is defined anew looks at everybody, too
-        having min(sides.valid_from) >= {{ tick_start() }} or min(sides.content_hash) <> max(sides.content_hash)
-    )
+    group by contact_id
+    -- a segment that is defined anew looks at everybody, too
+    having min(valid_from) >= {{ tick_start() }} or min(content_hash) <> max(content_hash)
+),
+
+changed as (
+    select
+        standings.*,
+        concerned.is_known
+    from standings
+    inner join concerned on standings.contact_id = concerned.contact_id
 ),
 
 asked as (
@@ -47,10 +53,7 @@ asked as (
             else (changed.properties ->> channels.address_type)
         end as address,
         try_cast({{ property('suppressed_since', of='changed.properties') }} as timestamp) as suppressed_since,
-        {{ latest_statement('channels.channel', 'topics.topic', "(topics.kind = 'transactional')") }} as latest_statement,
-        {{ latest_statement(
-            'channels.channel', 'topics.topic', "(topics.kind = 'transactional')", told='stated_at'
-        ) }} as stated_at
+        {{ latest_statement('channels.channel', 'topics.topic', "(topics.kind = 'transactional')", told=none) }} as latest
     from changed
     cross join {{ ref('channels') }} as channels
     cross join {{ ref('topics') }} as topics
@@ -64,9 +67,13 @@ asked as (
 judged as (
     select
         *,
+        struct_extract(latest, 'status') as latest_statement,
+        struct_extract(latest, 'stated_at') as stated_at,
         suppressed_since is not null
-        and coalesce(suppressed_since > greatest(last_order_at, stated_at), true) as is_left_in_peace
+        and coalesce(suppressed_since > greatest(last_order_at, struct_extract(latest, 'stated_at')), true) as is_left_in_peace
     from asked
+    -- of a contact that is new there is nothing to say by most channels
+    where is_known or address is not null or latest is not null or is_erased
 ),
 
 answered as (

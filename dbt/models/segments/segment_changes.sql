@@ -40,7 +40,16 @@ carried as (
         member_from,
         member_until
     from changed
-    qualify is_withdrawn and valid_from = min(valid_from) over (partition by segment, contact_id)
+    where
+        is_withdrawn
+        and not exists (
+            select 1
+            from changed as earlier
+            where
+                earlier.segment = changed.segment
+                and earlier.contact_id = changed.contact_id
+                and earlier.valid_from < changed.valid_from
+        )
 ),
 
 states as (

@@ -15,28 +15,45 @@ with periods as (
     {%- endfor %}
 ),
 
+-- of whom one profile is known in all: they belong or they do not, and nothing is to be withdrawn
+newcomers as (
+    select contact_id
+    from {{ ref('changed_profiles') }}
+    group by contact_id
+    having count(*) = 1 and min(valid_from) >= {{ tick_start() }}
+),
+
 redefined as (
     select segment
     from {{ ref('segment_definitions') }}
     where {{ in_tick('changed_at') }}
 ),
 
-judged as (
+-- what changes at the very moment comes after the definition
+judged_anew as (
     select
-        periods.* replace (
-            case when redefined.segment is null then valid_from else greatest(valid_from, {{ tick_start() }}) end as valid_from
-        ),
-        redefined.segment is not null and valid_from < {{ tick_start() }} as is_redefined
+        periods.* replace (greatest(valid_from, {{ tick_start() }}) as valid_from),
+        valid_from < {{ tick_start() }} as is_redefined
     from periods
-    left join redefined on periods.segment = redefined.segment
-    -- what changes at the very moment comes after the definition
+    where segment in (select segment from redefined)
     qualify row_number() over (
-        partition by
-            periods.segment,
-            contact_id,
-            case when redefined.segment is null then valid_from else greatest(valid_from, {{ tick_start() }}) end
+        partition by segment, contact_id, greatest(valid_from, {{ tick_start() }})
         order by valid_from desc
     ) = 1
+),
+
+judged as (
+    select
+        *,
+        false as is_redefined
+    from periods
+    where
+        segment not in (select segment from redefined)
+        and (member_from is not null or contact_id not in (select contact_id from newcomers))
+
+    union all by name
+
+    select * from judged_anew
     {%- if is_incremental() %}
 
     union all by name
@@ -67,25 +84,31 @@ merged as (
     where {{ in_tick('merged_at') }}
 ),
 
+-- who is merged into another has not left a segment to which that one belongs
+going_on as (
+    select
+        judged.segment,
+        merged.contact_id,
+        merged.merged_at
+    from merged
+    inner join judged on merged.into_contact_id = judged.contact_id and merged.merged_at = judged.valid_from
+    where
+        judged.member_from <= judged.valid_from
+        and coalesce(judged.member_until > judged.valid_from, true)
+),
+
 compared as (
     select
         judged.*,
         lag(judged.member_from) over by_contact as previous_from,
         lag(judged.member_until) over by_contact as previous_until,
-        -- who is merged into another has not left a segment to which that one belongs
-        merged.contact_id is not null
-        and coalesce(
-            bool_or(
-                merged.contact_id is null
-                and judged.member_from <= judged.valid_from
-                and coalesce(judged.member_until > judged.valid_from, true)
-            ) over (
-                partition by judged.segment, judged.valid_from, coalesce(merged.into_contact_id, judged.contact_id)
-            ),
-            false
-        ) as goes_on_as_another
+        going_on.contact_id is not null as goes_on_as_another
     from judged
-    left join merged on judged.contact_id = merged.contact_id and judged.valid_from = merged.merged_at
+    left join going_on
+        on
+            judged.segment = going_on.segment
+            and judged.contact_id = going_on.contact_id
+            and judged.valid_from = going_on.merged_at
     window by_contact as (partition by judged.segment, judged.contact_id order by judged.valid_from)
 ),
 
