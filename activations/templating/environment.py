@@ -12,8 +12,8 @@ from liquid.utils import ReadOnlyChainMap
 
 from activations.templating.locales import date_in, money_in
 from activations.templating.manner import MANNER
-from activations.templating.pieces import Piece, joined, pieces_of
-from activations.templating.tags import IsolatedTag, LinkTag, checked_address
+from activations.templating.pieces import Piece, Seen, add, pieces_of
+from activations.templating.tags import IsolatedTag, LinkTag, OpenedTag, checked_address
 
 _NESTED = (dict, list)
 
@@ -35,13 +35,19 @@ class _Template(BoundTemplate):
 
     def render(self, *fields: Any, **named: Any) -> str:
         """A message; it sees nothing but the fields that it brings."""
-        match self._pieces:
-            case [str(same)]:
-                return same
+        return "".join(self.written(dict(*fields, **named)))
+
+    def written(self, fields: dict[Any, Any]) -> list[str]:
+        """The same in its pieces."""
+        pieces: list[str] = []
         try:
-            return joined(self._pieces, self.context_class(self, globals=dict(*fields, **named)))
+            add(self._pieces, Seen(fields, self._context), pieces)
         except LiquidInterrupt as error:
             raise LiquidSyntaxError(f"unexpected '{error}'", token=None) from error
+        return pieces
+
+    def _context(self, fields: dict[Any, Any]) -> RenderContext:
+        return self.context_class(self, globals=fields)
 
 
 class TemplateEnvironment(Environment):
@@ -61,6 +67,7 @@ class TemplateEnvironment(Environment):
             if name != "default":
                 self.filters[name] = _strict(function)
         self.add_tag(LinkTag)
+        self.add_tag(OpenedTag)
         self.add_tag(IsolatedTag)
 
 
@@ -85,19 +92,25 @@ def _present_in(value: Any) -> Any:
     return value
 
 
-@with_context
+def _sees_manner(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter that wants to know how the message is written, and nothing else of its context."""
+    function.sees_manner = True  # type: ignore[attr-defined]
+    return with_context(function)
+
+
+@_sees_manner
 def _money(amount: object, currency: object, *, context: Any) -> str:
     """As in `{{ context.order_total | money: context.currency }}`."""
     return money_in(amount, currency, context.globals[MANNER].locale)
 
 
-@with_context
+@_sees_manner
 def _date(moment: object, form: object, *, context: Any) -> str:
     """As in `{{ context.renews_on | date: 'long' }}`."""
     return date_in(moment, form, context.globals[MANNER].locale)
 
 
-@with_context
+@_sees_manner
 def _link(target: object, *, context: Any) -> str:
     """The address of a page as the plain text has it: `{{ product.url | link }}`."""
     return str(context.globals[MANNER].links.plain(checked_address(str(target))))

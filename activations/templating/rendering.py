@@ -41,7 +41,9 @@ from activations.templating.manner import MANNER, Manner
 from activations.templating.markup import html_of
 from activations.templating.message_fields import Tree, flat, read_tree, rendered_tree, templates_of
 from activations.templating.plain import text_of, with_links
+from activations.templating.tags import OPENED
 from activations.templating.tracking import AS_WRITTEN, Tracking
+from activations.texts import Text
 
 _SUBJECT_LIMIT = 300
 _CONTENT, _LANGUAGE = "{{ content }}", "{{ language }}"
@@ -50,7 +52,7 @@ _MARKS_OF_LIQUID = ("{", "}")
 _OF_THE_LAYOUT = frozenset({"subject", "preheader"})
 _UNDEFINED = re.compile(r"^'?([\w.\[\]'\"-]+?)'? is undefined$")
 _ENDS, _GAPS = re.compile(r"[ \t]+\n"), re.compile(r"\n{3,}")
-_PIXEL = '<img src="{}" width="1" height="1" alt="" style="display:block">'
+_END = "</body>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,18 +142,15 @@ class Templates:
             preheader = parts.same_preheader
             if preheader is None:
                 preheader = one_line(parts.preheader.render(fields)) if parts.preheader else ""
-            html = parts.html.render(fields, subject=subject, preheader=preheader)
-            text = parts.text.render(fields, subject=subject)
+            html = Text(parts.html.written({**fields, "subject": subject, "preheader": preheader}))
+            text = Text(parts.text.written({**fields, "subject": subject}))
         if not subject:
             raise UnsendableError(f"template {template} has an empty subject")
         if len(subject) > _SUBJECT_LIMIT:
             raise UnsendableError(f"template {template}: the subject has more than {_SUBJECT_LIMIT} characters")
         if parts.is_text_derived:
             # where something was left out
-            text = _GAPS.sub("\n\n", _ENDS.sub("\n", text)).lstrip()
-        if links.pixel:
-            before, end, after = html.rpartition("</body>")
-            html = "".join((before, _PIXEL.format(escape(links.pixel)), end, after))
+            return Rendered(subject, html, _GAPS.sub("\n\n", _ENDS.sub("\n", text)).lstrip())
         return Rendered(subject, html, text)
 
     def render_sms(
@@ -347,7 +346,8 @@ class Templates:
         around = self._around(layout, form, file.locale) if layout else _CONTENT
         whole = self._with_shop(around.replace(_CONTENT, source), escaped=not is_text)
         if not is_text:
-            whole = html_of(whole, is_mjml=file.form == "mjml")
+            before, end, after = html_of(whole, is_mjml=file.form == "mjml").rpartition(_END)
+            whole = f"{before}{{% {OPENED} %}}{end}{after}"
         elif layout in ("body", "sms"):
             whole = with_links(whole)
         return environment.from_string(whole, name=file.path.name, path=file.path)
