@@ -10,13 +10,15 @@ from email.header import Header
 from email.utils import format_datetime, formataddr
 from functools import lru_cache
 
+from activations.texts import kept, pieces_of
+
 _LINE_LIMIT = 76
 _LONGEST_LINE = 998
 """Of what is sent as it is (RFC 5322, 2.1.1)."""
 _DELIMITER = "--=_"
 _AS_IT_IS = bytes(range(32, 127)) + b"\t\n"
 _ENCODED_WORD = "=?"
-_LINE_KEPT = 2_500
+_BREAK = b"\r\n"
 
 
 def email_bytes(headers: Mapping[str, str], *, text: str, html: str, boundary: str) -> bytes:
@@ -84,29 +86,53 @@ def _header(name: str, value: str) -> str:
 def _part(subtype: str, content: str) -> bytes:
     if "\r" in content:
         content = content.replace("\r\n", "\n").replace("\r", "\n")
-    lines = content.rstrip("\n").split("\n")
-    if content.isascii() and _stays_whole(content, lines):
-        encoding, body = "7bit", "\r\n".join([*lines, ""]).encode()
-    else:
-        # what is kept must not grow with the messages
-        encoded = [_line(line) if len(line) <= _LINE_KEPT else _line.__wrapped__(line) for line in lines]
-        encoding, body = "quoted-printable", b"".join(encoded)
+    blocks = _blocks(content)
+    encoding, lines = "7bit", [_as_it_is(block) for block in blocks] if content.isascii() else [None]
+    if None in lines:
+        encoding, lines = "quoted-printable", [_quoted(block) for block in blocks]
     head = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n"
-    return head.encode() + body
+    return head.encode() + b"".join(filter(None, lines)).rstrip(_BREAK) + _BREAK
 
 
-def _stays_whole(content: str, lines: Sequence[str]) -> bool:
-    """Whether a text in ASCII arrives as it is: blanks at the end of a line may be dropped on the way, and a line that
-    begins as a delimiter does could end the part."""
-    return (
-        max(map(len, lines)) <= _LONGEST_LINE
-        and lines == [*map(str.rstrip, lines)]
-        and _DELIMITER not in content
-        and not content.encode().translate(None, _AS_IT_IS)
-    )
+def _blocks(content: str) -> list[str]:
+    """A content by the line; lines that are the same in every message stay together."""
+    blocks = []
+    line = ""
+    for piece in pieces_of(content):
+        if "\n" in piece:
+            end, *between, start = _broken(piece)
+            blocks += [line + end, *between]
+            line = start
+        else:
+            line += piece
+    return [*blocks, line]
 
 
-@lru_cache(maxsize=2_000)
-def _line(line: str) -> bytes:
-    """A line in quoted-printable, which goes by the line; most lines of a template are the same in every message."""
-    return b2a_qp(f"{line}\r\n".encode(), istext=True)
+@kept
+def _broken(piece: str) -> Sequence[str]:
+    """A piece at its first break and its last one, with what is between them if they are two."""
+    first, others = piece.split("\n", 1)
+    *between, last = others.rsplit("\n", 1)
+    return (first, *map(type(piece), between), last)
+
+
+@kept
+def _as_it_is(block: str) -> bytes | None:
+    """Lines in ASCII that arrive as they are; None for others: blanks at the end of a line may be dropped on the way,
+    and a line that begins as a delimiter does could end the part."""
+    lines = block.split("\n")
+    content = block.encode()
+    if (
+        max(map(len, lines)) > _LONGEST_LINE
+        or lines != [*map(str.rstrip, lines)]
+        or _DELIMITER in block
+        or content.translate(None, _AS_IT_IS)
+    ):
+        return None
+    return content.replace(b"\n", _BREAK) + _BREAK
+
+
+@kept
+def _quoted(block: str) -> bytes:
+    """Lines in quoted-printable."""
+    return b2a_qp(block.replace("\n", "\r\n").encode() + _BREAK, istext=True)

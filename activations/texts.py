@@ -40,3 +40,14 @@ def kept(make: Callable[[str], T]) -> Callable[[str], T]:
         return once(piece) if piece.__class__ is Same else make(piece)
 
     return made
+
+
+def escaped(text: str) -> str:
+    """A text as markup has it: the same letters as markupsafe's, and no more than a text."""
+    return (
+        text.replace("&", "&amp;")
+        .replace(">", "&gt;")
+        .replace("<", "&lt;")
+        .replace("'", "&#39;")
+        .replace('"', "&#34;")
+    )

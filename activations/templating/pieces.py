@@ -25,11 +25,10 @@ from liquid.builtin.output import OutputNode
 from liquid.builtin.tags.if_tag import IfNode
 from liquid.exceptions import FilterArgumentError, LiquidTypeError
 from liquid.stringify import to_liquid_string
-from markupsafe import escape
 
 from activations.templating.manner import MANNER
 from activations.templating.tags import IsolatedNode, LinkNode, OpenedNode
-from activations.texts import Same
+from activations.texts import Same, escaped
 
 _NOTHING: Mapping[str, object] = {}
 
@@ -107,7 +106,7 @@ def _written(value: Value, *, escapes: bool) -> Piece:
     def write(seen: Seen, written: list[str]) -> None:
         found = value(seen)
         if found.__class__ is str:
-            written.append(escape(found) if escapes else found)
+            written.append(escaped(found) if escapes else found)
         else:
             written.append(str(to_liquid_string(found, escapes)))
 

@@ -14,10 +14,10 @@ from liquid.parser import get_parser
 from liquid.stream import TokenStream
 from liquid.tag import Tag
 from liquid.token import TOKEN_EOF, TOKEN_EXPRESSION, TOKEN_TAG, Token
-from markupsafe import escape
 
 from activations.templating.manner import MANNER
 from activations.templating.tracking import Tracking, followable
+from activations.texts import escaped
 
 LINK, ISOLATED, OPENED = "linked", "isolated", "opened"
 PICTURE, PLAIN = "picture", "plain"
@@ -51,7 +51,7 @@ class LinkNode(Node):
         target = self._target(written) if self.constant is None else self.constant
         if self.kind != PICTURE:
             target = links.plain(target) if self.kind == PLAIN else links.href(target, self.position)
-        return str(escape(target)) if self.is_escaped else target
+        return escaped(target) if self.is_escaped else target
 
     def children(self, static_context: RenderContext, *, include_partials: bool = True) -> Iterable[Node]:
         return [self.block]
@@ -99,7 +99,7 @@ class OpenedNode(Node):
         return buffer.write(self.picture(context.globals[MANNER].links))
 
     def picture(self, links: Tracking) -> str:
-        return _DOT.format(escape(links.pixel)) if links.pixel else ""
+        return _DOT.format(escaped(links.pixel)) if links.pixel else ""
 
 
 class OpenedTag(Tag):
