@@ -13,18 +13,18 @@ from functools import lru_cache
 from activations.texts import kept, pieces_of
 
 _LINE_LIMIT = 76
-_LONGEST_LINE = 998
-"""Of what is sent as it is (RFC 5322, 2.1.1)."""
-_DELIMITER = "--=_"
-_AS_IT_IS = bytes(range(32, 127)) + b"\t\n"
 _ENCODED_WORD = "=?"
 _BREAK = b"\r\n"
+_SOFT_BREAK = b"=\r\n"
+_BLANKS = (b" ", b"\t")
+_ONE_MORE = "x\n"
+_PART_HEAD = b"Content-Type: text/%b; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
 
 
 def email_bytes(headers: Mapping[str, str], *, text: str, html: str, boundary: str) -> bytes:
     """A message with a plain and an HTML part; lines end with CRLF. A line break in a header becomes a space.
 
-    The boundary begins with `=_`, which no part contains as a line's beginning.
+    The boundary begins with `=_`, which no part contains: in quoted-printable an equals sign is written in another way.
     """
     head = [f"{name}: {_header(name, value)}" for name, value in headers.items()]
     head += ["MIME-Version: 1.0", f'Content-Type: multipart/alternative; boundary="{boundary}"', ""]
@@ -86,53 +86,18 @@ def _header(name: str, value: str) -> str:
 def _part(subtype: str, content: str) -> bytes:
     if "\r" in content:
         content = content.replace("\r\n", "\n").replace("\r", "\n")
-    blocks = _blocks(content)
-    encoding, lines = "7bit", [_as_it_is(block) for block in blocks] if content.isascii() else [None]
-    if None in lines:
-        encoding, lines = "quoted-printable", [_quoted(block) for block in blocks]
-    head = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n"
-    return head.encode() + b"".join(filter(None, lines)).rstrip(_BREAK) + _BREAK
-
-
-def _blocks(content: str) -> list[str]:
-    """A content by the line; lines that are the same in every message stay together."""
-    blocks = []
-    line = ""
-    for piece in pieces_of(content):
-        if "\n" in piece:
-            end, *between, start = _broken(piece)
-            blocks += [line + end, *between]
-            line = start
-        else:
-            line += piece
-    return [*blocks, line]
+    # an equals sign at the end of a line means that there is no break
+    body = b"".join([_quoted(piece) for piece in pieces_of(content)]).rstrip(_SOFT_BREAK)
+    if body.endswith(_BLANKS):
+        # some take them away at the end of a line
+        body += _SOFT_BREAK
+    return _PART_HEAD % subtype.encode() + body + _BREAK
 
 
 @kept
-def _broken(piece: str) -> Sequence[str]:
-    """A piece at its first break and its last one, with what is between them if they are two."""
-    first, others = piece.split("\n", 1)
-    *between, last = others.rsplit("\n", 1)
-    return (first, *map(type(piece), between), last)
-
-
-@kept
-def _as_it_is(block: str) -> bytes | None:
-    """Lines in ASCII that arrive as they are; None for others: blanks at the end of a line may be dropped on the way,
-    and a line that begins as a delimiter does could end the part."""
-    lines = block.split("\n")
-    content = block.encode()
-    if (
-        max(map(len, lines)) > _LONGEST_LINE
-        or lines != [*map(str.rstrip, lines)]
-        or _DELIMITER in block
-        or content.translate(None, _AS_IT_IS)
-    ):
-        return None
-    return content.replace(b"\n", _BREAK) + _BREAK
-
-
-@kept
-def _quoted(block: str) -> bytes:
-    """Lines in quoted-printable."""
-    return b2a_qp(block.replace("\n", "\r\n").encode() + _BREAK, istext=True)
+def _quoted(piece: str) -> bytes:
+    """A piece in quoted-printable. Within a line it ends in a break that is none to who reads it: so the next piece, too,
+    is encoded to the same wherever it stands."""
+    # room is left for one more letter, and with it for the equals sign
+    encoded = b2a_qp(f"{piece}{_ONE_MORE}".replace("\n", "\r\n").encode(), istext=True)[: -len(_ONE_MORE) - 1]
+    return encoded if not encoded or encoded.endswith(_BREAK) else encoded + _SOFT_BREAK
