@@ -12,7 +12,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from activations.addresses.channel_addresses import ADDRESS_OF
-from activations.channels.face import ShortLink, UnsendableError, json_object
+from activations.channels.face import ShortLink, UnsendableError, read_profile
 from activations.delivery.outbox import Action, sent_at
 from activations.keys.seals import sealed, unsealed
 from activations.settings.shop import Shop
@@ -27,6 +27,7 @@ _IDENTIFIERS = ("user_id", "email", "phone")
 _LETTERS = string.digits + string.ascii_letters
 _LENGTH = 11
 """Of a short link's token: 65 bits, which nobody hits upon."""
+_TOKENS = len(_LETTERS) ** _LENGTH
 
 
 class Sent(NamedTuple):
@@ -152,7 +153,7 @@ def short_base(shop: Shop) -> str:
 
 def form_link(shop: Shop, action: Action, key: bytes, form: str) -> str:
     """The link to a form of forms.yml that asks this contact for what they have not given yet."""
-    profile = json_object("profile", action.profile)
+    profile = read_profile(action.profile)
     known = _known(action)
     told = {**profile, "email": known.email, "phone": known.phone}
     given = sorted(name for name, value in told.items() if value is not None and str(value).strip())
@@ -214,7 +215,7 @@ def is_page(target: str) -> bool:
 
 
 def _token(text: str, key: bytes) -> str:
-    number = int.from_bytes(hmac.digest(key, f"short link {text}".encode(), "sha256"))
+    number = int.from_bytes(hmac.digest(key, f"short link {text}".encode(), "sha256")) % _TOKENS
     letters = []
     for _ in range(_LENGTH):
         number, letter = divmod(number, len(_LETTERS))
@@ -252,5 +253,5 @@ def _known(action: Action) -> Known:
 @lru_cache(maxsize=10)
 def _identifiers(profile: str | None) -> Mapping[str, str]:
     """By what a contact is known; kept, because a message has several links, one after the other."""
-    stated = json_object("profile", profile)
+    stated = read_profile(profile)
     return {name: str(stated[name]) for name in _IDENTIFIERS if stated.get(name)}
