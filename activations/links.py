@@ -6,8 +6,8 @@ the contact in the meantime, and shows nobody an address.
 
 import hmac
 import string
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -87,12 +87,18 @@ class Confirmed(NamedTuple):
 
 def message_links(shop: Shop, action: Action, key: bytes) -> dict[str, str]:
     """Who gets a promotional message can leave its topic; what belongs to an order is sent regardless."""
+    return {name: made() for name, made in possible_links(shop, action, key).items()}
+
+
+def possible_links(shop: Shop, action: Action, key: bytes) -> dict[str, Callable[[], str]]:
+    """The same, each to be made if a template asks for it: to seal one costs more than to write most messages."""
     if not is_known(action):
         # a device or a browser, and nothing else: a template that needs a link says so
         return {}
-    links = {"preferences_url": preferences_link(shop.preferences_url, action, key)}
+    links: dict[str, Callable[[], str]] = {}
+    links["preferences_url"] = partial(preferences_link, shop.preferences_url, action, key)
     if action.topic_kind != "transactional":
-        links["unsubscribe_url"] = unsubscribe_link(shop.unsubscribe_url, action, key)
+        links["unsubscribe_url"] = partial(unsubscribe_link, shop.unsubscribe_url, action, key)
     return links
 
 

@@ -26,12 +26,20 @@ class _Context(RenderContext):
         self.scope = ReadOnlyChainMap(self.locals, self.globals, self.counters)
 
 
-class _Template(BoundTemplate):
+class Template(BoundTemplate):
     context_class = _Context
 
     @cached_property
     def _pieces(self) -> list[Piece]:
         return pieces_of(self.nodes, self.env)
+
+    @cached_property
+    def asks_of_message(self) -> frozenset[str] | None:
+        """The fields of `message` that it names; None where it may want any of them."""
+        named = [variable.segments[1:2] for variable in self.analyze().globals.get("message", ())]
+        if not all(segments and isinstance(segments[0], str) for segments in named):
+            return None
+        return frozenset(str(segments[0]) for segments in named)
 
     def render(self, *fields: Any, **named: Any) -> str:
         """A message; it sees nothing but the fields that it brings."""
@@ -54,7 +62,7 @@ class TemplateEnvironment(Environment):
     """Liquid that refuses what is unknown, and what has no end."""
 
     loop_iteration_limit = 10_000
-    template_class = _Template
+    template_class = Template
 
     def __init__(self, *, autoescape: bool) -> None:
         super().__init__(undefined=FalsyStrictUndefined, autoescape=autoescape)

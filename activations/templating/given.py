@@ -6,7 +6,7 @@ from typing import Any, TypedDict
 
 from activations.channels.face import json_object, read_profile
 from activations.delivery.outbox import Action
-from activations.links import message_links
+from activations.links import possible_links
 from activations.settings.shop import Shop
 
 
@@ -19,7 +19,8 @@ class Given(TypedDict):
 
 
 def given(shop: Shop, action: Action, link_key: bytes) -> Given:
-    """The fields of an action, with the links that every message may have; raises UnsendableError."""
+    """The fields of an action, with the links that every message may have, for templates to make them; raises
+    UnsendableError."""
     return {
         "contact": {"locale": action.locale, "timezone": action.timezone, **read_profile(action.profile)},
         # no digit of an amount is lost
@@ -27,6 +28,6 @@ def given(shop: Shop, action: Action, link_key: bytes) -> Given:
         "message": {
             "topic": action.topic,
             "variant": action.variant,
-            **message_links(shop, action, link_key),
+            **possible_links(shop, action, link_key),
         },
     }

@@ -73,7 +73,7 @@ def pieces_of(nodes: Iterable[Node], environment: Environment) -> list[Piece]:
 def add(pieces: Sequence[Piece], seen: Seen, written: list[str]) -> None:
     """Add what pieces come to for a message; raises LiquidError."""
     for piece in pieces:
-        if piece.__class__ is Same:
+        if isinstance(piece, Same):
             written.append(piece)
         else:
             piece(seen, written)
