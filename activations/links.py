@@ -91,7 +91,7 @@ def message_links(shop: Shop, action: Action, key: bytes) -> dict[str, str]:
 
 
 def possible_links(shop: Shop, action: Action, key: bytes) -> dict[str, Callable[[], str]]:
-    """The same, each to be made if a template asks for it: to seal one costs more than to write most messages."""
+    """The same, each to be made if a template asks for it, as sealing takes its time."""
     if not is_known(action):
         # a device or a browser, and nothing else: a template that needs a link says so
         return {}

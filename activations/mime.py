@@ -4,7 +4,7 @@ The standard library's builder takes 3 ms for what takes 0.1 ms here; its own en
 """
 
 from binascii import b2a_qp
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.header import Header
 from email.utils import format_datetime, formataddr
@@ -96,8 +96,8 @@ def _part(subtype: str, content: str) -> bytes:
 
 @kept
 def _quoted(piece: str) -> bytes:
-    """A piece in quoted-printable. Within a line it ends in a break that is none to who reads it: so the next piece, too,
-    is encoded to the same wherever it stands."""
+    """A piece in quoted-printable. Within a line it ends in a break that is none to who reads it: so the next piece is
+    encoded to the same wherever it stands."""
     # room is left for one more letter, and with it for the equals sign
     encoded = b2a_qp(f"{piece}{_ONE_MORE}".replace("\n", "\r\n").encode(), istext=True)[: -len(_ONE_MORE) - 1]
     return encoded if not encoded or encoded.endswith(_BREAK) else encoded + _SOFT_BREAK

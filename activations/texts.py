@@ -45,9 +45,5 @@ def kept(make: Callable[[str], T]) -> Callable[[str], T]:
 def escaped(text: str) -> str:
     """A text as markup has it: the same letters as markupsafe's, and no more than a text."""
     return (
-        text.replace("&", "&amp;")
-        .replace(">", "&gt;")
-        .replace("<", "&lt;")
-        .replace("'", "&#39;")
-        .replace('"', "&#34;")
+        text.replace("&", "&amp;").replace(">", "&gt;").replace("<", "&lt;").replace("'", "&#39;").replace('"', "&#34;")
     )

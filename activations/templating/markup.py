@@ -103,8 +103,8 @@ def _hosts(markup: str) -> set[str]:
 
 
 def _in_lines(html: str, mask: Mask) -> str:
-    """Broken within tags, where it shows nowhere: no line is longer than a mail's may be, and what differs from message to
-    message has lines of its own."""
+    """Broken within tags, where it shows nowhere: no line is longer than a mail's may be, and what differs from message
+    to message has lines of its own."""
     lines = [""]
     for line in re.sub(r'(?<=["\w]) (?=(?:style|href|target)=")', "\n", html).splitlines():
         is_same = not mask.word.search(line) and not mask.word.search(lines[-1])
