@@ -15,8 +15,6 @@ from activations.templating.manner import MANNER
 from activations.templating.pieces import Piece, Seen, add, pieces_of
 from activations.templating.tags import IsolatedTag, LinkTag, OpenedTag, checked_address
 
-_NESTED = (dict, list)
-
 
 class _Context(RenderContext):
     """What a template sees: what it is given, without `now` and `today`."""
@@ -83,9 +81,12 @@ def present(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Only what is there, however deep: null, blank and empty count as missing."""
     found = {}
     for name, value in fields.items():
-        if isinstance(value, _NESTED):
+        if isinstance(value, str):
+            is_there = bool(value.strip())
+        else:
             value = _present_in(value)
-        if value is not None and not (isinstance(value, str) and not value.strip()):
+            is_there = value is not None
+        if is_there:
             found[name] = value
     return found
 

@@ -237,6 +237,20 @@ def test_a_loop_within_a_block_counts_with_the_one_around_it() -> None:
         TemplateEnvironment(autoescape=True).from_string(source).render(FIELDS)
 
 
+@pytest.mark.parametrize(
+    ("source", "asked"),
+    [
+        ("Hi {{ contact.first_name }}", set()),
+        ("{% if message.unsubscribe_url %}STOP{% endif %}", {"unsubscribe_url"}),
+        ("{% isolated url: message['preferences_url'] %}{{ url }}{% endisolated %}", {"preferences_url"}),
+        ("{% for each in message %}{{ each }}{% endfor %}", None),
+        ("{{ message[contact.first_name] }}", None),
+    ],
+)
+def test_the_links_are_known_that_a_template_may_ask_for(source: str, asked: set[str] | None) -> None:
+    assert TemplateEnvironment(autoescape=False).from_string(source).asks_of_message == asked
+
+
 @settings(deadline=None)
 @given(st.dictionaries(st.text(max_size=5), st.text("a ~>\n<&=%+é€😀\0", max_size=40), max_size=4))
 def test_a_form_is_what_urllib_makes_of_it(fields: dict[str, str]) -> None:
