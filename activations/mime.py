@@ -16,8 +16,6 @@ _LINE_LIMIT = 76
 _ENCODED_WORD = "=?"
 _BREAK = b"\r\n"
 _SOFT_BREAK = b"=\r\n"
-_BLANKS = (b" ", b"\t")
-_ONE_MORE = "x\n"
 _PART_HEAD = b"Content-Type: text/%b; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
 
 
@@ -88,9 +86,6 @@ def _part(subtype: str, content: str) -> bytes:
         content = content.replace("\r\n", "\n").replace("\r", "\n")
     # an equals sign at the end of a line means that there is no break
     body = b"".join([_quoted(piece) for piece in pieces_of(content)]).rstrip(_SOFT_BREAK)
-    if body.endswith(_BLANKS):
-        # some take them away at the end of a line
-        body += _SOFT_BREAK
     return _PART_HEAD % subtype.encode() + body + _BREAK
 
 
@@ -98,6 +93,6 @@ def _part(subtype: str, content: str) -> bytes:
 def _quoted(piece: str) -> bytes:
     """A piece in quoted-printable. Within a line it ends in a break that is none to who reads it: so the next piece is
     encoded to the same wherever it stands."""
-    # room is left for one more letter, and with it for the equals sign
-    encoded = b2a_qp(f"{piece}{_ONE_MORE}".replace("\n", "\r\n").encode(), istext=True)[: -len(_ONE_MORE) - 1]
+    # before a break there is always room for an equals sign
+    encoded = b2a_qp(f"{piece}\n".replace("\n", "\r\n").encode(), istext=True).removesuffix(_BREAK)
     return encoded if not encoded or encoded.endswith(_BREAK) else encoded + _SOFT_BREAK
