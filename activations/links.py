@@ -6,13 +6,13 @@ the contact in the meantime, and shows nobody an address.
 
 import hmac
 import string
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from activations.addresses.channel_addresses import ADDRESS_OF
-from activations.channels.face import ShortLink, UnsendableError, json_object
+from activations.channels.face import ShortLink, UnsendableError, read_profile
 from activations.delivery.outbox import Action, sent_at
 from activations.keys.seals import sealed, unsealed
 from activations.settings.shop import Shop
@@ -27,6 +27,7 @@ _IDENTIFIERS = ("user_id", "email", "phone")
 _LETTERS = string.digits + string.ascii_letters
 _LENGTH = 11
 """Of a short link's token: 65 bits, which nobody hits upon."""
+_TOKENS = len(_LETTERS) ** _LENGTH
 
 
 class Sent(NamedTuple):
@@ -86,12 +87,18 @@ class Confirmed(NamedTuple):
 
 def message_links(shop: Shop, action: Action, key: bytes) -> dict[str, str]:
     """Who gets a promotional message can leave its topic; what belongs to an order is sent regardless."""
+    return {name: made() for name, made in possible_links(shop, action, key).items()}
+
+
+def possible_links(shop: Shop, action: Action, key: bytes) -> dict[str, Callable[[], str]]:
+    """The same, each to be made if a template asks for it, as sealing takes its time."""
     if not is_known(action):
         # a device or a browser, and nothing else: a template that needs a link says so
         return {}
-    links = {"preferences_url": preferences_link(shop.preferences_url, action, key)}
+    links: dict[str, Callable[[], str]] = {}
+    links["preferences_url"] = partial(preferences_link, shop.preferences_url, action, key)
     if action.topic_kind != "transactional":
-        links["unsubscribe_url"] = unsubscribe_link(shop.unsubscribe_url, action, key)
+        links["unsubscribe_url"] = partial(unsubscribe_link, shop.unsubscribe_url, action, key)
     return links
 
 
@@ -152,7 +159,7 @@ def short_base(shop: Shop) -> str:
 
 def form_link(shop: Shop, action: Action, key: bytes, form: str) -> str:
     """The link to a form of forms.yml that asks this contact for what they have not given yet."""
-    profile = json_object("profile", action.profile)
+    profile = read_profile(action.profile)
     known = _known(action)
     told = {**profile, "email": known.email, "phone": known.phone}
     given = sorted(name for name, value in told.items() if value is not None and str(value).strip())
@@ -214,7 +221,7 @@ def is_page(target: str) -> bool:
 
 
 def _token(text: str, key: bytes) -> str:
-    number = int.from_bytes(hmac.digest(key, f"short link {text}".encode(), "sha256"))
+    number = int.from_bytes(hmac.digest(key, f"short link {text}".encode(), "sha256")) % _TOKENS
     letters = []
     for _ in range(_LENGTH):
         number, letter = divmod(number, len(_LETTERS))
@@ -252,5 +259,5 @@ def _known(action: Action) -> Known:
 @lru_cache(maxsize=10)
 def _identifiers(profile: str | None) -> Mapping[str, str]:
     """By what a contact is known; kept, because a message has several links, one after the other."""
-    stated = json_object("profile", profile)
+    stated = read_profile(profile)
     return {name: str(stated[name]) for name in _IDENTIFIERS if stated.get(name)}

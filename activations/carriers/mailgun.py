@@ -11,6 +11,7 @@ from activations.carriers.mail_settings import FILE, read_mail_settings
 from activations.channels.face import Setting
 from activations.errors import HourbellError
 from activations.settings.shop import EXAMPLES
+from activations.texts import kept, pieces_of
 from activations.transport.form_encoding import quoted
 from activations.transport.http import HttpAnswer
 
@@ -21,7 +22,6 @@ _SETTINGS = {
     "region": ("|".join(_HOSTS), " or ".join(_HOSTS)),
 }
 _ANSWER_BYTES = 2_000
-_LONGEST_KEPT = 1_000
 _REFUSES_US = frozenset({402, 420})
 """No money left, and more than the account may send."""
 _SENDER_REFUSED = re.compile(r'"from parameter|domain [^"]* is not allowed to send', re.IGNORECASE)
@@ -70,19 +70,15 @@ def encode(mail: Mail) -> bytes:
         **{f"h:{name}": value for name, value in mail.headers.items()},
         "v:action_id": str(mail.action_id),
     }
-    return "&".join([f"{_quoted_part(name)}={_quoted(value)}" for name, value in form.items()]).encode()
+    return "&".join([f"{_quoted_name(name)}={_quoted(value)}" for name, value in form.items()]).encode()
 
 
 def _quoted(text: str) -> str:
-    """A value of a form, by the line or the tag: most of a template are the same in every message."""
-    end = ">" if ">" in text else "\n"
-    # what is kept must not grow with the messages
-    return quoted(end).join(
-        [_quoted_part(part) if len(part) <= _LONGEST_KEPT else quoted(part) for part in text.split(end)]
-    )
+    return "".join([_quoted_piece(piece) for piece in pieces_of(text)])
 
 
-_quoted_part = lru_cache(maxsize=2_000)(quoted)
+_quoted_piece = kept(quoted)
+_quoted_name = lru_cache(maxsize=100)(quoted)
 
 
 def _known_as(said: HttpAnswer) -> str | None:

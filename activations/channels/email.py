@@ -13,7 +13,7 @@ from markupsafe import escape
 from activations.addresses.email_addresses import checked_address
 from activations.carriers.face import UNSUBSCRIBE, Carrier, Mail
 from activations.carriers.registry import CARRIERS
-from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_object
+from activations.channels.face import Answer, Idempotency, Message, Setting, UnsendableError, json_object, read_profile
 from activations.delivery.outbox import Action, sent_at
 from activations.errors import HourbellError
 from activations.links import message_links
@@ -91,7 +91,7 @@ class EmailChannel:
         contact = {
             "locale": action.locale,
             "timezone": action.timezone,
-            **json_object("profile", action.profile),
+            **read_profile(action.profile),
         }
         context = json_object("context", action.context, parse_float=Decimal)
         headers = {

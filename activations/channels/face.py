@@ -163,6 +163,12 @@ def json_object(column: str, text: str | None, parse_float: Callable[[str], floa
     return value
 
 
+@lru_cache(maxsize=10)
+def read_profile(text: str | None) -> Mapping[str, Any]:
+    """The profile of an action; kept, because several ask for it while a message is made. Raises UnsendableError."""
+    return json_object("profile", text)
+
+
 def json_text(column: str, text: str | None, **others: str | None) -> orjson.Fragment:
     """A column that holds a JSON object, as it was written, so that no digit is lost; null is an empty one.
 

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from activations.addresses.lost_addresses import Lost, spool_lost
-from activations.channels.face import Answer, Message, Setting, UnsendableError, json_object
+from activations.channels.face import Answer, Message, Setting, UnsendableError, read_profile
 from activations.channels.in_flight import in_flight
 from activations.channels.receivers import REASON_LENGTH, Meaning, Receivers, stated_text
 from activations.channels.unasked import BlindChannel
@@ -112,7 +112,7 @@ class PushChannel(BlindChannel):
         token = self.validate(action.address)
         said = render_notification(self.templates, action, self.setting.profile.link_key)
         request = {"message": _message(token, said, action, message_id)}
-        content = {"contact": identifiers_of(json_object("profile", action.profile)), "request": request}
+        content = {"contact": identifiers_of(read_profile(action.profile)), "request": request}
         if len(orjson.dumps([request["message"]["notification"], request["message"]["data"]])) > _LARGEST:
             raise UnsendableError(f"template {action.template}: the notification has more than {_LARGEST:,} bytes")
         return Message(action.action_id, message_id, token, orjson.dumps(content), said.links, action.expires_at)

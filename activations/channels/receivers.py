@@ -1,6 +1,5 @@
 """Hosts that take posts: what their answers mean, and who is left alone for a while."""
 
-import json
 import re
 import time
 from collections import Counter
@@ -9,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple, Protocol
+
+import orjson
 
 from activations.channels.face import Answer, Message, Status
 from activations.errors import HourbellError
@@ -122,10 +123,9 @@ class Receivers:
         """Post one body, and give each of its messages the answer, with so many bytes of what it says as its reason."""
         answer = await self._post(name, url, headers, body, read, method)
         if answer.status == "accepted":
+            known_as = answer.provider_message_id
             return [
-                answer._replace(
-                    action_id=message.action_id, provider_message_id=answer.provider_message_id or message.message_id
-                )
+                Answer(message.action_id, "accepted", answer.reason, known_as or message.message_id)
                 for message in messages
             ]
         return [answer._replace(action_id=message.action_id) for message in messages]
@@ -179,11 +179,11 @@ class Receivers:
         return answer
 
     def _meaning(self, name: str, said: HttpAnswer) -> Answer:
-        text = without_numbers(said.text) if self._hides_numbers else said.text
-        reason = " ".join(f"{said.status} {said.reason} {text}".split())[:REASON_LENGTH]
         status = said.status
         if 200 <= status < 300 and not (self._in_batches and status == _PARTLY):
             return Answer(0, "accepted", said.text or None, self._known_as(said))
+        text = without_numbers(said.text) if self._hides_numbers else said.text
+        reason = " ".join(f"{said.status} {said.reason} {text}".split())[:REASON_LENGTH]
         if meant := self._means(said):
             return self._meant(name, meant, said, meant.reason or reason)
         if status in LATER:
@@ -215,7 +215,7 @@ def without_numbers(text: str) -> str:
 def stated_text(said: HttpAnswer) -> Mapping[str, object]:
     """The JSON object that an answer holds, as far as it can be read."""
     try:
-        stated = json.loads(said.text or "{}")
+        stated = orjson.loads(said.text or "{}")
     except ValueError:
         return {}
     return stated if isinstance(stated, dict) else {}

@@ -46,17 +46,22 @@ class AccessTokens:
 
     async def token(self) -> str:
         """The token that counts now; raises AccessRefusedError or AccessUnknownError where there is none to be had."""
+        if (token := self._good_token()) is not None:
+            return token
         # of many calls at once one asks
         async with self._asking:
-            if self._token is None or self._until is None or self.now() >= self._until:
-                self._token, lifetime = await self._fetch()
-                self._until = self.now() + timedelta(seconds=max(0.0, lifetime - _EARLY))
-            return self._token
+            if (token := self._good_token()) is None:
+                token, lifetime = await self._fetch()
+                self._token, self._until = token, self.now() + timedelta(seconds=max(0.0, lifetime - _EARLY))
+            return token
 
     def forget(self, token: str) -> None:
         """It was refused; the next call gets another."""
         if token == self._token:
             self._token = None
+
+    def _good_token(self) -> str | None:
+        return self._token if self._until is not None and self.now() < self._until else None
 
     async def _fetch(self) -> tuple[str, float]:
         form = urlencode(self.grant()).encode()

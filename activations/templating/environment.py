@@ -12,10 +12,8 @@ from liquid.utils import ReadOnlyChainMap
 
 from activations.templating.locales import date_in, money_in
 from activations.templating.manner import MANNER
-from activations.templating.pieces import Piece, joined, pieces_of
-from activations.templating.tags import IsolatedTag, LinkTag, checked_address
-
-_NESTED = (dict, list)
+from activations.templating.pieces import Piece, Seen, add, pieces_of
+from activations.templating.tags import IsolatedTag, LinkTag, OpenedTag, checked_address
 
 
 class _Context(RenderContext):
@@ -26,29 +24,43 @@ class _Context(RenderContext):
         self.scope = ReadOnlyChainMap(self.locals, self.globals, self.counters)
 
 
-class _Template(BoundTemplate):
+class Template(BoundTemplate):
     context_class = _Context
 
     @cached_property
     def _pieces(self) -> list[Piece]:
         return pieces_of(self.nodes, self.env)
 
+    @cached_property
+    def asks_of_message(self) -> frozenset[str] | None:
+        """The fields of `message` that it names; None where it may want any of them."""
+        named = [variable.segments[1:2] for variable in self.analyze().globals.get("message", ())]
+        if not all(segments and isinstance(segments[0], str) for segments in named):
+            return None
+        return frozenset(str(segments[0]) for segments in named)
+
     def render(self, *fields: Any, **named: Any) -> str:
         """A message; it sees nothing but the fields that it brings."""
-        match self._pieces:
-            case [str(same)]:
-                return same
+        return "".join(self.written(dict(*fields, **named)))
+
+    def written(self, fields: dict[Any, Any]) -> list[str]:
+        """The same in its pieces."""
+        pieces: list[str] = []
         try:
-            return joined(self._pieces, self.context_class(self, globals=dict(*fields, **named)))
+            add(self._pieces, Seen(fields, self._context), pieces)
         except LiquidInterrupt as error:
             raise LiquidSyntaxError(f"unexpected '{error}'", token=None) from error
+        return pieces
+
+    def _context(self, fields: dict[Any, Any]) -> RenderContext:
+        return self.context_class(self, globals=fields)
 
 
 class TemplateEnvironment(Environment):
     """Liquid that refuses what is unknown, and what has no end."""
 
     loop_iteration_limit = 10_000
-    template_class = _Template
+    template_class = Template
 
     def __init__(self, *, autoescape: bool) -> None:
         super().__init__(undefined=FalsyStrictUndefined, autoescape=autoescape)
@@ -61,6 +73,7 @@ class TemplateEnvironment(Environment):
             if name != "default":
                 self.filters[name] = _strict(function)
         self.add_tag(LinkTag)
+        self.add_tag(OpenedTag)
         self.add_tag(IsolatedTag)
 
 
@@ -68,9 +81,12 @@ def present(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Only what is there, however deep: null, blank and empty count as missing."""
     found = {}
     for name, value in fields.items():
-        if isinstance(value, _NESTED):
+        if isinstance(value, str):
+            is_there = bool(value.strip())
+        else:
             value = _present_in(value)
-        if value is not None and not (isinstance(value, str) and not value.strip()):
+            is_there = value is not None
+        if is_there:
             found[name] = value
     return found
 
@@ -85,19 +101,25 @@ def _present_in(value: Any) -> Any:
     return value
 
 
-@with_context
+def _sees_manner(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter that wants to know how the message is written, and nothing else of its context."""
+    function.sees_manner = True  # type: ignore[attr-defined]
+    return with_context(function)
+
+
+@_sees_manner
 def _money(amount: object, currency: object, *, context: Any) -> str:
     """As in `{{ context.order_total | money: context.currency }}`."""
     return money_in(amount, currency, context.globals[MANNER].locale)
 
 
-@with_context
+@_sees_manner
 def _date(moment: object, form: object, *, context: Any) -> str:
     """As in `{{ context.renews_on | date: 'long' }}`."""
     return date_in(moment, form, context.globals[MANNER].locale)
 
 
-@with_context
+@_sees_manner
 def _link(target: object, *, context: Any) -> str:
     """The address of a page as the plain text has it: `{{ product.url | link }}`."""
     return str(context.globals[MANNER].links.plain(checked_address(str(target))))

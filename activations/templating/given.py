@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, TypedDict
 
-from activations.channels.face import json_object
+from activations.channels.face import json_object, read_profile
 from activations.delivery.outbox import Action
-from activations.links import message_links
+from activations.links import possible_links
 from activations.settings.shop import Shop
 
 
@@ -19,14 +19,15 @@ class Given(TypedDict):
 
 
 def given(shop: Shop, action: Action, link_key: bytes) -> Given:
-    """The fields of an action, with the links that every message may have; raises UnsendableError."""
+    """The fields of an action, with the links that every message may have, for templates to make them; raises
+    UnsendableError."""
     return {
-        "contact": {"locale": action.locale, "timezone": action.timezone, **json_object("profile", action.profile)},
+        "contact": {"locale": action.locale, "timezone": action.timezone, **read_profile(action.profile)},
         # no digit of an amount is lost
         "context": json_object("context", action.context, parse_float=Decimal),
         "message": {
             "topic": action.topic,
             "variant": action.variant,
-            **message_links(shop, action, link_key),
+            **possible_links(shop, action, link_key),
         },
     }

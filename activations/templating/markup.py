@@ -21,7 +21,7 @@ _PLAIN = frozenset(("mj-title", "mj-preview", "mj-style", "title", "style", "tex
 _INLINE_STYLE = re.compile(r"<mj-style inline=\"inline\">(.*?)</mj-style>", re.DOTALL)
 _MJML = re.compile(r"<mj-[\w-]+|<mjml")
 _LONGEST_LINE = 500
-"""A mail can be sent as it is with lines of 998 characters; links get their share of them."""
+"""A mail may have lines of 998 characters, where a carrier sends it as it is; links get their share of them."""
 _HOST = re.compile(r"(?:https?:)?//([\w.-]+\.\w+)")
 # names of what a document is written in; nobody asks them for anything
 _NO_HOSTS = frozenset({"www.w3.org"})
@@ -103,9 +103,8 @@ def _hosts(markup: str) -> set[str]:
 
 
 def _in_lines(html: str, mask: Mask) -> str:
-    """Broken within tags, where it shows nowhere, so that what is the same in every message has lines of its own: they
-    are encoded once.
-    """
+    """Broken within tags, where it shows nowhere: no line is longer than a mail's may be, and what differs from message
+    to message has lines of its own."""
     lines = [""]
     for line in re.sub(r'(?<=["\w]) (?=(?:style|href|target)=")', "\n", html).splitlines():
         is_same = not mask.word.search(line) and not mask.word.search(lines[-1])

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from liquid import BoundTemplate
 
 from activations.channels.face import UnsendableError
 from activations.mime import one_line
+from activations.templating.environment import Template
 
 Tree = Mapping[str, Any]
 """Templates by name, and lists and mappings of them."""
 
 
-def read_tree(path: Path, parse: Callable[[str], BoundTemplate]) -> Tree:
+def read_tree(path: Path, parse: Callable[[str], Template]) -> Tree:
     """The fields of a file; raises OSError, LiquidError, or UnsendableError naming what is wrong."""
     name = f"template {path.parent.name}: {path.name}"
     try:
@@ -41,29 +41,29 @@ def read_tree(path: Path, parse: Callable[[str], BoundTemplate]) -> Tree:
 
 def rendered_tree(tree: Any, fields: Mapping[Any, Any]) -> Any:
     """The same with texts in place of templates, each on one line; raises LiquidError."""
-    if isinstance(tree, BoundTemplate):
+    if isinstance(tree, Template):
         return one_line(tree.render(fields))
     if isinstance(tree, list):
         return [rendered_tree(each, fields) for each in tree]
     return {name: rendered_tree(each, fields) for name, each in tree.items()}
 
 
-def templates_of(tree: Any) -> Iterator[BoundTemplate]:
+def templates_of(tree: Any) -> Iterator[Template]:
     """All templates of a tree."""
-    if isinstance(tree, BoundTemplate):
+    if isinstance(tree, Template):
         yield tree
         return
     for each in tree if isinstance(tree, list) else tree.values():
         yield from templates_of(each)
 
 
-def flat(tree: Tree, name: str) -> dict[str, BoundTemplate]:
+def flat(tree: Tree, name: str) -> dict[str, Template]:
     """The templates by name; those of a group have its name before theirs. Raises UnsendableError for a list."""
-    found: dict[str, BoundTemplate] = {}
+    found: dict[str, Template] = {}
     for key, value in tree.items():
         group = {f"{key}.{one}": each for one, each in value.items()} if isinstance(value, dict) else {key: value}
         for inner, each in group.items():
-            if not isinstance(each, BoundTemplate):
+            if not isinstance(each, Template):
                 raise UnsendableError(f"{name}: {inner} must be a text")
             found[inner] = each
     return found

@@ -4,7 +4,7 @@ Liquid asks its nodes for each message anew what they are. What most templates a
 conditions, links, blocks) is looked at once here instead; all else is left to Liquid, node by node, to the same end.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from io import StringIO
 from typing import Any
@@ -25,12 +25,37 @@ from liquid.builtin.output import OutputNode
 from liquid.builtin.tags.if_tag import IfNode
 from liquid.exceptions import FilterArgumentError, LiquidTypeError
 from liquid.stringify import to_liquid_string
-from markupsafe import escape
 
-from activations.templating.tags import IsolatedNode, LinkNode
+from activations.templating.manner import MANNER
+from activations.templating.tags import IsolatedNode, LinkNode, OpenedNode
+from activations.texts import Same, escaped
 
-Piece = str | Callable[[RenderContext], str]
-Value = Callable[[RenderContext], Any]
+_NOTHING: Mapping[str, object] = {}
+
+
+class Seen:
+    """What a template sees of a message. Liquid's own context is made where Liquid is asked, and not before."""
+
+    __slots__ = ("_context", "_make", "globals", "locals")
+
+    def __init__(self, fields: dict[Any, Any], make: Callable[[dict[Any, Any]], RenderContext]) -> None:
+        self.globals = fields
+        self.locals = _NOTHING
+        self._make = make
+        self._context: RenderContext | None = None
+
+    @property
+    def context(self) -> RenderContext:
+        if self._context is None:
+            self._context = self._make(self.globals)
+            # what the template makes itself
+            self.locals = self._context.locals
+        return self._context
+
+
+Piece = Same | Callable[[Seen, list[str]], object]
+"""A text, or what adds to a message what stands there."""
+Value = Callable[[Seen], Any]
 
 
 def pieces_of(nodes: Iterable[Node], environment: Environment) -> list[Piece]:
@@ -38,47 +63,54 @@ def pieces_of(nodes: Iterable[Node], environment: Environment) -> list[Piece]:
     pieces: list[Piece] = []
     for node in nodes:
         piece = _piece(node, environment)
-        if isinstance(piece, str) and pieces and isinstance(pieces[-1], str):
-            pieces[-1] += piece
+        if isinstance(piece, Same) and pieces and isinstance(pieces[-1], Same):
+            pieces[-1] = Same(pieces[-1] + piece)
         else:
             pieces.append(piece)
     return pieces
 
 
-def joined(pieces: Sequence[Piece], context: RenderContext) -> str:
-    """A message of pieces; raises LiquidError."""
-    return "".join([piece if isinstance(piece, str) else piece(context) for piece in pieces])
+def add(pieces: Sequence[Piece], seen: Seen, written: list[str]) -> None:
+    """Add what pieces come to for a message; raises LiquidError."""
+    for piece in pieces:
+        if isinstance(piece, Same):
+            written.append(piece)
+        else:
+            piece(seen, written)
 
 
 def _piece(node: Node, environment: Environment) -> Piece:
     match node:
         case ContentNode():
-            return str(node.text)
+            return Same(node.text)
         case OutputNode():
             return _written(_value(node.expression, environment), escapes=bool(environment.autoescape))
         case IfNode() if not node.blank:
             return _chosen(node, environment)
         case LinkNode():
             return _linked(node, environment)
+        case OpenedNode():
+            return _opened(node)
         case IsolatedNode():
             return _isolated(node, environment)
     return partial(_by_liquid, node)
 
 
-def _by_liquid(node: Node, context: RenderContext) -> str:
+def _by_liquid(node: Node, seen: Seen, written: list[str]) -> None:
     buffer = StringIO()
-    node.render(context, buffer)
-    return buffer.getvalue()
+    node.render(seen.context, buffer)
+    written.append(buffer.getvalue())
 
 
 def _written(value: Value, *, escapes: bool) -> Piece:
-    def written(context: RenderContext) -> str:
-        found = value(context)
+    def write(seen: Seen, written: list[str]) -> None:
+        found = value(seen)
         if found.__class__ is str:
-            return escape(found) if escapes else found
-        return str(to_liquid_string(found, escapes))
+            written.append(escaped(found) if escapes else found)
+        else:
+            written.append(str(to_liquid_string(found, escapes)))
 
-    return written
+    return write
 
 
 def _chosen(node: IfNode, environment: Environment) -> Piece:
@@ -89,29 +121,40 @@ def _chosen(node: IfNode, environment: Environment) -> Piece:
     parts += [(_condition(each.expression, environment), part(each.block)) for each in node.alternatives]
     otherwise = part(node.default)
 
-    def chosen(context: RenderContext) -> str:
-        return joined(next((pieces for holds, pieces in parts if holds(context)), otherwise), context)
+    def choose(seen: Seen, written: list[str]) -> None:
+        for holds, pieces in parts:
+            if holds(seen):
+                return add(pieces, seen, written)
+        return add(otherwise, seen, written)
 
-    return chosen
+    return choose
 
 
 def _linked(node: LinkNode, environment: Environment) -> Piece:
     pieces = pieces_of(node.block.nodes, environment)
 
-    def linked(context: RenderContext) -> str:
-        return node.address(context, lambda: joined(pieces, context))
+    def link(seen: Seen, written: list[str]) -> None:
+        inside: list[str] = []
+        if node.constant is None:
+            add(pieces, seen, inside)
+        written.append(node.address(seen.globals[MANNER].links, "".join(inside)))
 
-    return linked
+    return link
+
+
+def _opened(node: OpenedNode) -> Piece:
+    return lambda seen, written: written.append(node.picture(seen.globals[MANNER].links))
 
 
 def _isolated(node: IsolatedNode, environment: Environment) -> Piece:
     pieces = pieces_of(node.block.nodes, environment)
     arguments = [(argument.name, _value(argument.value, environment)) for argument in node.arguments]
 
-    def isolated(context: RenderContext) -> str:
-        return joined(pieces, node.inner(context, [(name, value(context)) for name, value in arguments]))
+    def isolate(seen: Seen, written: list[str]) -> None:
+        fields = node.fields(seen.globals, [(name, value(seen)) for name, value in arguments])
+        add(pieces, Seen(fields, lambda fields: node.inner(seen.context, fields)), written)
 
-    return isolated
+    return isolate
 
 
 def _condition(expression: Any, environment: Environment) -> Value:
@@ -119,17 +162,17 @@ def _condition(expression: Any, environment: Environment) -> Value:
     asked = expression.expression if isinstance(expression, BooleanExpression) else None
     if isinstance(asked, Path):
         field = _value(asked, environment)
-        return lambda context: field(context).__class__ is str or expression.evaluate(context)
+        return lambda seen: field(seen).__class__ is str or expression.evaluate(seen.context)
     if isinstance(asked, EqExpression) and isinstance(asked.right, Literal):
         left, right = _value(asked.left, environment), asked.right.value
         if right.__class__ in (str, int):
 
-            def is_equal(context: RenderContext) -> bool:
-                found = left(context)
-                return found == right if found.__class__ is right.__class__ else expression.evaluate(context)
+            def is_equal(seen: Seen) -> bool:
+                found = left(seen)
+                return found == right if found.__class__ is right.__class__ else expression.evaluate(seen.context)
 
             return is_equal
-    return expression.evaluate
+    return _by_expression(expression)
 
 
 def _value(expression: Any, environment: Environment) -> Value:
@@ -140,20 +183,28 @@ def _value(expression: Any, environment: Environment) -> Value:
         return value
     if isinstance(expression, Path) and all(isinstance(name, str) for name in expression.path):
         return _field(expression)
-    return expression.evaluate
+    if isinstance(expression, Literal):
+        # it sees nothing of a message
+        known = expression.evaluate(RenderContext(environment.from_string("")))
+        return lambda seen: known
+    return _by_expression(expression)
+
+
+def _by_expression(expression: Any) -> Value:
+    return lambda seen: expression.evaluate(seen.context)
 
 
 def _field(path: Path) -> Value:
     """A field that the message brings; what it does not bring, and what the template has made itself, Liquid finds."""
     names = tuple(path.path)
 
-    def field(context: RenderContext) -> Any:
-        found = context.globals
-        if names[0] in context.locals:
-            return path.evaluate(context)
+    def field(seen: Seen) -> Any:
+        found: Any = seen.globals
+        if names[0] in seen.locals:
+            return path.evaluate(seen.context)
         for name in names:
             if found.__class__ is not dict or name not in found:
-                return path.evaluate(context)
+                return path.evaluate(seen.context)
             found = found[name]
         return found
 
@@ -163,16 +214,18 @@ def _field(path: Path) -> Value:
 def _filtered(value: Value, asked: Filter, environment: Environment) -> Value:
     function = environment.filters.get(asked.name)
     if function is None or not all(isinstance(argument, PositionalArgument) for argument in asked.args):
-        return lambda context: asked.evaluate(value(context), context)
-    sees_context = getattr(function, "with_context", False)
+        return lambda seen: asked.evaluate(value(seen), seen.context)
+    sees_manner, sees_context = (getattr(function, what, False) for what in ("sees_manner", "with_context"))
     if getattr(function, "with_environment", False):
         function = partial(function, environment=environment)
     arguments = [_value(argument.value, environment) for argument in asked.args]
 
-    def filtered(context: RenderContext) -> Any:
-        given = [value(context), *[argument(context) for argument in arguments]]
+    def filtered(seen: Seen) -> Any:
+        given = [value(seen), *[argument(seen) for argument in arguments]]
         try:
-            return function(*given, context=context) if sees_context else function(*given)
+            if sees_context:
+                return function(*given, context=seen if sees_manner else seen.context)
+            return function(*given)
         except TypeError as error:
             raise LiquidTypeError(f"{asked.name}: {error}", token=asked.token) from error
         except (LiquidTypeError, FilterArgumentError) as error:

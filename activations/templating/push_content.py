@@ -1,6 +1,8 @@
 """What a notification says, whether it goes to an app or to a browser: push.yml of a template."""
 
+import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -11,6 +13,7 @@ from activations.templating.given import given
 from activations.templating.rendering import Templates
 from activations.templating.tracking import text_tracking_of
 
+_AFTER_HOST = re.compile(r"[/?#]")
 _FIELDS = frozenset({"title", "body", "url", "image", "collapse"})
 
 
@@ -53,8 +56,14 @@ def _checked(where: str, fields: Mapping[str, Any]) -> Notification:
 
 
 def _is_link(text: str) -> bool:
+    # what follows the host says nothing of that
+    return text[:8].lower() == "https://" and _has_host(_AFTER_HOST.split(text[8:], 1)[0])
+
+
+@lru_cache(maxsize=1_000)
+def _has_host(host: str) -> bool:
     try:
-        parts = urlsplit(text)
+        parts = urlsplit(f"https://{host}")
     except ValueError:
         return False
-    return parts.scheme == "https" and bool(parts.hostname) and parts.username is None
+    return bool(parts.hostname) and parts.username is None

@@ -6,14 +6,13 @@ instead (`{{ contact.first_name | default: 'there' }}`).
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from liquid import BoundTemplate
 from liquid.builtin.content import ContentNode
 from liquid.exceptions import LiquidError, UndefinedError
 from markupsafe import escape
@@ -23,7 +22,7 @@ from activations.errors import HourbellError
 from activations.mime import one_line
 from activations.settings.shop import Shop, read_shop
 from activations.templating.blocks import with_blocks
-from activations.templating.environment import TemplateEnvironment, present
+from activations.templating.environment import Template, TemplateEnvironment, present
 from activations.templating.files import (
     FIELDS,
     MAIL,
@@ -41,7 +40,9 @@ from activations.templating.manner import MANNER, Manner
 from activations.templating.markup import html_of
 from activations.templating.message_fields import Tree, flat, read_tree, rendered_tree, templates_of
 from activations.templating.plain import text_of, with_links
+from activations.templating.tags import OPENED
 from activations.templating.tracking import AS_WRITTEN, Tracking
+from activations.texts import Text
 
 _SUBJECT_LIMIT = 300
 _CONTENT, _LANGUAGE = "{{ content }}", "{{ language }}"
@@ -50,7 +51,7 @@ _MARKS_OF_LIQUID = ("{", "}")
 _OF_THE_LAYOUT = frozenset({"subject", "preheader"})
 _UNDEFINED = re.compile(r"^'?([\w.\[\]'\"-]+?)'? is undefined$")
 _ENDS, _GAPS = re.compile(r"[ \t]+\n"), re.compile(r"\n{3,}")
-_PIXEL = '<img src="{}" width="1" height="1" alt="" style="display:block">'
+_END = "</body>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +68,10 @@ class _Parts:
     """A template that was read, in one language; the preheader is what mailboxes show beside the subject."""
 
     locale: str
-    subject: BoundTemplate
-    preheader: BoundTemplate | None
-    html: BoundTemplate
-    text: BoundTemplate
+    subject: Template
+    preheader: Template | None
+    html: Template
+    text: Template
     is_text_derived: bool
 
     @cached_property
@@ -82,7 +83,7 @@ class _Parts:
     def same_preheader(self) -> str | None:
         return _same(self.preheader) if self.preheader else ""
 
-    def all(self) -> list[BoundTemplate]:
+    def all(self) -> list[Template]:
         return [part for part in (self.subject, self.preheader, self.html, self.text) if part is not None]
 
 
@@ -102,9 +103,9 @@ class Templates:
         self._html = TemplateEnvironment(autoescape=True)
         self._text = TemplateEnvironment(autoescape=False)
         self._read: dict[tuple[str, str], _Parts] = {}
-        self._read_sms: dict[tuple[str, str], tuple[str, BoundTemplate]] = {}
+        self._read_sms: dict[tuple[str, str], tuple[str, Template]] = {}
         self._read_trees: dict[tuple[str, str], Tree] = {}
-        self._texts: dict[str, BoundTemplate] = {}
+        self._texts: dict[str, Template] = {}
         self._layouts: dict[Path, str] = {}
         has_html_alone = (
             layout_file(folder, "body", "html", "").exists() and not layout_file(folder, "body", "mjml", "").exists()
@@ -140,18 +141,15 @@ class Templates:
             preheader = parts.same_preheader
             if preheader is None:
                 preheader = one_line(parts.preheader.render(fields)) if parts.preheader else ""
-            html = parts.html.render(fields, subject=subject, preheader=preheader)
-            text = parts.text.render(fields, subject=subject)
+            html = Text(parts.html.written({**fields, "subject": subject, "preheader": preheader}))
+            text = Text(parts.text.written({**fields, "subject": subject}))
         if not subject:
             raise UnsendableError(f"template {template} has an empty subject")
         if len(subject) > _SUBJECT_LIMIT:
             raise UnsendableError(f"template {template}: the subject has more than {_SUBJECT_LIMIT} characters")
         if parts.is_text_derived:
             # where something was left out
-            text = _GAPS.sub("\n\n", _ENDS.sub("\n", text)).lstrip()
-        if links.pixel:
-            before, end, after = html.rpartition("</body>")
-            html = "".join((before, _PIXEL.format(escape(links.pixel)), end, after))
+            return Rendered(subject, html, _GAPS.sub("\n\n", _ENDS.sub("\n", text)).lstrip())
         return Rendered(subject, html, text)
 
     def render_sms(
@@ -167,7 +165,8 @@ class Templates:
         locale = locale_of(contact.get("locale"))
         written, part = self._sms_part(template, locale)
         with _refusing(template):
-            text = part.render(self._fields(contact, context, message, self._manner(locale, written, links))).strip()
+            manner = self._manner(locale, written, links)
+            text = part.render(self._fields(contact, context, _made(message, [part]), manner)).strip()
         if not text:
             raise UnsendableError(f"template {template} has an empty sms.liquid")
         return text
@@ -186,7 +185,8 @@ class Templates:
         the fault."""
         tree = self._tree(template, file)
         with _refusing(template):
-            rendered: dict[str, Any] = rendered_tree(tree, self._plainly(contact, context, message, links))
+            made = _made(message, templates_of(tree))
+            rendered: dict[str, Any] = rendered_tree(tree, self._plainly(contact, context, made, links))
         return rendered
 
     def render_surface(
@@ -200,12 +200,13 @@ class Templates:
     ) -> dict[str, str]:
         """Render the fields of a file such as in_app.yml, without those that come to nothing; raises UnsendableError
         naming the template and the field or the fault."""
-        known = self._plainly(contact, context, message)
+        parts = self.surface_fields(template, file)
+        known = self._plainly(contact, context, _made(message, parts.values()))
         with _refusing(template):
-            rendered = {name: each.render(known).strip() for name, each in self.surface_fields(template, file).items()}
+            rendered = {name: each.render(known).strip() for name, each in parts.items()}
         return {name: text for name, text in rendered.items() if text}
 
-    def surface_fields(self, template: str, file: str) -> Mapping[str, BoundTemplate]:
+    def surface_fields(self, template: str, file: str) -> Mapping[str, Template]:
         """The fields of a file by name; those of a group have its name before theirs, as in `content.headline`."""
         return flat(self._tree(template, file), f"template {template}: {file}")
 
@@ -284,7 +285,7 @@ class Templates:
             self._read[template, variant] = self._read[template, locale] = found
         return found
 
-    def _sms_part(self, template: str, locale: str) -> tuple[str, BoundTemplate]:
+    def _sms_part(self, template: str, locale: str) -> tuple[str, Template]:
         found = self._read_sms.get((template, locale))
         if found is None:
             files = template_files(template_folder(self.folder, template))
@@ -294,7 +295,7 @@ class Templates:
             self._read_sms[template, locale] = found
         return found
 
-    def _all_parts(self, template: str, locale: str) -> list[BoundTemplate]:
+    def _all_parts(self, template: str, locale: str) -> list[Template]:
         """The parts for every channel that the template is written for; without any, those of a mail are missed."""
         own = template_folder(self.folder, template)
         files = template_files(own)
@@ -339,7 +340,7 @@ class Templates:
                 is_text_derived=text is None,
             )
 
-    def _parse(self, file: TemplateFile, layout: str | None = None) -> BoundTemplate:
+    def _parse(self, file: TemplateFile, layout: str | None = None) -> Template:
         is_text = file.form == "txt"
         environment = self._text if is_text else self._html
         source = self._source(file)
@@ -347,12 +348,13 @@ class Templates:
         around = self._around(layout, form, file.locale) if layout else _CONTENT
         whole = self._with_shop(around.replace(_CONTENT, source), escaped=not is_text)
         if not is_text:
-            whole = html_of(whole, is_mjml=file.form == "mjml")
+            before, end, after = html_of(whole, is_mjml=file.form == "mjml").rpartition(_END)
+            whole = f"{before}{{% {OPENED} %}}{end}{after}"
         elif layout in ("body", "sms"):
             whole = with_links(whole)
         return environment.from_string(whole, name=file.path.name, path=file.path)
 
-    def _derived(self, html: TemplateFile) -> BoundTemplate:
+    def _derived(self, html: TemplateFile) -> Template:
         """The plain text of a template that has none of its own."""
         around = self._around("body", "txt", html.locale)
         content = text_of(self._with_shop(self._source(html), escaped=True))
@@ -411,6 +413,16 @@ def _needed(files: list[TemplateFile], part: str, variant: str, forms: tuple[str
     return found
 
 
+def _made(message: Mapping[str, Any], parts: Iterable[Template]) -> dict[str, Any]:
+    """The fields of a message, those made that the parts ask for."""
+    asked = [part.asks_of_message for part in parts]
+    return {
+        name: value() if callable(value) else value
+        for name, value in message.items()
+        if not callable(value) or any(names is None or name in names for names in asked)
+    }
+
+
 @contextmanager
 def _reading(template: str) -> Iterator[None]:
     """What keeps a template from being read, as an UnsendableError."""
@@ -435,7 +447,7 @@ def _refusing(template: str) -> Iterator[None]:
         raise UnsendableError(f"template {template} cannot be rendered: {error.message}") from error
 
 
-def _same(part: BoundTemplate) -> str | None:
+def _same(part: Template) -> str | None:
     """What a part says to everybody, on one line; None where it says different things."""
     return one_line(str(part)) if all(isinstance(node, ContentNode) for node in part.nodes) else None
 

@@ -1,6 +1,6 @@
 """Tags that reading a template puts into it: a link, and a block that sees only what it is given."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from html import unescape
 from math import prod
 from typing import Any, TextIO
@@ -14,13 +14,14 @@ from liquid.parser import get_parser
 from liquid.stream import TokenStream
 from liquid.tag import Tag
 from liquid.token import TOKEN_EOF, TOKEN_EXPRESSION, TOKEN_TAG, Token
-from markupsafe import escape
 
 from activations.templating.manner import MANNER
-from activations.templating.tracking import followable
+from activations.templating.tracking import Tracking, followable
+from activations.texts import escaped
 
-LINK, ISOLATED = "linked", "isolated"
+LINK, ISOLATED, OPENED = "linked", "isolated", "opened"
 PICTURE, PLAIN = "picture", "plain"
+_DOT = '<img src="{}" width="1" height="1" alt="" style="display:block">'
 
 
 class LinkNode(Node):
@@ -28,12 +29,12 @@ class LinkNode(Node):
 
     def __init__(self, token: Token, block: BlockNode, kind: str, position: int, *, is_escaped: bool) -> None:
         super().__init__(token)
-        self.block, self.kind, self.position = block, kind, position
+        self.block, self.kind, self.position, self.is_escaped = block, kind, position, is_escaped
         self.blank = False
         self.constant: str | None = None
         if all(isinstance(node, ContentNode) for node in block.nodes):
             try:
-                self.constant = self._target("".join(node.text for node in block.nodes), is_escaped)
+                self.constant = self._target("".join(node.text for node in block.nodes))
             except FilterArgumentError as error:
                 raise LiquidSyntaxError(str(error.message), token=token) from error
 
@@ -41,26 +42,22 @@ class LinkNode(Node):
         return f"{{% {LINK} {self.kind}: {self.position} %}}{self.block}{{% end{LINK} %}}"
 
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
-        def written() -> str:
-            inside = context.get_buffer(buffer)
-            self.block.render(context, inside)
-            return inside.getvalue()
+        inside = context.get_buffer(buffer)
+        self.block.render(context, inside)
+        return buffer.write(self.address(context.globals[MANNER].links, inside.getvalue()))
 
-        return buffer.write(self.address(context, written))
-
-    def address(self, context: RenderContext, written: Callable[[], str]) -> str:
-        """The address as the message has it; `written` gives what stands in the tag."""
-        target = self._target(written(), context.autoescape) if self.constant is None else self.constant
+    def address(self, links: Tracking, written: str) -> str:
+        """The address as the message has it; `written` is what stands in the tag."""
+        target = self._target(written) if self.constant is None else self.constant
         if self.kind != PICTURE:
-            links = context.globals[MANNER].links
             target = links.plain(target) if self.kind == PLAIN else links.href(target, self.position)
-        return str(escape(target)) if context.autoescape else target
+        return escaped(target) if self.is_escaped else target
 
     def children(self, static_context: RenderContext, *, include_partials: bool = True) -> Iterable[Node]:
         return [self.block]
 
-    def _target(self, written: str, is_escaped: bool) -> str:
-        target = checked_address((unescape(written) if is_escaped else written).strip())
+    def _target(self, written: str) -> str:
+        target = checked_address((unescape(written) if self.is_escaped else written).strip())
         if self.kind == PICTURE and target[:4].lower() != "http":
             raise FilterArgumentError(f"a picture is at {target[:200]!r}, which is no address", token=None)
         return target
@@ -88,6 +85,33 @@ class LinkTag(Tag):
         return LinkNode(token, block, argument.name, int(str(argument.value)), is_escaped=bool(self.env.autoescape))
 
 
+class OpenedNode(Node):
+    """The picture of one dot by which it is seen that a mail was opened; nothing where that is not followed up."""
+
+    def __init__(self, token: Token) -> None:
+        super().__init__(token)
+        self.blank = False
+
+    def __str__(self) -> str:
+        return f"{{% {OPENED} %}}"
+
+    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
+        return buffer.write(self.picture(context.globals[MANNER].links))
+
+    def picture(self, links: Tracking) -> str:
+        return _DOT.format(escaped(links.pixel)) if links.pixel else ""
+
+
+class OpenedTag(Tag):
+    """`{% opened %}`, as which reading a mail's template puts the picture into it."""
+
+    name = OPENED
+    block = False
+
+    def parse(self, stream: TokenStream) -> Node:
+        return OpenedNode(stream.current)
+
+
 class IsolatedNode(Node):
     """A block that was written in where it is used, and sees only what it is given there."""
 
@@ -102,17 +126,21 @@ class IsolatedNode(Node):
 
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
         given = [(argument.name, argument.value.evaluate(context)) for argument in self.arguments]
-        return int(self.block.render(self.inner(context, given), buffer))
+        return int(self.block.render(self.inner(context, self.fields(context.globals, given)), buffer))
 
-    def inner(self, context: RenderContext, given: Iterable[tuple[str, Any]]) -> RenderContext:
+    def fields(self, around: Mapping[Any, Any], given: Iterable[tuple[str, Any]]) -> dict[Any, Any]:
         """What the block sees."""
-        sees: dict[Any, Any] = {"shop": context.globals["shop"]}
+        sees: dict[Any, Any] = {"shop": around["shop"]}
         for name, value in given:
             if value is not None and not (isinstance(value, str) and not value.strip()):
                 sees[name] = value
-        sees[MANNER] = context.globals[MANNER]
+        sees[MANNER] = around[MANNER]
+        return sees
+
+    def inner(self, context: RenderContext, fields: dict[Any, Any]) -> RenderContext:
+        """The context of the block, in which what is around it is counted, and not seen."""
         iterations = prod((loop.length for loop in context.loops), start=context.loop_iteration_carry)
-        return type(context)(context.template, globals=sees, parent_context=context, loop_iteration_carry=iterations)
+        return type(context)(context.template, globals=fields, parent_context=context, loop_iteration_carry=iterations)
 
     def children(self, static_context: RenderContext, *, include_partials: bool = True) -> Iterable[Node]:
         return [self.block]

@@ -5,13 +5,17 @@ from collections.abc import Mapping
 from functools import lru_cache
 from urllib.parse import quote_plus
 
-_SPECIAL = re.compile(r"[^A-Za-z0-9_.~-]")
+_SPECIAL = re.compile(r"[^A-Za-z0-9_.~% -]")
 _quoted_letter = lru_cache(maxsize=1_000)(quote_plus)
 
 
 def quoted(text: str) -> str:
     """A name or a value of a form."""
-    return _SPECIAL.sub(lambda found: _quoted_letter(found[0]), text)
+    # first the sign that others are written with, and last the blank, which becomes one of them
+    text = text.replace("%", "%25")
+    for letter in set(_SPECIAL.findall(text)):
+        text = text.replace(letter, _quoted_letter(letter))
+    return text.replace(" ", "+")
 
 
 def form_body(fields: Mapping[str, str]) -> bytes:

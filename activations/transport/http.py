@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -139,17 +139,22 @@ class HttpPool:
 def _without_secrets(text: str, headers: Mapping[str, str]) -> str:
     """What a host said, without what it was sent: it may quote what let us in, and answers are kept and shown."""
     for name, value in headers.items():
-        if name.lower() in _PLAIN_HEADERS:
-            continue
-        secret = value.rpartition(" ")[2]
-        found = [value, secret]
-        if value.lower().startswith("basic "):
-            with suppress(ValueError):
-                found.append(base64.b64decode(secret).decode().partition(":")[2])
-        for each in found:
-            if len(each) >= _SHORTEST_SECRET:
-                text = text.replace(each, "…")
+        for secret in _secrets_in(name, value):
+            text = text.replace(secret, "…")
     return text
+
+
+@lru_cache(maxsize=1_000)
+def _secrets_in(name: str, value: str) -> Sequence[str]:
+    """What of a header nobody else is to read."""
+    if name.lower() in _PLAIN_HEADERS:
+        return ()
+    secret = value.rpartition(" ")[2]
+    found = [value, secret]
+    if value.lower().startswith("basic "):
+        with suppress(ValueError):
+            found.append(base64.b64decode(secret).decode().partition(":")[2])
+    return [each for each in found if len(each) >= _SHORTEST_SECRET]
 
 
 async def _beginning(response: aiohttp.ClientResponse, wanted: int) -> bytes:

@@ -211,6 +211,8 @@ def faults() -> Iterator[tuple[str, str]]:
     yield "title: Hello\nbody: true", "holds True, which is no text"
     yield "title: Hello\nbody: You\nurl: javascript:alert(1)", "url must be a whole address"
     yield "title: Hello\nbody: You\nimage: http://shop.example/a.png", "image must be a whole address"
+    yield "title: Hello\nbody: You\nurl: https://shop.example@evil.example/", "url must be a whole address"
+    yield "title: Hello\nbody: You\nurl: https:///shop.example", "url must be a whole address"
     yield f"title: Hello\nbody: {'x' * 4_100}", "more than 4,096 bytes"
     yield "- title", "holds no fields"
 

@@ -279,6 +279,8 @@ def test_a_message_has_both_parts_and_the_headers_that_bulk_mail_needs(place: Pl
     assert message.sender == "hello@shop.example"
     assert "Hello Ann" in message.text
     assert ">Hello Ann</h1>" in message.html
+    # the picture by which it is seen that the mail was opened comes last
+    assert re.search(r'<img src="https://links.shop.example/o/[\w-]+"[^>]*></body></html>\s*$', message.html)
     headers = message.email
     assert headers["From"] == "Wren & Willow <hello@shop.example>"
     assert headers["Date"].datetime.replace(tzinfo=None) == NOW

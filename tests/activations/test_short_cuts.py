@@ -11,10 +11,11 @@ from urllib.parse import quote_plus, urlencode
 
 import pytest
 from email_validator import EmailNotValidError, validate_email
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from liquid import BoundTemplate
 from liquid.exceptions import LiquidError, LoopIterationLimitError
+from markupsafe import escape
 from rehearsal import Place, email_channel
 
 from activations.carriers.mailgun import _quoted
@@ -27,6 +28,7 @@ from activations.templating.environment import TemplateEnvironment
 from activations.templating.manner import MANNER, Manner
 from activations.templating.rendering import Templates
 from activations.templating.tracking import AS_WRITTEN
+from activations.texts import Same, Text, escaped, kept
 from activations.transport.form_encoding import form_body
 
 DOMAINS = (
@@ -101,35 +103,36 @@ PIECES = (
 )
 
 
-@given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join))
-def test_a_part_that_is_encoded_by_the_line_reads_as_it_was_written(text: str) -> None:
+@given(st.lists(st.builds(str.__mul__, st.sampled_from(PIECES), st.integers(1, 80)) | st.text(max_size=9), max_size=14))
+@example(["x" * 76, "y" * 75, "é"])
+def test_a_part_that_is_encoded_by_the_piece_reads_as_it_was_written(pieces: list[str]) -> None:
+    text = Text([Same(piece) if number % 2 else piece for number, piece in enumerate(pieces)])
     content = email_bytes({}, text=text, html="and nothing else", boundary="=_b")
     part, html = message_from_bytes(content, policy=policy.default).iter_parts()
     plain = text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")
     assert part.get_payload(decode=True).decode().replace("\r\n", "\n") == f"{plain}\n"
     assert html.get_content().splitlines() == ["and nothing else"]
-    limit = {"7bit": 998, "quoted-printable": 76}[part["Content-Transfer-Encoding"]]
     lines = part.get_payload().replace("\r\n", "\n").split("\n")
-    assert all(len(line) <= limit and not line.endswith((" ", "\t")) for line in lines)
+    assert all(len(line) <= 76 and not line.endswith((" ", "\t")) for line in lines)
     assert content.isascii()
 
 
-@pytest.mark.parametrize(
-    ("text", "encoding"),
-    [
-        ("Hello Ann,\n\nyour cart.", "7bit"),
-        ("x" * 998, "7bit"),
-        ("x" * 999, "quoted-printable"),
-        ("Grüße", "quoted-printable"),
-        ("a blank at the end \nof a line", "quoted-printable"),
-        ("a bell \a", "quoted-printable"),
-        ("Yours\n--\nAnn", "7bit"),
-        ("Yours\n--=_b--\nAnn", "quoted-printable"),
-    ],
-)
-def test_a_part_is_sent_as_it_is_where_every_server_leaves_it_so(text: str, encoding: str) -> None:
-    part, _ = message_from_bytes(email_bytes({}, text=text, html="", boundary="=_b")).get_payload()
-    assert part["Content-Transfer-Encoding"] == encoding
+@given(st.text())
+def test_markup_is_escaped_as_markupsafe_does(text: str) -> None:
+    assert escaped(text) == str(escape(text))
+    assert type(escaped(text)) is str
+
+
+def test_nothing_is_kept_of_what_is_not_the_same_in_every_message() -> None:
+    made: list[str] = []
+
+    @kept
+    def shouted(piece: str) -> str:
+        made.append(piece)
+        return piece.upper()
+
+    assert [shouted(piece) for piece in (Same("a"), "b", Same("a"), "b")] == ["A", "B", "A", "B"]
+    assert made == ["a", "b", "b"]
 
 
 def test_a_subject_is_kept_only_where_it_is_the_same_for_all(templates_with_subject: Templates) -> None:
@@ -235,12 +238,26 @@ def test_a_loop_within_a_block_counts_with_the_one_around_it() -> None:
         TemplateEnvironment(autoescape=True).from_string(source).render(FIELDS)
 
 
+@pytest.mark.parametrize(
+    ("source", "asked"),
+    [
+        ("Hi {{ contact.first_name }}", set()),
+        ("{% if message.unsubscribe_url %}STOP{% endif %}", {"unsubscribe_url"}),
+        ("{% isolated url: message['preferences_url'] %}{{ url }}{% endisolated %}", {"preferences_url"}),
+        ("{% for each in message %}{{ each }}{% endfor %}", None),
+        ("{{ message[contact.first_name] }}", None),
+    ],
+)
+def test_the_links_are_known_that_a_template_may_ask_for(source: str, asked: set[str] | None) -> None:
+    assert TemplateEnvironment(autoescape=False).from_string(source).asks_of_message == asked
+
+
 @settings(deadline=None)
 @given(st.dictionaries(st.text(max_size=5), st.text("a ~>\n<&=%+é€😀\0", max_size=40), max_size=4))
 def test_a_form_is_what_urllib_makes_of_it(fields: dict[str, str]) -> None:
     assert form_body(fields) == urlencode(fields).encode()
     for text in fields.values():
-        assert _quoted(text * 60) == quote_plus(text * 60)
+        assert _quoted(Text([Same(text), text, Same(text)])) == quote_plus(text * 3)
 
 
 def test_one_and_true_are_not_the_same_to_a_crm(tmp_path: Path) -> None:

@@ -172,7 +172,7 @@ def test_mailboxes_see_by_the_links_which_variant_a_message_is(tmp_path: Path) -
         (other, f"{'a_long_step' * 6}/long%20subject"),
         (neither, "hello"),
     ):
-        # in plain ASCII a mail goes as it is, else in quoted-printable
+        # a mail is in quoted-printable, whatever it says
         greeting = "Hello" if message is one else "Grüße"
         text = f"{greeting}\nhttps://shop.example/new?utm_campaign=series&utm_content={content}\nBye"
         mail = email_bytes({"Message-ID": message.message_id}, text=text, html=f"<p>{text}</p>", boundary="b")
