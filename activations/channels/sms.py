@@ -53,8 +53,8 @@ class SmsChannel(UnaskedChannel):
     name: str = "sms"
     kinds: frozenset[str] = frozenset({"send"})
     # a batch is what a crash leaves unknown
-    batch_size: int = 100
-    push_size: int = 100
+    batch_size: int = 200
+    push_size: int = 200
     window: timedelta | None = None
     rate: float | None = None
 

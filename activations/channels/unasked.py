@@ -29,7 +29,7 @@ class BlindChannel(UnaskedChannel):
     kinds: frozenset[str] = frozenset({"send"})
     idempotency: Idempotency = "blind"
     # a batch is what a crash leaves unknown
-    batch_size: int = 100
-    push_size: int = 100
+    batch_size: int = 200
+    push_size: int = 200
     window: timedelta | None = None
     rate: float | None = None
