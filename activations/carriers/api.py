@@ -17,7 +17,7 @@ from activations.transport.http import HttpAnswer, HttpPool
 
 _ANSWER_BYTES = 1 << 20
 # a batch is what a crash leaves unknown
-_BATCH = 100
+_BATCH = 200
 MEGABYTE = 1_000_000
 
 

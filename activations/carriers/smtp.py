@@ -24,7 +24,7 @@ class SmtpCarrier:
 
     profile: Profile
     pool: SmtpPool
-    push_size: int = 100
+    push_size: int = 200
     window: timedelta | None = None
 
     @property
@@ -38,7 +38,7 @@ class SmtpCarrier:
     @property
     def batch_size(self) -> int:
         # over a server that cannot be asked a batch is what a crash leaves unknown
-        return 500 if self.profile.smtp.kept_in else 100
+        return 500 if self.profile.smtp.kept_in else 200
 
     def encode(self, mail: Mail) -> bytes:
         headers = {

@@ -68,7 +68,7 @@ def test_its_builder_makes_the_same_of_every_mail(name: str, number: int) -> Non
 def test_the_region_is_the_accounts(tmp_path: Path) -> None:
     opened = live("mailgun", templates_with(tmp_path, MAIL_YML))
     assert opened.url == "https://api.eu.mailgun.net/v3/mg.wren.shop/messages"
-    assert rehearsed("mailgun").batch_size == 100
+    assert rehearsed("mailgun").batch_size == 200
 
 
 @pytest.mark.parametrize(
