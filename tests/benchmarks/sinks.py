@@ -194,12 +194,19 @@ def _serve(kind: Kind, asked: Connection) -> None:
         server = await loop.create_server(protocol, HOST, 0)
         asked.send(server.sockets[0].getsockname()[1])
 
+        serving = asyncio.create_task(server.serve_forever())
+
         def tell() -> None:
-            asked.recv()
+            try:
+                asked.recv()
+            except EOFError:
+                # who asked was killed
+                serving.cancel()
+                return
             asked.send(protocol.received)
 
         loop.add_reader(asked.fileno(), tell)
-        await server.serve_forever()
+        await asyncio.wait([serving])
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run())
