@@ -24,7 +24,7 @@ from activations.journal.place import alone, sqlite_path, sqlite_url
 from activations.journal.receipts import Receipt, read_receipts, receipts_folder, segments
 from activations.journal.recovery import catch_up
 from activations.journal.rows import Claim, Settlement
-from activations.journal.tables import AIMS, JOURNAL, METADATA, READ
+from activations.journal.tables import AIMS, JOURNAL, METADATA, OPEN, READ
 
 REASON = "erased: the contact asked to be forgotten"
 UNKNOWN_REASON = f"the answer never came, and {REASON}"
@@ -208,11 +208,16 @@ def _erase_database(
                     connection.execute(
                         sa.update(JOURNAL).where(JOURNAL.c.action_id == row["action_id"]).values(**changes)
                     )
+                    connection.execute(
+                        sa.update(OPEN)
+                        .where(OPEN.c.action_id == row["action_id"])
+                        .values(action_id=changes["action_id"])
+                    )
             for name, position in moved.items():
                 connection.execute(sa.update(READ).where(READ.c.segment == name).values(position=position))
         if not is_file:
             with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                connection.exec_driver_sql("vacuum full journal, aims")
+                connection.exec_driver_sql("vacuum full journal, open_actions, aims")
     finally:
         engine.dispose()
     if is_file:

@@ -14,15 +14,16 @@ import sqlalchemy as sa
 from activations.errors import HourbellError
 from activations.journal.journal import Journal, open_journal
 from activations.journal.place import alone, sqlite_path, sqlite_url
+from activations.journal.reading import among
 from activations.journal.receipts import Damage, receipts_folder, segments
 from activations.journal.rows import Settled
-from activations.journal.tables import CLAIMED, JOURNAL
-from activations.journal.writing import insert_into
+from activations.journal.tables import CLAIMED, JOURNAL, OPEN
+from activations.journal.upgrade import open_before
+from activations.journal.writing import insert_claims
 
 _EXAMPLES = 20
 _ROWS_AT_ONCE = 5_000
 _PLACE = "place_in_file"
-_COMPARED = [column.name for column in JOURNAL.columns if column.name != "outcome_written"]
 
 
 @dataclass(frozen=True)
@@ -154,9 +155,8 @@ def _compare(journal: Journal, expected: Journal) -> _Comparison:
 def _rows(journal: Journal) -> Iterator[Mapping[str, Any]]:
     """The rows by action, a page at a time, so that a writer is never kept waiting for long."""
     last: int | None = None
-    columns = [JOURNAL.c[name] for name in _COMPARED]
     while True:
-        page = sa.select(*columns).order_by(JOURNAL.c.action_id).limit(_ROWS_AT_ONCE)
+        page = sa.select(JOURNAL).order_by(JOURNAL.c.action_id).limit(_ROWS_AT_ONCE)
         if last is not None:
             page = page.where(JOURNAL.c.action_id > last)
         with journal.transaction() as connection:
@@ -186,10 +186,13 @@ def _salvage(path: Path, journal: Journal, deliverers: set[str]) -> tuple[int, l
     before = sum(journal.counts().values())
     settled = set(get_args(Settled))
     unread: list[str] = []
+    # without them all that is salvaged counts as open: an outcome that is written twice does no harm
+    opened: set[int] | None = None
     engine = sa.create_engine(sqlite_url(path))
     try:
         with engine.connect() as old, _noted(unread):
             unread += _faults_of(old)
+            opened = set(old.scalars(open_before(old)))
         for is_backwards in (False, True):
             with engine.connect() as old, _noted(unread):
                 for rows in _readable(old, is_backwards=is_backwards):
@@ -202,7 +205,10 @@ def _salvage(path: Path, journal: Journal, deliverers: set[str]) -> tuple[int, l
                     ]
                     if known:
                         with journal.transaction() as connection:
-                            connection.execute(insert_into(connection, JOURNAL).on_conflict_do_nothing(), known)
+                            salvaged = insert_claims(connection, known)
+                            if opened is not None:
+                                no_more = salvaged - opened
+                                connection.execute(sa.delete(OPEN).where(among(connection, OPEN, no_more)))
                 break
     finally:
         engine.dispose()

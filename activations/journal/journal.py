@@ -36,12 +36,14 @@ from activations.journal.tables import (
     FINISHED,
     JOURNAL,
     METADATA,
+    OPEN,
     PAUSES,
     READ,
     SETTLED_COLUMNS,
 )
 from activations.journal.transactions import Transactions
-from activations.journal.writing import Row, insert_into, insert_new, note_position, settle_claims
+from activations.journal.upgrade import upgrade
+from activations.journal.writing import Row, give_back, insert_into, insert_new, note_open, note_position, settle_claims
 
 _CREATING = 0x486F7572
 _CATCHING_UP = 0x486F7573
@@ -97,12 +99,13 @@ class Journal(Transactions):
         return self._presence.deliverer
 
     def create(self) -> None:
-        """Create the tables where they are not there."""
+        """Create the tables where they are not there, or are an earlier version's."""
         with self.transaction() as connection:
             if connection.dialect.name == "postgresql":
                 # two that create at once would meet
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CREATING)))
             METADATA.create_all(connection)
+            upgrade(connection)
 
     def catch_up(self, *, damaged: list[Damage] | None = None) -> int:
         """Take over what dead deliverers noted and the journal does not know; returns the number of receipts."""
@@ -146,7 +149,7 @@ class Journal(Transactions):
             return done
 
         def is_there(connection: sa.Connection, _: T) -> bool:
-            still = sa.select(sa.func.count()).where(self._held_by_us(), JOURNAL.c.action_id.in_(action_ids))
+            still = sa.select(sa.func.count()).where(self._ours_of(action_ids))
             return not connection.execute(still).scalar_one()
 
         try:
@@ -255,7 +258,7 @@ class Journal(Transactions):
     def _are_held(self, connection: sa.Connection, got: Got) -> bool:
         """Whether all that was got is ours in the journal."""
         numbers = [*got.new, *(row.action_id for row in got.taken)]
-        mine = sa.select(sa.func.count()).where(self._held_by_us(), JOURNAL.c.action_id.in_(numbers))
+        mine = sa.select(sa.func.count()).where(self._ours_of(numbers))
         return bool(connection.execute(mine).scalar_one() == len(numbers))
 
     def _note_or_undo(self, rows: Sequence[Row], got: Got) -> None:
@@ -264,7 +267,7 @@ class Journal(Transactions):
             self._note_claims(rows, got.taken, got.aims)
         except HourbellError:
             with suppress(HourbellError), self.transaction() as connection:
-                connection.execute(sa.delete(JOURNAL).where(self._held_by_us(), JOURNAL.c.action_id.in_(got.new)))
+                give_back(connection, self._ours_of(got.new))
             raise
 
     def overtaken(self, aims: Mapping[int, Aim]) -> frozenset[int]:
@@ -292,8 +295,7 @@ class Journal(Transactions):
         if not action_ids:
             return
         self._note({"kind": "release", "rows": list(action_ids)})
-        statement = sa.delete(JOURNAL).where(self._held_by_us(), JOURNAL.c.action_id.in_(action_ids))
-        self._record(action_ids, lambda connection: connection.execute(statement))
+        self._record(action_ids, lambda connection: give_back(connection, self._ours_of(action_ids)))
 
     def settle(self, settlements: Sequence[Settlement], *, now: datetime) -> None:
         """Record how claims of ours ended, in one transaction.
@@ -331,13 +333,14 @@ class Journal(Transactions):
         rows = [(number, status, said, None, row.attempts, now) for number, row in known.items()]
         claimed = [tuple(asdict(row)[name] for name in CLAIM_COLUMNS) for row in known.values()]
         self._note(_receipt("claim", CLAIM_COLUMNS, claimed), _receipt("resolve", SETTLED_COLUMNS, rows))
-        statement = (
-            sa.update(JOURNAL)
-            .where(JOURNAL.c.status == "unknown", JOURNAL.c.action_id == sa.bindparam("key"))
-            .values(outcome_written=False)
-        )
+        statement = sa.update(JOURNAL).where(JOURNAL.c.status == "unknown", JOURNAL.c.action_id == sa.bindparam("key"))
         changes = [dict(zip(("key", *SETTLED_COLUMNS[1:]), row, strict=True)) for row in rows]
-        self._record(known, lambda connection: connection.execute(statement, changes))
+
+        def settle_and_open(connection: sa.Connection) -> None:
+            connection.execute(statement, changes)
+            note_open(connection, known)
+
+        self._record(known, settle_and_open)
 
     def pause(self, scope: Scope, name: str, *, reason: str, now: datetime) -> None:
         """Let nothing of this be claimed from now on."""
@@ -420,8 +423,10 @@ class Journal(Transactions):
     def outcomes_written(self, action_ids: Sequence[int]) -> None:
         """Note that the outcomes of these are in a file."""
         self._note({"kind": "outcomes", "rows": list(action_ids)})
-        statement = sa.update(JOURNAL).values(outcome_written=True)
-        self._record([], lambda connection: connection.execute(statement.where(reading.among(connection, action_ids))))
+        self._record(
+            [],
+            lambda connection: connection.execute(sa.delete(OPEN).where(reading.among(connection, OPEN, action_ids))),
+        )
 
     def finished_files(self) -> dict[str, tuple[str, int]]:
         """Outbox files in which every action is settled: by name, the fingerprint and the number of actions."""
@@ -438,8 +443,12 @@ class Journal(Transactions):
                 .on_conflict_do_update(index_elements=[FINISHED.c.name], set_=row)
             )
 
-    def _held_by_us(self) -> sa.ColumnElement[bool]:
-        return sa.and_(JOURNAL.c.status == CLAIMED, JOURNAL.c.claimed_by == self.deliverer)
+    def _ours_of(self, action_ids: Collection[int]) -> sa.ColumnElement[bool]:
+        return sa.and_(
+            JOURNAL.c.status == CLAIMED,
+            JOURNAL.c.claimed_by == self.deliverer,
+            JOURNAL.c.action_id.in_(action_ids),
+        )
 
     def _come_forward(self) -> None:
         """Be alive to others before anything is claimed; raises HourbellError where they take us for dead by now."""

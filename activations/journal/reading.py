@@ -8,14 +8,14 @@ import orjson
 import sqlalchemy as sa
 
 from activations.journal.rows import JournalRow
-from activations.journal.tables import CLAIMED, FINISHED, JOURNAL, UNWRITTEN
+from activations.journal.tables import CLAIMED, FINISHED, JOURNAL, OPEN
 
 _COLUMNS = [JOURNAL.c[column.name] for column in fields(JournalRow)]
 
 
-def among(connection: sa.Connection, action_ids: Collection[int]) -> sa.ColumnElement[bool]:
-    """Whether a row is of one of these actions, at little cost for thousands."""
-    return JOURNAL.c.action_id.in_(listed(connection, action_ids))
+def among(connection: sa.Connection, table: sa.Table, action_ids: Collection[int]) -> sa.ColumnElement[bool]:
+    """Whether a row of a table is of one of these actions, at little cost for thousands."""
+    return table.c.action_id.in_(listed(connection, action_ids))
 
 
 def listed(connection: sa.Connection, values: Collection[Any]) -> Any:
@@ -29,12 +29,14 @@ def known(connection: sa.Connection, action_ids: Collection[int]) -> list[Journa
     """Those of the actions that the journal knows."""
     if not action_ids:
         return []
-    return _rows(connection, sa.select(*_COLUMNS).where(among(connection, action_ids)))
+    return _rows(connection, sa.select(*_COLUMNS).where(among(connection, JOURNAL, action_ids)))
 
 
 def claimed(connection: sa.Connection, channel: str | None = None) -> list[JournalRow]:
     """Actions that somebody has claimed and not settled; those of one channel, where it is given."""
-    open_claims = sa.select(*_COLUMNS).where(JOURNAL.c.status == CLAIMED)
+    # not joined: SQLite would begin with the journal, as it takes a state for something rare in it
+    is_open = JOURNAL.c.action_id.in_(sa.select(OPEN.c.action_id))
+    open_claims = sa.select(*_COLUMNS).where(is_open, JOURNAL.c.status == CLAIMED)
     return _rows(connection, open_claims if channel is None else open_claims.where(JOURNAL.c.channel == channel))
 
 
@@ -63,8 +65,9 @@ def unwritten_outcomes(connection: sa.Connection, columns: Sequence[str], limit:
     """These columns of settled actions whose outcome is in no file yet, oldest action first."""
     found = connection.execute(
         sa.select(*(JOURNAL.c[name] for name in columns))
-        .where(UNWRITTEN, JOURNAL.c.status != CLAIMED)
-        .order_by(JOURNAL.c.action_id)
+        .join_from(OPEN, JOURNAL, OPEN.c.action_id == JOURNAL.c.action_id)
+        .where(JOURNAL.c.status != CLAIMED)
+        .order_by(OPEN.c.action_id)
         .limit(limit)
     )
     return list(found.tuples().all())

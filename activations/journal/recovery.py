@@ -16,11 +16,12 @@ from activations.journal.tables import (
     CLAIM_COLUMNS,
     CLAIMED,
     JOURNAL,
+    OPEN,
     PAUSES,
     READ,
     SETTLED_COLUMNS,
 )
-from activations.journal.writing import insert_aims, insert_into, note_position
+from activations.journal.writing import give_back, insert_aims, insert_claims, note_open, note_position
 
 _ROWS_AT_ONCE = 5_000
 _UNKNOWN = "unknown"
@@ -133,13 +134,13 @@ def set_pause(connection: sa.Connection, receipt: Receipt) -> None:
 def _apply(connection: sa.Connection, net: _Net, deliverer: str) -> None:
     mine = sa.and_(JOURNAL.c.status == CLAIMED, JOURNAL.c.claimed_by == deliverer)
     for numbers in _batches(net.released):
-        connection.execute(sa.delete(JOURNAL).where(mine, JOURNAL.c.action_id.in_(numbers)))
+        give_back(connection, sa.and_(mine, JOURNAL.c.action_id.in_(numbers)))
     by_taken_from: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
     for row in net.claimed.values():
         values = {name: row[name] for name in CLAIM_COLUMNS}
         before = row.get("taken_from")
         by_taken_from[before is not None].append(
-            {**values, "status": CLAIMED, "claimed_by": deliverer, "outcome_written": False, "_from": before}
+            {**values, "status": CLAIMED, "claimed_by": deliverer, "_from": before}
         )
     for rows in _batches(by_taken_from[True]):
         takeover = (
@@ -157,17 +158,14 @@ def _apply(connection: sa.Connection, net: _Net, deliverer: str) -> None:
     for rows in _batches([*by_taken_from[True], *by_taken_from[False]]):
         for row in rows:
             del row["_from"]
-        connection.execute(insert_into(connection, JOURNAL).on_conflict_do_nothing(), rows)
+        insert_claims(connection, rows)
     for rows in _batches(net.aims):
         insert_aims(connection, rows)
     _settle(connection, [row for row in net.settled.values() if not row["by_hand"]], deliverer)
     _settle(connection, [row for row in net.settled.values() if row["by_hand"]], None)
     for numbers in _batches(net.written):
-        connection.execute(
-            sa.update(JOURNAL)
-            .where(JOURNAL.c.action_id.in_(numbers), JOURNAL.c.status != CLAIMED)
-            .values(outcome_written=True)
-        )
+        ended = sa.select(JOURNAL.c.action_id).where(JOURNAL.c.action_id.in_(numbers), JOURNAL.c.status != CLAIMED)
+        connection.execute(sa.delete(OPEN).where(OPEN.c.action_id.in_(ended)))
     for receipt in net.pauses:
         set_pause(connection, receipt)
 
@@ -186,9 +184,12 @@ def _settle(connection: sa.Connection, settled: Sequence[Mapping[str, Any]], del
                 sa.and_(JOURNAL.c.status == _UNKNOWN, sa.bindparam("new_status") != _UNKNOWN),
             ),
         )
-        .values(**values, outcome_written=False)
+        .values(**values)
     )
     for rows in _batches(settled):
+        known = [row["action_id"] for row in rows if row["status"] != _UNKNOWN]
+        in_doubt = sa.select(JOURNAL.c.action_id).where(JOURNAL.c.action_id.in_(known), JOURNAL.c.status == _UNKNOWN)
+        note_open(connection, connection.scalars(in_doubt).all())
         connection.execute(
             statement, [{"key": row["action_id"], **{f"new_{name}": row[name] for name in _SETTLED}} for row in rows]
         )

@@ -1,7 +1,5 @@
 """The tables of the journal."""
 
-from typing import Any
-
 import sqlalchemy as sa
 
 CLAIMED = "claimed"
@@ -11,14 +9,6 @@ CLAIM_COLUMNS = (
 AIM_COLUMNS = ("action_id", "target", "as_of")
 SETTLED_COLUMNS = ("action_id", "status", "reason", "provider_message_id", "attempts", "settled_at")
 
-
-def _only(condition: sa.TextClause) -> dict[str, Any]:
-    """The rows that a partial index covers."""
-    return {"sqlite_where": condition, "postgresql_where": condition}
-
-
-# in the words of the index, or SQLite would not see that it covers what is asked for, and read the whole journal
-UNWRITTEN = sa.text("not outcome_written")
 METADATA = sa.MetaData()
 JOURNAL = sa.Table(
     "journal",
@@ -37,10 +27,16 @@ JOURNAL = sa.Table(
     sa.Column("claimed_by", sa.Text, nullable=False),
     sa.Column("claimed_at", sa.DateTime, nullable=False),
     sa.Column("settled_at", sa.DateTime),
-    sa.Column("outcome_written", sa.Boolean, nullable=False, default=False),
-    sa.Index("journal_claimed", "claimed_by", **_only(sa.text("status = 'claimed'"))),
-    sa.Index("journal_unwritten", "action_id", **_only(UNWRITTEN)),
 )
+# a table beside it, as an index would be written anew with every turn of a row
+OPEN = sa.Table(
+    "open_actions",
+    METADATA,
+    # in SQLite the row's own number, so that nothing but the action is kept
+    sa.Column("action_id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=False),
+)
+"""Actions that are under way, or whose outcome is in no file yet: each delivery asks for them, and finds them whatever
+the length of the journal."""
 FINISHED = sa.Table(
     "finished_files",
     METADATA,

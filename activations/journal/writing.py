@@ -1,6 +1,6 @@
 """What is written to the journal for each action, at as little cost an action as the database allows."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from itertools import repeat
@@ -10,7 +10,8 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from activations.journal.tables import AIM_COLUMNS, AIMS, CLAIM_COLUMNS, CLAIMED, JOURNAL, READ, SETTLED_COLUMNS
+from activations.journal.reading import among
+from activations.journal.tables import AIM_COLUMNS, AIMS, CLAIM_COLUMNS, CLAIMED, JOURNAL, OPEN, READ, SETTLED_COLUMNS
 
 Row = tuple[Any, ...]
 
@@ -18,8 +19,8 @@ _POSITION_COLUMNS = ("segment", "position")
 
 _CLAIMED: sa.ColumnElement[str] = sa.literal_column(f"'{CLAIMED}'")
 _CLAIM: dict[str, sa.ColumnElement[Any]] = {name: sa.bindparam(name) for name in (*CLAIM_COLUMNS, "claimed_by")}
-_INSERT = sa.insert(JOURNAL).values(_CLAIM | {"status": _CLAIMED, "outcome_written": sa.false()})
-# a claim's outcome is in no file yet, so that this need not be said again
+_INSERT = sa.insert(JOURNAL).values(_CLAIM | {"status": _CLAIMED})
+# a claim is open already, and stays so until its outcome is in a file
 _SETTLE = (
     sa.update(JOURNAL)
     .where(
@@ -31,9 +32,9 @@ _SETTLE = (
 )
 
 
-_THERE = sa.select(JOURNAL.c.action_id).where(
-    JOURNAL.c.action_id.in_(sa.select(sa.func.json_each(sa.bindparam("listed")).table_valued("value")))
-)
+_LISTED = sa.select(sa.func.json_each(sa.bindparam("listed")).table_valued("value"))
+_THERE = sa.select(JOURNAL.c.action_id).where(JOURNAL.c.action_id.in_(_LISTED))
+_OPEN_LISTED = sqlite.insert(OPEN).from_select(["action_id"], _LISTED.where(sa.true())).on_conflict_do_nothing()
 
 
 def insert_into(connection: sa.Connection, table: sa.Table) -> Any:
@@ -62,14 +63,42 @@ def insert_new(connection: sa.Connection, rows: Sequence[Row], deliverer: str) -
     if not rows:
         return set()
     if connection.dialect.name != "sqlite":
-        known = {"status": CLAIMED, "outcome_written": False, "claimed_by": deliverer}
-        insert = insert_into(connection, JOURNAL).on_conflict_do_nothing().returning(JOURNAL.c.action_id)
-        return set(connection.scalars(insert, [dict(zip(CLAIM_COLUMNS, row, strict=True), **known) for row in rows]))
+        known = {"status": CLAIMED, "claimed_by": deliverer}
+        return insert_claims(connection, [dict(zip(CLAIM_COLUMNS, row, strict=True), **known) for row in rows])
     # nobody else writes within this transaction, so that what is looked for first can be inserted without a doubt
     there = set(connection.scalars(_THERE, {"listed": orjson.dumps([row[0] for row in rows]).decode()}))
     new = [row for row in rows if row[0] not in there] if there else rows
     execute_rows(connection, _INSERT, CLAIM_COLUMNS, new, claimed_by=deliverer)
-    return {row[0] for row in new}
+    # in the order of the outbox, which is that of the action
+    inserted = [row[0] for row in new]
+    note_open(connection, inserted)
+    return set(inserted)
+
+
+def insert_claims(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> set[int]:
+    """Insert rows whose action the journal does not know, as open ones; returns these."""
+    insert = insert_into(connection, JOURNAL).on_conflict_do_nothing().returning(JOURNAL.c.action_id)
+    inserted = set(connection.scalars(insert, rows))
+    note_open(connection, inserted)
+    return inserted
+
+
+def note_open(connection: sa.Connection, action_ids: Collection[int]) -> None:
+    """Note that actions are open; some may be already."""
+    if not action_ids:
+        return
+    if connection.dialect.name == "sqlite":
+        connection.execute(_OPEN_LISTED, {"listed": orjson.dumps([*action_ids]).decode()})
+    else:
+        connection.execute(
+            insert_into(connection, OPEN).on_conflict_do_nothing(), [{"action_id": number} for number in action_ids]
+        )
+
+
+def give_back(connection: sa.Connection, claims: sa.ColumnElement[bool]) -> None:
+    """Take claims out of the journal, as if they had never been made."""
+    gone = connection.scalars(sa.delete(JOURNAL).where(claims).returning(JOURNAL.c.action_id)).all()
+    connection.execute(sa.delete(OPEN).where(among(connection, OPEN, gone)))
 
 
 def settle_claims(connection: sa.Connection, rows: Sequence[Row], deliverer: str) -> int:

@@ -164,8 +164,9 @@ def test_what_each_delivery_asks_for_is_found_without_reading_the_whole_journal(
         with plans(journal._engine) as claimed:
             journal.in_doubt()
             journal.abandoned("email")
-    assert unwritten == ["SCAN journal USING INDEX journal_unwritten"]
-    assert set(claimed) == {"SCAN journal USING INDEX journal_claimed", "SCAN pauses"}
+    by_action = "SEARCH journal USING INDEX sqlite_autoindex_journal_1 (action_id=?)"
+    assert unwritten == ["SCAN open_actions", by_action]
+    assert set(claimed) == {by_action, "USING ROWID SEARCH ON TABLE open_actions FOR IN-OPERATOR", "SCAN pauses"}
 
 
 class _Batch:
