@@ -9,8 +9,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
-import orjson
-
 from activations.delivery.outbox import Action
 from activations.settings.profile import Profile
 
@@ -167,25 +165,6 @@ def json_object(column: str, text: str | None, parse_float: Callable[[str], floa
 def read_profile(text: str | None) -> Mapping[str, Any]:
     """The profile of an action; kept, because several ask for it while a message is made. Raises UnsendableError."""
     return json_object("profile", text)
-
-
-def json_text(column: str, text: str | None, **others: str | None) -> orjson.Fragment:
-    """A column that holds a JSON object, as it was written, so that no digit is lost; null is an empty one.
-
-    Of `others` those are put before it that it does not name itself. Raises UnsendableError.
-    """
-    written = (text or "{}").strip()
-    try:
-        value = orjson.loads(written)
-    except ValueError as error:
-        raise UnsendableError(f"the column {column} holds no JSON") from error
-    if not isinstance(value, dict):
-        raise UnsendableError(f"the column {column} holds no JSON object")
-    before = {name: other for name, other in others.items() if name not in value}
-    if not before:
-        return orjson.Fragment(written)
-    head = orjson.dumps(before)[:-1]
-    return orjson.Fragment(head + b"," + written[1:].encode() if value else head + b"}")
 
 
 @lru_cache

@@ -1,10 +1,10 @@
 """Read the outbox: Parquet files by tick and channel, a batch of actions at a time."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
 import pyarrow as pa
@@ -136,15 +136,26 @@ def read_actions(file: OutboxFile, batch_size: int, share: Share = WHOLE, first:
                 if not share.has(number):
                     continue
                 # polars makes Python's values in a third of the time
-                columns = [pl.Series(column).to_list() for column in batch.select(SCHEMA.names).cast(SCHEMA).columns]
-                actions = list(map(Action._make, zip(*columns, strict=True)))
-                _check(file, actions)
+                columns = [pl.Series(column) for column in batch.select(SCHEMA.names).cast(SCHEMA).columns]
+                actions = list(map(Action._make, zip(*map(_values, columns), strict=True)))
+                _check(file, dict(zip(SCHEMA.names, columns, strict=True)), actions)
                 yield share.of_batch(actions)
         except (pa.ArrowException, OSError) as error:
             raise OutboxFileError(f"The outbox file {file.path} cannot be read: {error}. {_MEND}") from error
 
 
-def _check(file: OutboxFile, actions: list[Action]) -> None:
+def _values(column: pl.Series) -> list[Any]:
+    """The values of a column; most columns hold one, which is made once."""
+    if column.is_empty() or not column.eq_missing(column[0]).all():
+        return column.to_list()
+    return [column[0]] * len(column)
+
+
+def _check(file: OutboxFile, columns: Mapping[str, pl.Series], actions: list[Action]) -> None:
+    """Raises OutboxFileError naming the first action that does not belong there."""
+    has_all = not (columns["action_id"].null_count() or columns["tick_end"].null_count())
+    if has_all and columns["channel"].eq_missing(file.channel).all():
+        return
     for action in actions:
         if action.action_id is None or action.tick_end is None:
             raise OutboxFileError(

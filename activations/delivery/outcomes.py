@@ -1,6 +1,8 @@
 """What became of actions, as files for landing."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -30,8 +32,15 @@ def write_outcomes(journal: Journal, spool: Path, *, at_least: int = 1) -> int:
     """
     written = 0
     while len(rows := journal.unwritten_outcomes(_FROM, ROWS_A_FILE)) >= at_least:
-        columns = dict(zip(OUTCOMES, zip(*rows, strict=True), strict=True))
-        spool_file(spool, "outcomes", pl.DataFrame(columns, OUTCOMES))
+        columns = dict(zip(OUTCOMES, map(list, zip(*rows, strict=True)), strict=True))
+        spool_file(spool, "outcomes", _frame(columns))
         journal.outcomes_written(columns["action_id"])
         written += len(rows)
     return written
+
+
+def _frame(columns: Mapping[str, list[Any]]) -> pl.DataFrame:
+    moments = pl.Series(columns["occurred_at"])
+    if moments.dtype == pl.String:
+        moments = moments.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us")
+    return pl.DataFrame({**columns, "occurred_at": moments}, OUTCOMES)

@@ -416,7 +416,8 @@ class Journal(Transactions):
             return reading.counts(connection)
 
     def unwritten_outcomes(self, columns: Sequence[str], limit: int) -> list[Sequence[Any]]:
-        """These columns of settled actions whose outcome is in no file yet, oldest action first."""
+        """These columns of settled actions whose outcome is in no file yet, oldest action first; moments are text where
+        the database has no other."""
         with self.reading() as connection:
             return reading.unwritten_outcomes(connection, columns, limit)
 

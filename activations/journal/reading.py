@@ -62,9 +62,11 @@ def counts(connection: sa.Connection) -> dict[tuple[str, str], int]:
 
 
 def unwritten_outcomes(connection: sa.Connection, columns: Sequence[str], limit: int) -> list[Sequence[Any]]:
-    """These columns of settled actions whose outcome is in no file yet, oldest action first."""
+    """These columns of settled actions whose outcome is in no file yet, oldest action first; moments as the database
+    keeps them, in SQLite as text."""
+    # as text, nothing is made of a value but what the driver makes of it
     found = connection.execute(
-        sa.select(*(JOURNAL.c[name] for name in columns))
+        sa.select(*(sa.type_coerce(JOURNAL.c[name], sa.Text) for name in columns))
         .join_from(OPEN, JOURNAL, OPEN.c.action_id == JOURNAL.c.action_id)
         .where(JOURNAL.c.status != CLAIMED)
         .order_by(OPEN.c.action_id)

@@ -169,6 +169,44 @@ def test_what_each_delivery_asks_for_is_found_without_reading_the_whole_journal(
     assert set(claimed) == {by_action, "USING ROWID SEARCH ON TABLE open_actions FOR IN-OPERATOR", "SCAN pauses"}
 
 
+_BEFORE = """
+    create table journal (
+        action_id bigint not null primary key, channel text not null, tick_end datetime not null,
+        workflow text not null, step text not null, provider text not null, message_id text not null,
+        status text not null, reason text, provider_message_id text, attempts integer not null,
+        claimed_by text not null, claimed_at datetime not null, settled_at datetime, outcome_written boolean not null
+    );
+    create index journal_claimed on journal (claimed_by) where status = 'claimed';
+    create index journal_unwritten on journal (action_id) where not outcome_written;
+"""
+"""A journal as it was before open actions had a table."""
+
+
+def test_a_journal_of_an_earlier_version_is_brought_up_to_date(url: str, tmp_path: Path, actions: list[Action]) -> None:
+    """What is sent is not sent again, an outcome that was in a file is in no second one, none is forgotten."""
+    states = {0: ("accepted", True), 1: ("rejected", False), 2: ("claimed", False)}
+    with closing(sqlite3.connect(tmp_path / "journal.sqlite")) as before, before:
+        before.executescript(_BEFORE)
+        for number, (status, is_written) in states.items():
+            each = actions[number]
+            moment = f"{NOW:%Y-%m-%d %H:%M:%S.%f}"
+            row = (
+                *(each.action_id, each.channel, f"{each.tick_end:%Y-%m-%d %H:%M:%S.%f}", each.workflow, each.step),
+                *("x", f"<{each.action_id}@x>", status, None, None, 1, "somebody", moment),
+                *(None if status == "claimed" else moment, is_written),
+            )
+            before.execute(f"insert into journal values ({', '.join('?' * len(row))})", row)
+    for _ in range(2):
+        with open_journal(url) as journal:
+            assert [row.action_id for row in journal.in_doubt()] == [actions[2].action_id]
+            unwritten = journal.unwritten_outcomes(["action_id", "status"], 10)
+            assert [tuple(row) for row in unwritten] == [(actions[1].action_id, "rejected")]
+    with open_journal(url) as journal:
+        assert claim(journal, actions) == (4, 2, 0)
+        journal.outcomes_written([actions[1].action_id])
+        assert not journal.unwritten_outcomes(["action_id", "status"], 10)
+
+
 class _Batch:
     """Something large that a deliverer holds."""
 

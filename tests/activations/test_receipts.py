@@ -140,11 +140,16 @@ def test_a_broken_file_is_rebuilt(place: Place, delivered: list[tuple[Any, ...]]
 def test_rebuilding_keeps_what_only_the_old_journal_knows(place: Place, delivered: list[tuple[Any, ...]]) -> None:
     """As after an upgrade from a version that wrote no receipts."""
     shutil.rmtree(folder(place))
+    unwritten = delivered[0][0]
+    with closing(sqlite3.connect(place.journal)) as connection, connection:
+        connection.execute("insert into open_actions values (?)", [unwritten])
     before = verify(sqlite_url(place.journal), NOWHERE)
     assert (before.rows, before.without_receipt, before.agrees) == (64, 64, True)
     rebuilt = rebuild(sqlite_url(place.journal), NOWHERE)
     assert (rebuilt.rows, rebuilt.salvaged, rebuilt.receipts) == (64, 64, 0)
     assert not rebuilt.unread
+    with open_journal(sqlite_url(place.journal)) as journal:
+        assert [number for (number,) in journal.unwritten_outcomes(["action_id"], 100)] == [unwritten]
     nothing_is_sent_anew(place)
 
 
