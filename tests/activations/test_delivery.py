@@ -203,6 +203,7 @@ def test_what_a_dead_deliverer_left_is_settled_without_its_file(place: Place, sa
         connection.execute(
             sa.text("update journal set status = 'claimed', claimed_by = 'gone' where action_id % 2 = 0")
         )
+        connection.execute(sa.text("insert into open_actions select action_id from journal where status = 'claimed'"))
         connection.execute(sa.text("update journal set message_id = '<never@sent>' where action_id % 4 = 0"))
     path.unlink()
     account = place.deliver(sandbox)
