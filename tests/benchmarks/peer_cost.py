@@ -1,12 +1,16 @@
 """Sign-up, webhook, wait, branch, mail: Hourbell beside django-drip-campaigns, in one run and into the same sinks.
 
     python tests/benchmarks/peer_cost.py --contacts 100000 --peer-contacts 3000
+    python tests/benchmarks/peer_cost.py --batch 250
 
 Each contact gets one webhook and one e-mail. Hourbell does all of its work: files land and pass the quality gate, two
 ticks run through dbt, the gate out looks, and delivery keeps its journal and receipts. The peer does its own: rules
 over Django's tables in SQLite, mail over Django's SMTP backend, calls by a message class of its own; its users
 are there already, which is not counted. It has no journal, no consent, no caps and no holdouts. It gets an environment
 of its own (`--environment` keeps it between runs).
+
+Hourbell runs twice: with a call for each webhook, and with 250 webhooks a call, as `batch` in webhooks.yml has it where
+the receiver takes that. The peer has nothing like it.
 """
 
 import argparse
@@ -16,10 +20,12 @@ import shutil
 import subprocess
 import sys
 import venv
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import yaml
 from checkouts import change_settings, copy_project, keep_workflows
 from sinks import sink
 
@@ -29,10 +35,11 @@ PEER = Path(__file__).with_name("peer")
 NEEDS = ("django-drip-campaigns==1.16.2", "requests==2.34.2")
 STEPS = ["entered", "call", "by_half", "first_half", "second_half"]
 TIMES_FASTER, SHARE_OF_CPU = 15, 0.1
+BATCHES = (1, 250)
 
 
-def checkout(folder: Path) -> Path:
-    """A copy of the product whose one workflow is the flow."""
+def checkout(folder: Path, batch: int = 1) -> Path:
+    """A copy of the product whose one workflow is the flow, with so many webhooks a call."""
     copy_project(folder)
     keep_workflows(folder, ())
     shutil.copytree(PEER / "signup_flow", folder / "dbt" / "models" / "workflows" / "signup_flow")
@@ -44,6 +51,10 @@ def checkout(folder: Path) -> Path:
         settings["workflows"]["signup_flow"] = flow
 
     change_settings(folder, with_the_flow)
+    path = folder / "activations" / "templates" / "webhooks.yml"
+    endpoints = yaml.safe_load(path.read_text())
+    endpoints["order_desk"]["batch"] = batch
+    path.write_text(yaml.safe_dump(endpoints))
     return folder
 
 
@@ -74,6 +85,7 @@ def main() -> None:
     parser.add_argument("--contacts", type=int, default=100_000)
     parser.add_argument("--peer-contacts", type=int, default=3_000)
     parser.add_argument("--environment", type=Path, help="where the peer's environment is kept")
+    parser.add_argument("--batch", type=int, action="append", help="webhooks a call; 1 and then 250, unless given")
     options = parser.parse_args()
     with (
         TemporaryDirectory(prefix="hourbell-peer-") as name,
@@ -82,34 +94,46 @@ def main() -> None:
     ):
         folder = Path(name)
         peer_python = environment_of_the_peer(options.environment or folder / "environment")
-        copy = checkout(folder / "checkout")
         ports = (smtp_port, http_port)
-        console.print(f"Hourbell, {options.contacts:,} contacts …")
-        (folder / "ours").mkdir()
-        ours = run(Path(sys.executable), PEER / "product.py", options.contacts, *ports, folder / "ours", path=copy)
-        assert (mails(), calls()) == (options.contacts, options.contacts), (mails(), calls(), ours)
+        expected = 0
+        ours = {}
+        for batch in options.batch or BATCHES:
+            copy, own = checkout(folder / f"checkout-{batch}", batch), folder / f"ours-{batch}"
+            console.print(f"Hourbell, {options.contacts:,} contacts, {_a_call(batch)} …")
+            own.mkdir()
+            ours[batch] = run(Path(sys.executable), PEER / "product.py", options.contacts, *ports, own, path=copy)
+            expected += options.contacts
+            assert (mails(), calls()) == (expected, expected), (mails(), calls(), ours)
         console.print(f"django-drip-campaigns, {options.peer_contacts:,} contacts …")
         (folder / "theirs").mkdir()
         theirs = run(peer_python, PEER / "drips.py", options.peer_contacts, *ports, folder / "theirs")
-        both = options.contacts + options.peer_contacts
-        assert (mails(), calls()) == (both, both), (mails(), calls())
+        expected += options.peer_contacts
+        assert (mails(), calls()) == (expected, expected), (mails(), calls())
     show(ours, theirs)
 
 
-def show(ours: dict[str, Any], theirs: dict[str, Any]) -> None:
-    """Print both, and how they compare."""
-    rates = [one["contacts"] / one["seconds"] for one in (ours, theirs)]
-    cpus = [1e3 * one["cpu"] / one["contacts"] for one in (ours, theirs)]
-    table("Where Hourbell's time went", ["part", "seconds"], list(ours["parts"].items()))
+def show(ours: Mapping[int, dict[str, Any]], theirs: dict[str, Any]) -> None:
+    """Print all, and how they compare; ours by the webhooks of a call."""
+    parts = [(part, *(each["parts"][part] for each in ours.values())) for part in next(iter(ours.values()))["parts"]]
+    table("Where Hourbell's time went, in seconds", ["part", *map(_a_call, ours)], parts)
+    rows = []
+    for batch, each in ours.items():
+        rates = [one["contacts"] / one["seconds"] for one in (each, theirs)]
+        cpus = [1e3 * one["cpu"] / one["contacts"] for one in (each, theirs)]
+        rows += [
+            (_a_call(batch), "contacts a second", *rates, rates[0] / rates[1], f"at least {TIMES_FASTER}"),
+            (_a_call(batch), "CPU a contact, in ms", *cpus, cpus[0] / cpus[1], f"at most {SHARE_OF_CPU}"),
+        ]
     table(
         "A webhook and an e-mail each",
-        ["what", "Hourbell", "peer", "ratio", "goal"],
-        [
-            ("contacts a second", *rates, rates[0] / rates[1], f"at least {TIMES_FASTER}"),
-            ("CPU a contact, in ms", *cpus, cpus[0] / cpus[1], f"at most {SHARE_OF_CPU}"),
-        ],
+        ["Hourbell's webhooks", "what", "Hourbell", "peer", "ratio", "goal"],
+        rows,
         caption="The peer has no journal, consent, caps or holdouts; that its users come to be is not counted.",
     )
+
+
+def _a_call(webhooks: int) -> str:
+    return f"{webhooks} a call"
 
 
 if __name__ == "__main__":
