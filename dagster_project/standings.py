@@ -21,7 +21,11 @@ select distinct contact_id from eligibility.eligibility_changes where tick_end >
 # of what the page lets them choose
 _STANDING = """
 with written_to as (
-    select contact_id, max(greatest(coalesce(send_after, tick_end), tick_end)) as sent_at
+    -- up to the full hour: what is noted is gone through each tick, and few different times are written quicker
+    select
+        contact_id,
+        date_trunc('hour', max(greatest(coalesce(send_after, tick_end), tick_end)) - interval 1 microsecond)
+        + interval 1 hour as sent_at
     from decisions.outbox
     where tick_end = ? and kind = 'send' and channel not in ('webhook', 'profile') -- these have no reader, and no links
     group by contact_id
