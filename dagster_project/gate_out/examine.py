@@ -21,6 +21,7 @@ from data.contract import Expectation, Table
 
 EXPECTATIONS = Path(__file__).with_name("expectations.yml")
 VIEW = "outbox_examined"
+_EXAMINED = "examined"
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,16 @@ def examine(
     """
     channels = [name for (name,) in connection.execute("select channel from configuration.channels").fetchall()]
     table = stated_expectations(channels, template_names(templates), tick_end)
-    rows = (
-        "select *, concat_ws('.', workflow, step) as workflow_step "
-        f"from ({landed_rows(staged)}) left join (select distinct on (action_id) * from "
-        f"read_parquet({quoted_text(evidence)})) using (action_id)"
-    )
+    # found and joined once, and not with each of dozens of questions; none is about what only rendering reads
+    beside = evidence.with_name(_EXAMINED)
+    rows = f"from read_parquet({quoted_text(beside)})"
     try:
+        connection.execute(
+            "copy (select columns(lambda name: name not in ('profile', 'context')), "
+            f"concat_ws('.', workflow, step) as workflow_step from ({landed_rows(staged)}) "
+            "left join (select distinct on (action_id) * from "
+            f"read_parquet({quoted_text(evidence)})) using (action_id)) to {quoted_text(beside)} (format parquet)"
+        )
         results = judging.evaluate(table, VIEW, rows)
         faults = []
         for expectation, result in zip(table.expectations, results, strict=True):

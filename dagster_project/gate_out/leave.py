@@ -1,6 +1,7 @@
 """How a tick's actions leave: written where delivery cannot see them, examined, and only then put in the outbox."""
 
 import logging
+import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -113,7 +114,9 @@ def _hold(
     for one in leaving:
         if one.workflow in held:
             log.warning("%s is held: %s", one.workflow, "; ".join(reasons[one.workflow]))
-            written.append(_write_hold(connection, folder, one, window, reasons[one.workflow]))
+            shared = {channel for other in leaving if other is not one for channel in other.channels}
+            whole = {path.stem: path for path in staged if path.stem not in shared}
+            written.append(_write_hold(connection, folder, one, window, reasons[one.workflow], whole))
     note_holds(connection, window, written)
     forget_holds(folder, but=held)
     return held
@@ -210,10 +213,20 @@ def _released_ticks(home: Home, workflow: str, templates: Path) -> list[datetime
 
 
 def _write_hold(
-    connection: duckdb.DuckDBPyConnection, folder: Path, one: Leaving, window: Window, reasons: Sequence[str]
+    connection: duckdb.DuckDBPyConnection,
+    folder: Path,
+    one: Leaving,
+    window: Window,
+    reasons: Sequence[str],
+    whole: Mapping[str, Path],
 ) -> About:
+    """`whole` are the files by channel in which no other workflow has anything: they are held as they are."""
+
     def write_files(into: Path) -> None:
         for channel in one.channels:
+            if channel in whole:
+                shutil.copyfile(whole[channel], into / f"{channel}.parquet")
+                continue
             connection.execute(
                 "copy (select * from decisions.outbox where tick_end = $tick_end and channel = $channel "
                 f"and workflow = $workflow order by action_id) to {quoted_text(into / f'{channel}.parquet')} "

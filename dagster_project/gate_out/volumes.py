@@ -8,10 +8,30 @@ import duckdb
 from activations.holds.volume import PastTick
 from dagster_project.ticks.windows import DECISIONS, Window
 
-_BASE = (
-    "select count(distinct contact_id) from (select contact_id from eligibility.eligibility_changes "
-    "where tick_end <= $at group by contact_id, channel, topic having arg_max(is_reachable and is_consented, tick_end))"
+# of most the latest change of all says that they can be reached; only of the others each channel and topic is asked
+_BASE = """
+with changes as (
+    select contact_id, channel, topic, tick_end, is_reachable and is_consented as is_open
+    from eligibility.eligibility_changes
+    where tick_end <= $at
+),
+
+contacts as (
+    select contact_id, max(tick_end) filter (is_open) as opened_at, max(tick_end) as changed_at
+    from changes
+    group by contact_id
+),
+
+unsure as (
+    select contact_id
+    from changes
+    where contact_id in (select contact_id from contacts where opened_at < changed_at)
+    group by contact_id, channel, topic
+    having arg_max(is_open, tick_end)
 )
+
+select (select count(*) from contacts where opened_at = changed_at) + (select count(distinct contact_id) from unsure)
+"""
 
 
 def create_volumes(connection: duckdb.DuckDBPyConnection) -> None:

@@ -159,16 +159,16 @@ def _questions(node: object) -> Iterator[exp.Expr]:
 
 
 def _spell_out_rows(query: exp.Select, sources: Mapping[str, Collection[str]]) -> None:
-    """to_json(relation) turns a whole row into an object, its timestamps as text with a blank."""
+    """to_json(struct_pack(*columns(…))) turns a row into an object, its timestamps as text with a blank."""
     for call in query.find_all(exp.Anonymous):
-        if call.name.lower() == "to_json" and isinstance(call.expressions[0], exp.Column):
-            name = call.expressions[0].name
-            if name in sources:
-                call.set("expressions", [_in_json(name, column, sources[name]) for column in sources[name]])
+        row = call.expressions[0] if _is_call(call, "to_json") else None
+        if isinstance(row, exp.Struct) and isinstance(row.expressions[0], exp.Columns):
+            columns = _expanded(row.expressions[0], sources)
+            call.set("expressions", [_in_json(column, sources[column.args["table"].name]) for column in columns])
 
 
-def _in_json(table: str, name: str, columns: Collection[str]) -> exp.Expr:
-    value: exp.Expr = exp.column(name, table=table)
+def _in_json(value: exp.Expr, columns: Collection[str]) -> exp.Expr:
+    name = value.name
     if isinstance(columns, Mapping) and columns[name].startswith("TIMESTAMP"):
         value = exp.cast(value, "text")
     return exp.alias_(value, name)
@@ -205,15 +205,10 @@ def _is_call(node: object, name: str) -> bool:
     return isinstance(node, exp.Anonymous) and node.name.lower() == name
 
 
-# the engine's own columns, which templates do not see
-_ENGINES_OWN = {"action", "branch", "assignment", "holdout_share", "step_assignment", "definition_version", "tick_end"}
-
-
 def _row_as_json(node: exp.Expr) -> exp.Expr | None:
-    if not _is_call(node, "json_merge_patch"):
+    if not _is_call(node, "to_json") or not all(isinstance(column, exp.Alias) for column in node.expressions):
         return None
-    columns = [column for column in node.expressions[0].expressions if column.alias not in _ENGINES_OWN]
-    pairs = [part for column in columns for part in (exp.Literal.string(column.alias), column.this)]
+    pairs = [part for column in node.expressions for part in (exp.Literal.string(column.alias), column.this)]
     return _call("to_json", _call("named_struct", *pairs), _JSON_OPTIONS)
 
 

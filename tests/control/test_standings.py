@@ -53,6 +53,9 @@ def test_who_is_written_to_is_noted_and_kept_up_to_date(compiled: tuple[Home, li
             insert(connection, "contacts.contact_profile_versions", person | valid)
             stands(connection, contact, "offers", TICK)
             stands(connection, contact, "newsletter", TICK, is_consented=contact == 1)
+            # nothing that anybody chooses
+            stands(connection, contact, "service", TICK)
+            stands(connection, contact, "offers", TICK, channel="webhook")
         note_standings(connection, home, TICK)
         assert shown(home, 1, TICK) is None
 

@@ -3,10 +3,14 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import duckdb
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from activations.holds.volume import Breaker, PastTick, far_off, usual_actions
+from dagster_project.gate_out.volumes import contactable_base, create_volumes
 from dagster_project.registry import hold_rule
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -216,3 +220,36 @@ def test_nothing_holds_those_who_leave_the_audiences() -> None:
     assert rule.release_covers == "workflow"
     assert far_off(everybody, None, 10, rule.breaker) is None
     assert far_off(everybody, 1.0, everybody, rule.breaker) is None
+
+
+CHANGES = st.dictionaries(
+    st.tuples(
+        st.integers(1, 3), st.sampled_from(["email", "sms"]), st.sampled_from(["offers", "news"]), st.integers(0, 5)
+    ),
+    st.tuples(st.booleans(), st.booleans()),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(changes=CHANGES)
+def test_who_can_be_reached_by_anything_is_counted_once(
+    changes: dict[tuple[int, str, str, int], tuple[bool, bool]],
+) -> None:
+    at, latest = 4, {}
+    for (contact, *choice, hour), (is_reachable, is_consented) in sorted(changes.items(), key=lambda one: one[0][3]):
+        if hour <= at:
+            latest[contact, *choice] = is_reachable and is_consented
+    with duckdb.connect() as connection:
+        create_volumes(connection)
+        connection.execute("create schema eligibility")
+        connection.execute(
+            "create table eligibility.eligibility_changes (contact_id bigint, channel varchar, topic varchar, "
+            "tick_end timestamp, is_reachable boolean, is_consented boolean)"
+        )
+        for (contact, channel, topic, hour), flags in changes.items():
+            connection.execute(
+                "insert into eligibility.eligibility_changes values (?, ?, ?, ?, ?, ?)",
+                [contact, channel, topic, START + hour * HOUR, *flags],
+            )
+        found = contactable_base(connection, START + at * HOUR)
+    assert found == len({contact for (contact, *_), is_open in latest.items() if is_open})

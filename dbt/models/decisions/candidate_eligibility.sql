@@ -24,10 +24,16 @@ asked as (
 standings as (
     select changes.*
     from {{ ref('eligibility_changes') }} as changes
-    where
-        tick_end <= {{ tick_end() }}
-        and (contact_id, channel, topic) in (select (contact_id, channel, topic) from asked)
-    qualify row_number() over (partition by contact_id, channel, topic order by changes.tick_end desc) = 1
+    inner join asked
+        on
+            changes.contact_id = asked.contact_id
+            and changes.channel = asked.channel
+            and changes.topic = asked.topic
+    where changes.tick_end <= {{ tick_end() }}
+    qualify row_number() over (
+        partition by changes.contact_id, changes.channel, changes.topic
+        order by changes.tick_end desc
+    ) = 1
 ),
 
 -- what was said of the addresses, by whomever

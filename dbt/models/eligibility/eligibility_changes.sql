@@ -38,13 +38,11 @@ changed as (
     inner join concerned on standings.contact_id = concerned.contact_id
 ),
 
-asked as (
+by_channel as (
     select
         changed.*,
         channels.channel,
-        topics.topic,
-        topics.kind = 'promotional' as is_promotional,
-        topics.requires_consent,
+        channels.address_type,
         channels.address_type = 'email' and changed.is_hard_bounced as is_bounced,
         case channels.address_type
             when 'email' then changed.email
@@ -52,15 +50,29 @@ asked as (
             when 'contact' then cast(changed.contact_id as varchar)
             else (changed.properties ->> channels.address_type)
         end as address,
-        try_cast({{ property('suppressed_since', of='changed.properties') }} as timestamp) as suppressed_since,
-        {{ latest_statement('channels.channel', 'topics.topic', "(topics.kind = 'transactional')", told=none) }} as latest
+        list_bool_or([statement['channel'] in (channels.channel, 'all') for statement in changed.consents]) as has_stated
     from changed
     cross join {{ ref('channels') }} as channels
+),
+
+asked as (
+    select
+        by_channel.*,
+        topics.topic,
+        topics.kind = 'promotional' as is_promotional,
+        topics.requires_consent,
+        try_cast({{ property('suppressed_since', of='by_channel.properties') }} as timestamp) as suppressed_since,
+        {{ latest_statement('by_channel.channel', 'topics.topic', "(topics.kind = 'transactional')", told=none) }} as latest
+    from by_channel
     cross join {{ ref('topics') }} as topics
     where
-        topics.channel = channels.channel
-        -- nobody is written to by a channel without addresses
-        or (topics.channel is null and channels.address_type is distinct from 'none')
+        -- of a contact that is new there is nothing to say by most channels
+        (by_channel.is_known or by_channel.address is not null or by_channel.has_stated or by_channel.is_erased)
+        and (
+            topics.channel = by_channel.channel
+            -- nobody is written to by a channel without addresses
+            or (topics.channel is null and by_channel.address_type is distinct from 'none')
+        )
 ),
 
 -- whom a step left in peace, until they order or say anything about consent
@@ -72,7 +84,7 @@ judged as (
         suppressed_since is not null
         and coalesce(suppressed_since > greatest(last_order_at, struct_extract(latest, 'stated_at')), true) as is_left_in_peace
     from asked
-    -- of a contact that is new there is nothing to say by most channels
+    -- nor about a topic that they have stated nothing of
     where is_known or address is not null or latest is not null or is_erased
 ),
 
@@ -110,8 +122,7 @@ answered as (
         timezone,
         locale,
         is_erased,
-        address is not null or latest_statement is not null or is_erased as has_something_to_say,
-        row({{ content | join(', ') }}) as content
+        address is not null or latest_statement is not null or is_erased as has_something_to_say
     from judged
 )
 
@@ -139,5 +150,8 @@ left join answered as before
         and before.valid_from < {{ tick_start() }}
 where
     answered.valid_from >= {{ tick_start() }}
-    and answered.content is distinct from before.content
+    and (
+        before.contact_id is null
+        or row(answered.{{ content | join(', answered.') }}) is distinct from row(before.{{ content | join(', before.') }})
+    )
     and (answered.has_something_to_say or coalesce(before.has_something_to_say, false))
