@@ -22,6 +22,8 @@ from data.contract import Expectation, Table
 EXPECTATIONS = Path(__file__).with_name("expectations.yml")
 VIEW = "outbox_examined"
 _EXAMINED = "examined"
+_ONLY_RENDERED = ("profile", "context")
+"""Wide columns, which rendering reads and hardly an expectation asks for."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,14 @@ def examine(
     """
     channels = [name for (name,) in connection.execute("select channel from configuration.channels").fetchall()]
     table = stated_expectations(channels, template_names(templates), tick_end)
-    # found and joined once, and not with each of dozens of questions; none is about what only rendering reads
+    # found and joined once, and not with each of dozens of questions
     beside = evidence.with_name(_EXAMINED)
+    asked = str([expectation.arguments for expectation in table.expectations])
+    left_out = [column for column in _ONLY_RENDERED if column not in asked]
     rows = f"from read_parquet({quoted_text(beside)})"
     try:
         connection.execute(
-            "copy (select columns(lambda name: name not in ('profile', 'context')), "
+            f"copy (select columns(lambda name: name not in {left_out}), "
             f"concat_ws('.', workflow, step) as workflow_step from ({landed_rows(staged)}) "
             "left join (select distinct on (action_id) * from "
             f"read_parquet({quoted_text(evidence)})) using (action_id)) to {quoted_text(beside)} (format parquet)"

@@ -208,3 +208,13 @@ def test_what_cannot_be_evaluated_is_no_success(
     monkeypatch.setattr(gate, "EXPECTATIONS", broken)
     with pytest.raises(HourbellError, match="a slip"):
         examined(FINE)
+
+
+def test_what_only_rendering_reads_can_be_asked_for(
+    examined: Examined, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "own.yml"
+    own.write_text("- {expect: rows_to_satisfy, condition: context is not null, reason: no context}")
+    monkeypatch.setattr(gate, "EXPECTATIONS", own)
+    (fault,) = examined([leaving(1, context=None), leaving(2, context="{}")])
+    assert str(fault) == "1 × no context (as action 1)"
