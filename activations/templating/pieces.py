@@ -25,6 +25,7 @@ from liquid.builtin.output import OutputNode
 from liquid.builtin.tags.if_tag import IfNode
 from liquid.exceptions import FilterArgumentError, LiquidTypeError
 from liquid.stringify import to_liquid_string
+from liquid.undefined import is_undefined
 
 from activations.templating.manner import MANNER
 from activations.templating.tags import IsolatedNode, LinkNode, OpenedNode
@@ -36,11 +37,12 @@ _NOTHING: Mapping[str, object] = {}
 class Seen:
     """What a template sees of a message. Liquid's own context is made where Liquid is asked, and not before."""
 
-    __slots__ = ("_context", "_make", "globals", "locals")
+    __slots__ = ("_context", "_make", "globals", "has_context", "locals")
 
     def __init__(self, fields: dict[Any, Any], make: Callable[[dict[Any, Any]], RenderContext]) -> None:
         self.globals = fields
         self.locals = _NOTHING
+        self.has_context = False
         self._make = make
         self._context: RenderContext | None = None
 
@@ -48,6 +50,7 @@ class Seen:
     def context(self) -> RenderContext:
         if self._context is None:
             self._context = self._make(self.globals)
+            self.has_context = True
             # what the template makes itself
             self.locals = self._context.locals
         return self._context
@@ -162,14 +165,24 @@ def _condition(expression: Any, environment: Environment) -> Value:
     asked = expression.expression if isinstance(expression, BooleanExpression) else None
     if isinstance(asked, Path):
         field = _value(asked, environment)
-        return lambda seen: field(seen).__class__ is str or expression.evaluate(seen.context)
+
+        def is_there(seen: Seen) -> bool:
+            found = field(seen)
+            if isinstance(found, str):
+                return True
+            return found.__class__ is not environment.undefined and expression.evaluate(seen.context)
+
+        return is_there
     if isinstance(asked, EqExpression) and isinstance(asked.right, Literal):
         left, right = _value(asked.left, environment), asked.right.value
         if right.__class__ in (str, int):
 
             def is_equal(seen: Seen) -> bool:
                 found = left(seen)
-                return found == right if found.__class__ is right.__class__ else expression.evaluate(seen.context)
+                # one is not the same as true
+                if isinstance(found, str) or found.__class__ is int:
+                    return bool(found == right)
+                return found.__class__ is not environment.undefined and expression.evaluate(seen.context)
 
             return is_equal
     return _by_expression(expression)
@@ -182,10 +195,11 @@ def _value(expression: Any, environment: Environment) -> Value:
             value = _filtered(value, each, environment)
         return value
     if isinstance(expression, Path) and all(isinstance(name, str) for name in expression.path):
-        return _field(expression)
+        return _field(expression, environment)
     if isinstance(expression, Literal):
         # it sees nothing of a message
-        known = expression.evaluate(RenderContext(environment.from_string("")))
+        known = expression.evaluate(_context(environment, {}))
+        known = Same(known) if known.__class__ is str else known
         return lambda seen: known
     return _by_expression(expression)
 
@@ -194,21 +208,43 @@ def _by_expression(expression: Any) -> Value:
     return lambda seen: expression.evaluate(seen.context)
 
 
-def _field(path: Path) -> Value:
-    """A field that the message brings; what it does not bring, and what the template has made itself, Liquid finds."""
-    names = tuple(path.path)
+def _field(path: Path, environment: Environment) -> Value:
+    """A field that the message brings, or what Liquid has for one that it does not bring; what the template has made
+    itself, and all that is more than a name in a name, Liquid finds."""
+    root = path.path[0]
+    names = _with_absent(path, environment)
 
     def field(seen: Seen) -> Any:
         found: Any = seen.globals
-        if names[0] in seen.locals:
+        if root in seen.locals:
             return path.evaluate(seen.context)
-        for name in names:
-            if found.__class__ is not dict or name not in found:
+        for name, missing in names:
+            if found.__class__ is not dict:
                 return path.evaluate(seen.context)
+            if name not in found:
+                return path.evaluate(seen.context) if missing is None or seen.has_context else missing
             found = found[name]
         return found
 
     return field
+
+
+def _with_absent(path: Path, environment: Environment) -> list[tuple[Any, Any]]:
+    """The names of a field, each with what Liquid has where a message does not bring it; None where that is something,
+    such as the size of what is there."""
+    names = []
+    there: dict[Any, Any] = {}
+    fields = there
+    for name in path.path:
+        missing = path.evaluate(_context(environment, fields))
+        names.append((name, missing if is_undefined(missing) else None))
+        there[name] = there = {}
+    return names
+
+
+def _context(environment: Environment, fields: dict[str, Any]) -> RenderContext:
+    template = environment.from_string("")
+    return template.context_class(template, globals=fields)
 
 
 def _filtered(value: Value, asked: Filter, environment: Environment) -> Value:
