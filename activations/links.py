@@ -16,6 +16,7 @@ from activations.channels.face import ShortLink, UnsendableError, read_profile
 from activations.delivery.outbox import Action, sent_at
 from activations.keys.seals import sealed, unsealed
 from activations.settings.shop import Shop
+from activations.texts import Same, Seal, Text
 
 _UNSUBSCRIBE, _PREFERENCES, _OPEN, _CLICK = "unsubscribe", "preferences", "open", "click"
 _FORM, _CONFIRM = "ask", "confirm"
@@ -109,7 +110,7 @@ def unsubscribe_link(url: str, action: Action, key: bytes) -> str:
 
 def preferences_link(url: str, action: Action, key: bytes) -> str:
     """The link by which this contact chooses what to get."""
-    return _page(url, sealed(_PREFERENCES, [*_known(action)._replace(sent_at=sent_at(action).isoformat())], key))
+    return _page(url, sealed(_PREFERENCES, [*_known(action)[:-1], sent_at(action).isoformat()], key))
 
 
 def preferences_of(sent: Sent, key: bytes) -> str:
@@ -121,7 +122,7 @@ def preferences_of(sent: Sent, key: bytes) -> str:
 
 def open_link(shop: Shop, action: Action, key: bytes) -> str:
     """The picture of one transparent dot that tells that a message was opened."""
-    return f"{shop.tracking_url.rstrip('/')}{OPEN_PATH}{sealed(_OPEN, [*_sent(action)], key)}"
+    return Followed(shop, action, key).opened()
 
 
 def click_link(shop: Shop, action: Action, key: bytes, target: str, position: int) -> str:
@@ -129,9 +130,28 @@ def click_link(shop: Shop, action: Action, key: bytes, target: str, position: in
 
     Raises UnsendableError where the target is no address of a page.
     """
-    if not is_page(target):
-        raise UnsendableError(f"a link points to {target[:200]!r}, which is no address of a page")
-    return f"{shop.tracking_url.rstrip('/')}{CLICK_PATH}{sealed(_CLICK, [*_sent(action), target, position], key)}"
+    return Followed(shop, action, key).click(target, position)
+
+
+class Followed:
+    """Makes the links of one message by which it is seen what becomes of it."""
+
+    __slots__ = ("_base", "_key", "_sent")
+
+    def __init__(self, shop: Shop, action: Action, key: bytes) -> None:
+        self._base = shop.tracking_url
+        self._sent = _sent(action)
+        self._key = key
+
+    def opened(self) -> str:
+        """As `open_link`."""
+        return Text((_path(self._base, OPEN_PATH), sealed(_OPEN, [*self._sent], self._key)))
+
+    def click(self, target: str, position: int) -> str:
+        """As `click_link`."""
+        if not is_page(target):
+            raise UnsendableError(f"a link points to {target[:200]!r}, which is no address of a page")
+        return Text((_path(self._base, CLICK_PATH), sealed(_CLICK, [*self._sent, target, position], self._key)))
 
 
 class Shortening:
@@ -229,8 +249,18 @@ def _token(text: str, key: bytes) -> str:
     return "".join(letters)
 
 
-def _page(url: str, seal: str) -> str:
-    return f"{url}{'&' if '?' in url else '?'}{PARAMETER}={seal}"
+@lru_cache(maxsize=100)
+def _path(base: str, path: str) -> Same:
+    return Same(base.rstrip("/") + path)
+
+
+@lru_cache(maxsize=100)
+def _query(url: str) -> Same:
+    return Same(f"{url}{'&' if '?' in url else '?'}{PARAMETER}=")
+
+
+def _page(url: str, seal: Seal) -> str:
+    return Text((_query(url), seal))
 
 
 def is_known(action: Action) -> bool:
@@ -250,10 +280,11 @@ def _sent(action: Action) -> Sent:
 
 
 def _known(action: Action) -> Known:
-    known = {**_identifiers(action.profile)}
+    known = _identifiers(action.profile)
     if action.address and action.channel in ADDRESS_OF:
-        known[ADDRESS_OF[action.channel]] = action.address
-    return Known(action.action_id, action.channel, action.topic or "", *(known.get(name) for name in _IDENTIFIERS))
+        known = {**known, ADDRESS_OF[action.channel]: action.address}
+    user_id, email, phone = map(known.get, _IDENTIFIERS)
+    return Known(action.action_id, action.channel, action.topic or "", user_id, email, phone)
 
 
 @lru_cache(maxsize=10)

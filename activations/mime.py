@@ -10,9 +10,10 @@ from email.header import Header
 from email.utils import format_datetime, formataddr
 from functools import lru_cache
 
-from activations.texts import kept, pieces_of
+from activations.texts import Same, by_piece
 
 _LINE_LIMIT = 76
+_ROOM = _LINE_LIMIT - len("=")
 _ENCODED_WORD = "=?"
 _BREAK = b"\r\n"
 _SOFT_BREAK = b"=\r\n"
@@ -24,7 +25,10 @@ def email_bytes(headers: Mapping[str, str], *, text: str, html: str, boundary: s
 
     The boundary begins with `=_`, which no part contains: in quoted-printable an equals sign is written in another way.
     """
-    head = [f"{name}: {_header(name, value)}" for name, value in headers.items()]
+    head = [
+        _same_header(name, value) if value.__class__ is Same else _header(name, value)
+        for name, value in headers.items()
+    ]
     head += ["MIME-Version: 1.0", f'Content-Type: multipart/alternative; boundary="{boundary}"', ""]
     delimiter = f"\r\n--{boundary}\r\n".encode()
     return b"".join(
@@ -50,14 +54,14 @@ def one_line(text: str) -> str:
 @lru_cache(maxsize=1_000)
 def mailbox(name: str, address: str) -> str:
     """A display name with its address, as From has it."""
-    return formataddr((one_line(name), address))
+    return Same(formataddr((one_line(name), address)))
 
 
 @lru_cache(maxsize=1_000)
 def plain_mailbox(name: str, address: str) -> str:
     """The same for whoever writes the header, and encodes it, himself."""
     quoted = one_line(name).replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{quoted}" <{address}>' if quoted else address
+    return Same(f'"{quoted}" <{address}>' if quoted else address)
 
 
 @lru_cache(maxsize=1_000)
@@ -67,6 +71,13 @@ def date(moment: datetime) -> str:
 
 
 def _header(name: str, value: str) -> str:
+    return f"{name}: {_header_value(name, value)}"
+
+
+_same_header = lru_cache(maxsize=1_000)(_header)
+
+
+def _header_value(name: str, value: str) -> str:
     value = one_line(value)
     if _ENCODED_WORD in value:
         # else it would be read as what it stands for
@@ -85,14 +96,22 @@ def _part(subtype: str, content: str) -> bytes:
     if "\r" in content:
         content = content.replace("\r\n", "\n").replace("\r", "\n")
     # an equals sign at the end of a line means that there is no break
-    body = b"".join([_quoted(piece) for piece in pieces_of(content)]).rstrip(_SOFT_BREAK)
+    body = b"".join(_quoted(content)).rstrip(_SOFT_BREAK)
     return _PART_HEAD % subtype.encode() + body + _BREAK
 
 
-@kept
-def _quoted(piece: str) -> bytes:
+def _quoted_piece(piece: str) -> bytes:
     """A piece in quoted-printable. Within a line it ends in a break that is none to who reads it: so the next piece is
     encoded to the same wherever it stands."""
     # before a break there is always room for an equals sign
     encoded = b2a_qp(f"{piece}\n".replace("\n", "\r\n").encode(), istext=True).removesuffix(_BREAK)
     return encoded if not encoded or encoded.endswith(_BREAK) else encoded + _SOFT_BREAK
+
+
+def _quoted_seal(seal: str) -> bytes:
+    """The same of letters that are never encoded: they want nothing but breaks."""
+    letters = seal.encode()
+    return b"".join([letters[start : start + _ROOM] + _SOFT_BREAK for start in range(0, len(letters), _ROOM)])
+
+
+_quoted = by_piece(_quoted_piece, _quoted_seal)

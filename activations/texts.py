@@ -6,10 +6,17 @@ from typing import TypeVar
 
 T = TypeVar("T")
 _KEPT = 2_000
+"""Pieces. What is kept must not grow with the messages."""
 
 
 class Same(str):
     """A piece that is the same in every message of a template."""
+
+    __slots__ = ()
+
+
+class Seal(str):
+    """A piece of letters, digits, hyphens and underscores: wherever a text stands, they stand as they are."""
 
     __slots__ = ()
 
@@ -31,13 +38,15 @@ def pieces_of(text: str) -> Sequence[str]:
     return text.pieces if isinstance(text, Text) else (text,)
 
 
-def kept(make: Callable[[str], T]) -> Callable[[str], T]:
-    """What `make` makes of a piece, made once of what is the same in every message, and of nothing else: what is kept
-    must not grow with the messages."""
+def by_piece(make: Callable[[str], T], of_seal: Callable[[str], T]) -> Callable[[str], list[T]]:
+    """Makes something of each piece of a text: once of what is the same in every message, and of nothing else."""
     once = lru_cache(maxsize=_KEPT)(make)
 
-    def made(piece: str) -> T:
-        return once(piece) if piece.__class__ is Same else make(piece)
+    def made(text: str) -> list[T]:
+        return [
+            once(piece) if piece.__class__ is Same else of_seal(piece) if piece.__class__ is Seal else make(piece)
+            for piece in pieces_of(text)
+        ]
 
     return made
 
@@ -47,3 +56,11 @@ def escaped(text: str) -> str:
     return (
         text.replace("&", "&amp;").replace(">", "&gt;").replace("<", "&lt;").replace("'", "&#39;").replace('"', "&#34;")
     )
+
+
+def _escaped_piece(piece: str) -> str:
+    return Same(escaped(piece)) if piece.__class__ is Same else escaped(piece)
+
+
+in_markup = by_piece(_escaped_piece, lambda seal: seal)
+"""The pieces of a text as markup has them."""

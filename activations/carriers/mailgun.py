@@ -11,7 +11,7 @@ from activations.carriers.mail_settings import FILE, read_mail_settings
 from activations.channels.face import Setting
 from activations.errors import HourbellError
 from activations.settings.shop import EXAMPLES
-from activations.texts import kept, pieces_of
+from activations.texts import by_piece
 from activations.transport.form_encoding import quoted
 from activations.transport.http import HttpAnswer
 
@@ -74,10 +74,10 @@ def encode(mail: Mail) -> bytes:
 
 
 def _quoted(text: str) -> str:
-    return "".join([_quoted_piece(piece) for piece in pieces_of(text)])
+    return "".join(_quoted_pieces(text))
 
 
-_quoted_piece = kept(quoted)
+_quoted_pieces = by_piece(quoted, str)
 _quoted_name = lru_cache(maxsize=100)(quoted)
 
 

@@ -13,13 +13,15 @@ import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
+from activations.texts import Seal
+
 _LONGEST = 8_000
 
 
-def sealed(purpose: str, words: list[Any], key: bytes) -> str:
+def sealed(purpose: str, words: list[Any], key: bytes) -> Seal:
     """The words as a part of a link; what is sealed for one purpose is good for no other."""
     whole = _cipher(key).encrypt(orjson.dumps(words), [purpose.encode()])
-    return base64.urlsafe_b64encode(whole).rstrip(b"=").decode()
+    return Seal(base64.urlsafe_b64encode(whole).rstrip(b"=").decode())
 
 
 def unsealed(purpose: str, seal: str, key: bytes) -> list[Any] | None:

@@ -29,7 +29,8 @@ from liquid.undefined import is_undefined
 
 from activations.templating.manner import MANNER
 from activations.templating.tags import IsolatedNode, LinkNode, OpenedNode
-from activations.texts import Same, escaped
+from activations.texts import Same, Text, escaped, in_markup
+from activations.texts import pieces_of as pieces_of_text
 
 _NOTHING: Mapping[str, object] = {}
 
@@ -76,7 +77,8 @@ def pieces_of(nodes: Iterable[Node], environment: Environment) -> list[Piece]:
 def add(pieces: Sequence[Piece], seen: Seen, written: list[str]) -> None:
     """Add what pieces come to for a message; raises LiquidError."""
     for piece in pieces:
-        if isinstance(piece, Same):
+        # not isinstance, which takes as long as a short piece
+        if piece.__class__ is Same:
             written.append(piece)
         else:
             piece(seen, written)
@@ -110,6 +112,8 @@ def _written(value: Value, *, escapes: bool) -> Piece:
         found = value(seen)
         if found.__class__ is str:
             written.append(escaped(found) if escapes else found)
+        elif isinstance(found, (Same, Text)):
+            written += in_markup(found) if escapes else pieces_of_text(found)
         else:
             written.append(str(to_liquid_string(found, escapes)))
 
@@ -140,13 +144,13 @@ def _linked(node: LinkNode, environment: Environment) -> Piece:
         inside: list[str] = []
         if node.constant is None:
             add(pieces, seen, inside)
-        written.append(node.address(seen.globals[MANNER].links, "".join(inside)))
+        written += node.address(seen.globals[MANNER].links, "".join(inside))
 
     return link
 
 
 def _opened(node: OpenedNode) -> Piece:
-    return lambda seen, written: written.append(node.picture(seen.globals[MANNER].links))
+    return lambda seen, written: written.extend(node.picture(seen.globals[MANNER].links))
 
 
 def _isolated(node: IsolatedNode, environment: Environment) -> Piece:

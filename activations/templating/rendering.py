@@ -9,11 +9,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from liquid.builtin.content import ContentNode
 from liquid.exceptions import LiquidError, UndefinedError
 from markupsafe import escape
 
@@ -42,7 +41,7 @@ from activations.templating.message_fields import Tree, flat, read_tree, rendere
 from activations.templating.plain import text_of, with_links
 from activations.templating.tags import OPENED
 from activations.templating.tracking import AS_WRITTEN, Tracking
-from activations.texts import Text
+from activations.texts import Same, Text
 
 _SUBJECT_LIMIT = 300
 _CONTENT, _LANGUAGE = "{{ content }}", "{{ language }}"
@@ -73,15 +72,6 @@ class _Parts:
     html: Template
     text: Template
     is_text_derived: bool
-
-    @cached_property
-    def same_subject(self) -> str | None:
-        """The subject, where it is the same in every message."""
-        return _same(self.subject)
-
-    @cached_property
-    def same_preheader(self) -> str | None:
-        return _same(self.preheader) if self.preheader else ""
 
     def all(self) -> list[Template]:
         return [part for part in (self.subject, self.preheader, self.html, self.text) if part is not None]
@@ -135,12 +125,8 @@ class Templates:
         parts = self._parts(template, locale)
         fields = self._fields(contact, context, message, self._manner(locale, parts.locale, links))
         with _refusing(template):
-            subject = parts.same_subject
-            if subject is None:
-                subject = one_line(parts.subject.render(fields))
-            preheader = parts.same_preheader
-            if preheader is None:
-                preheader = one_line(parts.preheader.render(fields)) if parts.preheader else ""
+            subject = _line(parts.subject.written(fields))
+            preheader = _line(parts.preheader.written(fields)) if parts.preheader else Same()
             html = Text(parts.html.written({**fields, "subject": subject, "preheader": preheader}))
             text = Text(parts.text.written({**fields, "subject": subject}))
         if not subject:
@@ -447,9 +433,16 @@ def _refusing(template: str) -> Iterator[None]:
         raise UnsendableError(f"template {template} cannot be rendered: {error.message}") from error
 
 
-def _same(part: Template) -> str | None:
-    """What a part says to everybody, on one line; None where it says different things."""
-    return one_line(str(part)) if all(isinstance(node, ContentNode) for node in part.nodes) else None
+def _line(written: list[str]) -> str:
+    """What was written on one line; one piece that others get, too, stays such a piece."""
+    if len(written) == 1 and isinstance(written[0], Same):
+        return _same_line(written[0])
+    return one_line("".join(written))
+
+
+@lru_cache(maxsize=1_000)
+def _same_line(piece: Same) -> Same:
+    return Same(one_line(piece))
 
 
 def _field(error: UndefinedError) -> str:

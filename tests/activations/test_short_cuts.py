@@ -28,7 +28,7 @@ from activations.templating.environment import TemplateEnvironment
 from activations.templating.manner import MANNER, Manner
 from activations.templating.rendering import Templates
 from activations.templating.tracking import AS_WRITTEN
-from activations.texts import Same, Text, escaped, kept
+from activations.texts import Same, Seal, Text, by_piece, escaped
 from activations.transport.form_encoding import form_body
 
 DOMAINS = (
@@ -126,13 +126,14 @@ def test_markup_is_escaped_as_markupsafe_does(text: str) -> None:
 def test_nothing_is_kept_of_what_is_not_the_same_in_every_message() -> None:
     made: list[str] = []
 
-    @kept
     def shouted(piece: str) -> str:
         made.append(piece)
         return piece.upper()
 
-    assert [shouted(piece) for piece in (Same("a"), "b", Same("a"), "b")] == ["A", "B", "A", "B"]
-    assert made == ["a", "b", "b"]
+    shout = by_piece(shouted, str.title)
+    assert shout(Text((Same("a"), "b", Same("a"), "b", Seal("cd"), Seal("cd")))) == ["A", "B", "A", "B", "Cd", "Cd"]
+    assert [shout(piece) for piece in (Same("a"), "a")] == [["A"], ["A"]]
+    assert made == ["a", "b", "b", "a"]
 
 
 def test_a_subject_is_kept_only_where_it_is_the_same_for_all(templates_with_subject: Templates) -> None:
