@@ -3,6 +3,7 @@
 The standard library's builder takes 3 ms for what takes 0.1 ms here; its own encoders do the work.
 """
 
+import re
 from binascii import b2a_qp
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,11 +14,14 @@ from functools import lru_cache
 from activations.texts import Same, by_piece
 
 _LINE_LIMIT = 76
-_ROOM = _LINE_LIMIT - len("=")
 _ENCODED_WORD = "=?"
 _BREAK = b"\r\n"
 _SOFT_BREAK = b"=\r\n"
-_PART_HEAD = b"Content-Type: text/%b; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+_lines = re.compile(rb".{1,%d}" % (_LINE_LIMIT - len("="))).findall
+_PLAIN, _HTML = (
+    b"Content-Type: text/%b; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n" % kind
+    for kind in (b"plain", b"html")
+)
 
 
 def email_bytes(headers: Mapping[str, str], *, text: str, html: str, boundary: str) -> bytes:
@@ -35,9 +39,11 @@ def email_bytes(headers: Mapping[str, str], *, text: str, html: str, boundary: s
         [
             "\r\n".join(head).encode("ascii"),
             delimiter,
-            _part("plain", text),
+            _PLAIN,
+            *_body(text),
             delimiter,
-            _part("html", html),
+            _HTML,
+            *_body(html),
             f"\r\n--{boundary}--\r\n".encode(),
         ]
     )
@@ -92,12 +98,16 @@ def _header_value(name: str, value: str) -> str:
     )
 
 
-def _part(subtype: str, content: str) -> bytes:
+def _body(content: str) -> list[bytes]:
+    """A part in quoted-printable, in pieces; it ends in a break."""
     if "\r" in content:
         content = content.replace("\r\n", "\n").replace("\r", "\n")
-    # an equals sign at the end of a line means that there is no break
-    body = b"".join(_quoted(content)).rstrip(_SOFT_BREAK)
-    return _PART_HEAD % subtype.encode() + body + _BREAK
+    pieces = _quoted(content)
+    end = b""
+    while pieces and not end:
+        # an equals sign at the end of a line means that there is no break
+        end = pieces.pop().rstrip(_SOFT_BREAK)
+    return [*pieces, end, _BREAK]
 
 
 def _quoted_piece(piece: str) -> bytes:
@@ -110,8 +120,7 @@ def _quoted_piece(piece: str) -> bytes:
 
 def _quoted_seal(seal: str) -> bytes:
     """The same of letters that are never encoded: they want nothing but breaks."""
-    letters = seal.encode()
-    return b"".join([letters[start : start + _ROOM] + _SOFT_BREAK for start in range(0, len(letters), _ROOM)])
+    return _SOFT_BREAK.join([*_lines(seal.encode()), b""])
 
 
 _quoted = by_piece(_quoted_piece, _quoted_seal)

@@ -1,18 +1,22 @@
 """Texts in pieces, most of which are the same in every message, so that what is made of those is kept."""
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
-_KEPT = 2_000
-"""Pieces. What is kept must not grow with the messages."""
 
 
 class Same(str):
-    """A piece that is the same in every message of a template."""
+    """A piece that is the same in every message of a template. What is made of it stays with it, and goes with it."""
 
-    __slots__ = ()
+    __slots__ = ("made",)
+    made: dict[Callable[[str], Any], Any]
+    """By what made it."""
+
+    def __new__(cls, text: str = "") -> "Same":
+        piece = super().__new__(cls, text)
+        piece.made = {}
+        return piece
 
 
 class Seal(str):
@@ -39,16 +43,24 @@ def pieces_of(text: str) -> Sequence[str]:
 
 
 def by_piece(make: Callable[[str], T], of_seal: Callable[[str], T]) -> Callable[[str], list[T]]:
-    """Makes something of each piece of a text: once of what is the same in every message, and of nothing else."""
-    once = lru_cache(maxsize=_KEPT)(make)
+    """Makes something of each piece of a text: once of what is the same in every message, and of nothing else, as what
+    is kept must not grow with the messages."""
 
-    def made(text: str) -> list[T]:
-        return [
-            once(piece) if piece.__class__ is Same else of_seal(piece) if piece.__class__ is Seal else make(piece)
-            for piece in pieces_of(text)
-        ]
+    def once(piece: Same) -> T:
+        piece.made[make] = made = make(piece)
+        return made
 
-    return made
+    def of_each(text: str) -> list[T]:
+        made = []
+        for piece in pieces_of(text):
+            if piece.__class__ is Same:
+                known = piece.made.get(make)
+                made.append(once(piece) if known is None else known)
+            else:
+                made.append(of_seal(piece) if piece.__class__ is Seal else make(piece))
+        return made
+
+    return of_each
 
 
 def escaped(text: str) -> str:

@@ -26,6 +26,7 @@ from liquid.builtin.tags.if_tag import IfNode
 from liquid.exceptions import FilterArgumentError, LiquidTypeError
 from liquid.stringify import to_liquid_string
 from liquid.undefined import is_undefined
+from markupsafe import Markup
 
 from activations.templating.manner import MANNER
 from activations.templating.tags import IsolatedNode, LinkNode, OpenedNode
@@ -110,10 +111,14 @@ def _by_liquid(node: Node, seen: Seen, written: list[str]) -> None:
 def _written(value: Value, *, escapes: bool) -> Piece:
     def write(seen: Seen, written: list[str]) -> None:
         found = value(seen)
-        if found.__class__ is str:
+        kind = found.__class__
+        if kind is str:
             written.append(escaped(found) if escapes else found)
-        elif isinstance(found, (Same, Text)):
+        elif kind is Text or kind is Same:
             written += in_markup(found) if escapes else pieces_of_text(found)
+        elif kind is Markup or kind is int:
+            # there is nothing to escape in it
+            written.append(str(found))
         else:
             written.append(str(to_liquid_string(found, escapes)))
 
@@ -259,9 +264,14 @@ def _filtered(value: Value, asked: Filter, environment: Environment) -> Value:
     if getattr(function, "with_environment", False):
         function = partial(function, environment=environment)
     arguments = [_value(argument.value, environment) for argument in asked.args]
+    # of which most messages have no need
+    is_default = asked.name == "default"
 
     def filtered(seen: Seen) -> Any:
-        given = [value(seen), *[argument(seen) for argument in arguments]]
+        found = value(seen)
+        if is_default and found.__class__ is str and found:
+            return found
+        given = [found, *[argument(seen) for argument in arguments]]
         try:
             if sees_context:
                 return function(*given, context=seen if sees_manner else seen.context)

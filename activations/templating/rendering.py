@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ from activations.templating.message_fields import Tree, flat, read_tree, rendere
 from activations.templating.plain import text_of, with_links
 from activations.templating.tags import OPENED
 from activations.templating.tracking import AS_WRITTEN, Tracking
-from activations.texts import Same, Text
+from activations.texts import Text, by_piece
 
 _SUBJECT_LIMIT = 300
 _CONTENT, _LANGUAGE = "{{ content }}", "{{ language }}"
@@ -125,8 +125,8 @@ class Templates:
         parts = self._parts(template, locale)
         fields = self._fields(contact, context, message, self._manner(locale, parts.locale, links))
         with _refusing(template):
-            subject = _line(parts.subject.written(fields))
-            preheader = _line(parts.preheader.written(fields)) if parts.preheader else Same()
+            subject = _line(parts.subject, fields)
+            preheader = _line(parts.preheader, fields) if parts.preheader else ""
             html = Text(parts.html.written({**fields, "subject": subject, "preheader": preheader}))
             text = Text(parts.text.written({**fields, "subject": subject}))
         if not subject:
@@ -433,16 +433,16 @@ def _refusing(template: str) -> Iterator[None]:
         raise UnsendableError(f"template {template} cannot be rendered: {error.message}") from error
 
 
-def _line(written: list[str]) -> str:
-    """What was written on one line; one piece that others get, too, stays such a piece."""
-    if len(written) == 1 and isinstance(written[0], Same):
-        return _same_line(written[0])
+def _line(part: Template, fields: dict[Any, Any]) -> str:
+    """What a part says, on one line; what it says to others, too, stays a piece that is the same."""
+    written = [part.same] if part.same is not None else part.written(fields)
+    if len(written) == 1:
+        [line] = _lines(written[0])
+        return line
     return one_line("".join(written))
 
 
-@lru_cache(maxsize=1_000)
-def _same_line(piece: Same) -> Same:
-    return Same(one_line(piece))
+_lines = by_piece(lambda piece: piece.__class__(one_line(piece)), one_line)
 
 
 def _field(error: UndefinedError) -> str:
