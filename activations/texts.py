@@ -32,7 +32,7 @@ class Text(str):
     pieces: Sequence[str]
 
     def __new__(cls, pieces: Sequence[str]) -> "Text":
-        text = super().__new__(cls, "".join(pieces))
+        text = str.__new__(cls, "".join(pieces))
         text.pieces = pieces
         return text
 

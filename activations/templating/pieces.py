@@ -34,6 +34,7 @@ from activations.texts import Same, Text, escaped, in_markup
 from activations.texts import pieces_of as pieces_of_text
 
 _NOTHING: Mapping[str, object] = {}
+_TEXTS = (str, Text, Same)
 
 
 class Seen:
@@ -111,7 +112,7 @@ def _by_liquid(node: Node, seen: Seen, written: list[str]) -> None:
 def _written(value: Value, *, escapes: bool) -> Piece:
     def write(seen: Seen, written: list[str]) -> None:
         found = value(seen)
-        kind = found.__class__
+        kind = type(found)
         if kind is str:
             written.append(escaped(found) if escapes else found)
         elif kind is Text or kind is Same:
@@ -177,9 +178,9 @@ def _condition(expression: Any, environment: Environment) -> Value:
 
         def is_there(seen: Seen) -> bool:
             found = field(seen)
-            if isinstance(found, str):
-                return True
-            return found.__class__ is not environment.undefined and expression.evaluate(seen.context)
+            kind = type(found)
+            # what is undefined is to be asked for nothing, not even its class
+            return kind is not environment.undefined and (kind in _TEXTS or expression.evaluate(seen.context))
 
         return is_there
     if isinstance(asked, EqExpression) and isinstance(asked.right, Literal):
@@ -188,10 +189,11 @@ def _condition(expression: Any, environment: Environment) -> Value:
 
             def is_equal(seen: Seen) -> bool:
                 found = left(seen)
+                kind = type(found)
                 # one is not the same as true
-                if isinstance(found, str) or found.__class__ is int:
+                if kind is int or kind in _TEXTS:
                     return bool(found == right)
-                return found.__class__ is not environment.undefined and expression.evaluate(seen.context)
+                return kind is not environment.undefined and expression.evaluate(seen.context)
 
             return is_equal
     return _by_expression(expression)
@@ -269,7 +271,7 @@ def _filtered(value: Value, asked: Filter, environment: Environment) -> Value:
 
     def filtered(seen: Seen) -> Any:
         found = value(seen)
-        if is_default and found.__class__ is str and found:
+        if is_default and type(found) is str and found:
             return found
         given = [found, *[argument(seen) for argument in arguments]]
         try:

@@ -124,11 +124,13 @@ class Templates:
         locale = locale_of(contact.get("locale"))
         parts = self._parts(template, locale)
         fields = self._fields(contact, context, message, self._manner(locale, parts.locale, links))
-        with _refusing(template):
+        try:
             subject = _line(parts.subject, fields)
             preheader = _line(parts.preheader, fields) if parts.preheader else ""
             html = Text(parts.html.written({**fields, "subject": subject, "preheader": preheader}))
             text = Text(parts.text.written({**fields, "subject": subject}))
+        except LiquidError as error:
+            raise _refusal(template, error) from error
         if not subject:
             raise UnsendableError(f"template {template} has an empty subject")
         if len(subject) > _SUBJECT_LIMIT:
@@ -427,10 +429,14 @@ def _refusing(template: str) -> Iterator[None]:
     """What keeps a template from being rendered, as an UnsendableError."""
     try:
         yield
-    except UndefinedError as error:
-        raise UnsendableError(f"template {template} needs {_field(error)}, which is not known") from error
     except LiquidError as error:
-        raise UnsendableError(f"template {template} cannot be rendered: {error.message}") from error
+        raise _refusal(template, error) from error
+
+
+def _refusal(template: str, error: LiquidError) -> UnsendableError:
+    if isinstance(error, UndefinedError):
+        return UnsendableError(f"template {template} needs {_field(error)}, which is not known")
+    return UnsendableError(f"template {template} cannot be rendered: {error.message}")
 
 
 def _line(part: Template, fields: dict[Any, Any]) -> str:

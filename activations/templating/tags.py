@@ -31,10 +31,10 @@ class LinkNode(Node):
         super().__init__(token)
         self.block, self.kind, self.position, self.is_escaped = block, kind, position, is_escaped
         self.blank = False
-        self.constant: str | None = None
+        self.constant: Same | None = None
         if all(isinstance(node, ContentNode) for node in block.nodes):
             try:
-                self.constant = self._target("".join(node.text for node in block.nodes))
+                self.constant = Same(self._target("".join(node.text for node in block.nodes)))
             except FilterArgumentError as error:
                 raise LiquidSyntaxError(str(error.message), token=token) from error
 
@@ -48,7 +48,7 @@ class LinkNode(Node):
 
     def address(self, links: Tracking, written: str) -> Sequence[str]:
         """The address as the message has it, in its pieces; `written` is what stands in the tag."""
-        target = self._target(written) if self.constant is None else self.constant
+        target: str = self._target(written) if self.constant is None else self.constant
         if self.kind != PICTURE:
             target = links.plain(target) if self.kind == PLAIN else links.href(target, self.position)
         return in_markup(target) if self.is_escaped else pieces_of(target)
@@ -133,7 +133,7 @@ class IsolatedNode(Node):
         """What the block sees."""
         sees: dict[Any, Any] = {"shop": around["shop"]}
         for name, value in given:
-            if value is not None and not (isinstance(value, str) and not value.strip()):
+            if value is not None and not (isinstance(value, str) and (not value or value.isspace())):
                 sees[name] = value
         sees[MANNER] = around[MANNER]
         return sees

@@ -10,6 +10,7 @@ from activations.channels.face import ShortLink
 from activations.delivery.outbox import Action
 from activations.links import Followed, Shortening, is_known
 from activations.settings.shop import Shop
+from activations.texts import Same
 
 # without a name or a password before the host, which are there to deceive
 _FOLLOWABLE = re.compile(r"https?://[^\s/?#@\\]+(?:[/?#][^\s\\]*)?|(?:mailto:|tel:|sms:|#)\S*", re.IGNORECASE)
@@ -120,7 +121,8 @@ def _with_utm(target: str, site: str, utm: tuple[tuple[str, str], ...]) -> str:
         if not query and page.rstrip("?").count("/") == 2:
             page = page.rstrip("?") + "/"
         page += ("&" if query else "" if page.endswith("?") else "?") + added
-    return page + mark + fragment
+    # a link that is the same in every message is so with its parameters
+    return Same(page + mark + fragment) if isinstance(target, Same) else page + mark + fragment
 
 
 @lru_cache(maxsize=1_000)

@@ -131,8 +131,9 @@ def test_nothing_is_kept_of_what_is_not_the_same_in_every_message() -> None:
         return piece.upper()
 
     shout = by_piece(shouted, str.title)
-    assert shout(Text((Same("a"), "b", Same("a"), "b", Seal("cd"), Seal("cd")))) == ["A", "B", "A", "B", "Cd", "Cd"]
-    assert [shout(piece) for piece in (Same("a"), "a")] == [["A"], ["A"]]
+    same = Same("a")
+    assert shout(Text((same, "b", same, "b", Seal("cd"), Seal("cd")))) == ["A", "B", "A", "B", "Cd", "Cd"]
+    assert [shout(piece) for piece in (same, "a")] == [["A"], ["A"]]
     assert made == ["a", "b", "b", "a"]
 
 
