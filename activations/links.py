@@ -287,10 +287,11 @@ def _sent(action: Action) -> Sent:
 
 
 def _known(action: Action) -> Known:
-    known = _identifiers(action.profile)
-    if action.address and action.channel in ADDRESS_OF:
-        known = {**known, ADDRESS_OF[action.channel]: action.address}
-    user_id, email, phone = map(known.get, _IDENTIFIERS)
+    stated = read_profile(action.profile)
+    own = ADDRESS_OF.get(action.channel) if action.address else None
+    user_id, email, phone = [
+        action.address if name == own else str(value) if (value := stated.get(name)) else None for name in _IDENTIFIERS
+    ]
     return Known(action.action_id, action.channel, action.topic or "", user_id, email, phone)
 
 

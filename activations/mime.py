@@ -17,6 +17,9 @@ _LINE_LIMIT = 76
 _ENCODED_WORD = "=?"
 _BREAK = b"\r\n"
 _SOFT_BREAK = b"=\r\n"
+_TOO_LONG = re.compile(rb"(?<=[^\n]{74})(?==(?:20|09)\r\n)")
+"""Where a blank that ends a line has made it longer than lines may be."""
+_DOT = re.compile(rb"^\.", re.MULTILINE)
 _lines = re.compile(rb".{1,%d}" % (_LINE_LIMIT - len("="))).findall
 _PLAIN, _HTML = (
     b"Content-Type: text/%b; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n" % kind
@@ -114,7 +117,13 @@ def _quoted_piece(piece: str) -> bytes:
     """A piece in quoted-printable. Within a line it ends in a break that is none to who reads it: so the next piece is
     encoded to the same wherever it stands."""
     # before a break there is always room for an equals sign
-    encoded = b2a_qp(f"{piece}\n".replace("\n", "\r\n").encode(), istext=True).removesuffix(_BREAK)
+    encoded = b2a_qp(f"{piece}\n".replace("\n", "\r\n").encode(), istext=True)
+    if b"=20\r" in encoded or b"=09\r" in encoded:
+        encoded = _TOO_LONG.sub(_SOFT_BREAK, encoded)
+    if encoded.startswith(b".") or b"\n." in encoded:
+        # SMTP would have to double it in each mail
+        encoded = _DOT.sub(b"=2E" + _SOFT_BREAK, encoded)
+    encoded = encoded.removesuffix(_BREAK)
     return encoded if not encoded or encoded.endswith(_BREAK) else encoded + _SOFT_BREAK
 
 

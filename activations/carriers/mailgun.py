@@ -70,15 +70,18 @@ def encode(mail: Mail) -> bytes:
         **{f"h:{name}": value for name, value in mail.headers.items()},
         "v:action_id": str(mail.action_id),
     }
-    return "&".join([f"{_quoted_name(name)}={_quoted(value)}" for name, value in form.items()]).encode()
+    pieces: list[str] = []
+    for name, value in form.items():
+        pieces += (_beginning(name), *_quoted(value))
+    return "".join(pieces).removeprefix("&").encode()
 
 
-def _quoted(text: str) -> str:
-    return "".join(_quoted_pieces(text))
+_quoted = by_piece(quoted, str)
 
 
-_quoted_pieces = by_piece(quoted, str)
-_quoted_name = lru_cache(maxsize=100)(quoted)
+@lru_cache(maxsize=100)
+def _beginning(name: str) -> str:
+    return f"&{quoted(name)}="
 
 
 def _known_as(said: HttpAnswer) -> str | None:
