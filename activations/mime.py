@@ -17,6 +17,8 @@ _LINE_LIMIT = 76
 _ENCODED_WORD = "=?"
 _BREAK = b"\r\n"
 _SOFT_BREAK = b"=\r\n"
+_AS_IT_IS = re.compile(r"[!-\-/-<>-~](?:[ -<>-~]{0,73}[!-<>-~])?")
+"""Most of what differs from message to message: a name, a number, a line at most."""
 _TOO_LONG = re.compile(rb"(?<=[^\n]{74})(?==(?:20|09)\r\n)")
 """Where a blank that ends a line has made it longer than lines may be."""
 _DOT = re.compile(rb"^\.", re.MULTILINE)
@@ -116,6 +118,8 @@ def _body(content: str) -> list[bytes]:
 def _quoted_piece(piece: str) -> bytes:
     """A piece in quoted-printable. Within a line it ends in a break that is none to who reads it: so the next piece is
     encoded to the same wherever it stands."""
+    if _AS_IT_IS.fullmatch(piece):
+        return piece.encode() + _SOFT_BREAK
     # before a break there is always room for an equals sign
     encoded = b2a_qp(f"{piece}\n".replace("\n", "\r\n").encode(), istext=True)
     if b"=20\r" in encoded or b"=09\r" in encoded:

@@ -76,7 +76,7 @@ def encode(mail: Mail) -> bytes:
     return "".join(pieces).removeprefix("&").encode()
 
 
-_quoted = by_piece(quoted, str)
+_quoted = by_piece(quoted, lambda seal: seal)
 
 
 @lru_cache(maxsize=100)

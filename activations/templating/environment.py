@@ -135,10 +135,11 @@ def _strict(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def checked(*arguments: Any, **named: Any) -> Any:
-        # not isinstance, which looks through all that a mapping may be
-        if FalsyStrictUndefined in map(type, arguments) or FalsyStrictUndefined in map(type, named.values()):
-            unknown = next(each for each in (*arguments, *named.values()) if type(each) is FalsyStrictUndefined)
-            raise UndefinedError(unknown.msg, token=None)
+        for argument in (*arguments, *named.values()):
+            # not isinstance, which looks through all that a mapping may be
+            if type(argument) is FalsyStrictUndefined:
+                raise UndefinedError(argument.msg, token=None)
         return function(*arguments, **named)
 
+    checked.trusting = function  # type: ignore[attr-defined]
     return checked

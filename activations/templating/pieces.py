@@ -263,8 +263,10 @@ def _filtered(value: Value, asked: Filter, environment: Environment) -> Value:
     if function is None or not all(isinstance(argument, PositionalArgument) for argument in asked.args):
         return lambda seen: asked.evaluate(value(seen), seen.context)
     sees_manner, sees_context = (getattr(function, what, False) for what in ("sees_manner", "with_context"))
+    # where all is known there is nothing to be strict about
+    trusting = getattr(function, "trusting", function)
     if getattr(function, "with_environment", False):
-        function = partial(function, environment=environment)
+        function, trusting = (partial(each, environment=environment) for each in (function, trusting))
     arguments = [_value(argument.value, environment) for argument in asked.args]
     # of which most messages have no need
     is_default = asked.name == "default"
@@ -274,10 +276,11 @@ def _filtered(value: Value, asked: Filter, environment: Environment) -> Value:
         if is_default and type(found) is str and found:
             return found
         given = [found, *[argument(seen) for argument in arguments]]
+        filter_ = function if environment.undefined in map(type, given) else trusting
         try:
             if sees_context:
-                return function(*given, context=seen if sees_manner else seen.context)
-            return function(*given)
+                return filter_(*given, context=seen if sees_manner else seen.context)
+            return filter_(*given)
         except TypeError as error:
             raise LiquidTypeError(f"{asked.name}: {error}", token=asked.token) from error
         except (LiquidTypeError, FilterArgumentError) as error:
