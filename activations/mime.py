@@ -17,8 +17,6 @@ _LINE_LIMIT = 76
 _ENCODED_WORD = "=?"
 _BREAK = b"\r\n"
 _SOFT_BREAK = b"=\r\n"
-_AS_IT_IS = re.compile(r"[!-\-/-<>-~](?:[ -<>-~]{0,73}[!-<>-~])?")
-"""Most of what differs from message to message: a name, a number, a line at most."""
 _TOO_LONG = re.compile(rb"(?<=[^\n]{74})(?==(?:20|09)\r\n)")
 """Where a blank that ends a line has made it longer than lines may be."""
 _DOT = re.compile(rb"^\.", re.MULTILINE)
@@ -118,7 +116,7 @@ def _body(content: str) -> list[bytes]:
 def _quoted_piece(piece: str) -> bytes:
     """A piece in quoted-printable. Within a line it ends in a break that is none to who reads it: so the next piece is
     encoded to the same wherever it stands."""
-    if _AS_IT_IS.fullmatch(piece):
+    if _is_plain(piece):
         return piece.encode() + _SOFT_BREAK
     # before a break there is always room for an equals sign
     encoded = b2a_qp(f"{piece}\n".replace("\n", "\r\n").encode(), istext=True)
@@ -129,6 +127,18 @@ def _quoted_piece(piece: str) -> bytes:
         encoded = _DOT.sub(b"=2E" + _SOFT_BREAK, encoded)
     encoded = encoded.removesuffix(_BREAK)
     return encoded if not encoded or encoded.endswith(_BREAK) else encoded + _SOFT_BREAK
+
+
+def _is_plain(piece: str) -> bool:
+    """Whether a piece is written as it is, as is most of what differs: a name, a number, a line at most."""
+    return (
+        piece.isascii()
+        and piece.isprintable()
+        and "=" not in piece
+        and 0 < len(piece) < _LINE_LIMIT
+        and piece[0] != "."
+        and piece[-1] != " "
+    )
 
 
 def _quoted_seal(seal: str) -> bytes:
