@@ -17,9 +17,9 @@ _LINE_LIMIT = 76
 _ENCODED_WORD = "=?"
 _BREAK = b"\r\n"
 _SOFT_BREAK = b"=\r\n"
-_TOO_LONG = re.compile(rb"(?<=[^\n]{74})(?==(?:20|09)\r\n)")
-"""Where a blank that ends a line has made it longer than lines may be."""
-_DOT = re.compile(rb"^\.", re.MULTILINE)
+_TOO_LONG = re.compile(rb"(?<=[^\n]{73})(?==(?:20|09)\r\n)")
+"""Where a blank that ends a line leaves no room in it for an equals sign, or has made it longer than lines may be."""
+_DOTS = re.compile(rb"^\.+", re.MULTILINE)
 _lines = re.compile(rb".{1,%d}" % (_LINE_LIMIT - len("="))).findall
 _PLAIN, _HTML = (
     b"Content-Type: text/%b; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n" % kind
@@ -33,8 +33,7 @@ def email_bytes(headers: Mapping[str, str], *, text: str, html: str, boundary: s
     The boundary begins with `=_`, which no part contains: in quoted-printable an equals sign is written in another way.
     """
     head = [
-        _same_header(name, value) if value.__class__ is Same else _header(name, value)
-        for name, value in headers.items()
+        _same_header(name, value) if type(value) is Same else _header(name, value) for name, value in headers.items()
     ]
     head += ["MIME-Version: 1.0", f'Content-Type: multipart/alternative; boundary="{boundary}"', ""]
     delimiter = f"\r\n--{boundary}\r\n".encode()
@@ -124,7 +123,7 @@ def _quoted_piece(piece: str) -> bytes:
         encoded = _TOO_LONG.sub(_SOFT_BREAK, encoded)
     if encoded.startswith(b".") or b"\n." in encoded:
         # SMTP would have to double it in each mail
-        encoded = _DOT.sub(b"=2E" + _SOFT_BREAK, encoded)
+        encoded = _DOTS.sub(lambda dots: len(dots[0]) * (b"=2E" + _SOFT_BREAK), encoded)
     encoded = encoded.removesuffix(_BREAK)
     return encoded if not encoded or encoded.endswith(_BREAK) else encoded + _SOFT_BREAK
 

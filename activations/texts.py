@@ -1,11 +1,12 @@
 """Texts in pieces, most of which are the same in every message, so that what is made of those is kept."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, final
 
 T = TypeVar("T")
 
 
+@final
 class Same(str):
     """A piece that is the same in every message of a template. What is made of it stays with it, and goes with it."""
 
@@ -53,11 +54,11 @@ def by_piece(make: Callable[[str], T], of_seal: Callable[[str], T]) -> Callable[
     def of_each(text: str) -> list[T]:
         made = []
         for piece in pieces_of(text):
-            if piece.__class__ is Same:
+            if type(piece) is Same:
                 known = piece.made.get(make)
                 made.append(once(piece) if known is None else known)
             else:
-                made.append(of_seal(piece) if piece.__class__ is Seal else make(piece))
+                made.append(of_seal(piece) if type(piece) is Seal else make(piece))
         return made
 
     return of_each
@@ -71,7 +72,7 @@ def escaped(text: str) -> str:
 
 
 def _escaped_piece(piece: str) -> str:
-    return Same(escaped(piece)) if piece.__class__ is Same else escaped(piece)
+    return Same(escaped(piece)) if type(piece) is Same else escaped(piece)
 
 
 in_markup = by_piece(_escaped_piece, lambda seal: seal)

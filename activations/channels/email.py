@@ -97,7 +97,9 @@ class EmailChannel:
             **read_profile(action.profile),
         }
         context = json_object("context", action.context, parse_float=Decimal)
-        headers = {"Feedback-ID": _feedback_id(action.template or action.kind, action.workflow, action.topic or "")}
+        headers: dict[str, str] = {
+            "Feedback-ID": _feedback_id(action.template or action.kind, action.workflow, action.topic or "")
+        }
         if action.kind == "notify":
             recipient, rendered = self._notice(action, context)
         else:

@@ -80,7 +80,7 @@ def add(pieces: Sequence[Piece], seen: Seen, written: list[str]) -> None:
     """Add what pieces come to for a message; raises LiquidError."""
     for piece in pieces:
         # not isinstance, which takes as long as a short piece
-        if piece.__class__ is Same:
+        if type(piece) is Same:
             written.append(piece)
         else:
             piece(seen, written)
