@@ -5,6 +5,7 @@ the contact in the meantime, and shows nobody an address.
 """
 
 import hmac
+import re
 import string
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
@@ -16,6 +17,7 @@ from activations.channels.face import ShortLink, UnsendableError, read_profile
 from activations.delivery.outbox import Action, sent_at
 from activations.keys.seals import sealed, unsealed
 from activations.settings.shop import Shop
+from activations.texts import Same, Seal, Text
 
 _UNSUBSCRIBE, _PREFERENCES, _OPEN, _CLICK = "unsubscribe", "preferences", "open", "click"
 _FORM, _CONFIRM = "ask", "confirm"
@@ -24,6 +26,8 @@ SHORT_PATH = "/l/"
 PARAMETER = "m"
 """In which the links of pages carry their seal."""
 _IDENTIFIERS = ("user_id", "email", "phone")
+_PLAIN = re.compile(r"[!-\[\]-~]+")
+_SITE = re.compile(r"https?://[^/?#]+", re.IGNORECASE)
 _LETTERS = string.digits + string.ascii_letters
 _LENGTH = 11
 """Of a short link's token: 65 bits, which nobody hits upon."""
@@ -109,7 +113,7 @@ def unsubscribe_link(url: str, action: Action, key: bytes) -> str:
 
 def preferences_link(url: str, action: Action, key: bytes) -> str:
     """The link by which this contact chooses what to get."""
-    return _page(url, sealed(_PREFERENCES, [*_known(action)._replace(sent_at=sent_at(action).isoformat())], key))
+    return _page(url, sealed(_PREFERENCES, [*_known(action)[:-1], sent_at(action).isoformat()], key))
 
 
 def preferences_of(sent: Sent, key: bytes) -> str:
@@ -121,7 +125,7 @@ def preferences_of(sent: Sent, key: bytes) -> str:
 
 def open_link(shop: Shop, action: Action, key: bytes) -> str:
     """The picture of one transparent dot that tells that a message was opened."""
-    return f"{shop.tracking_url.rstrip('/')}{OPEN_PATH}{sealed(_OPEN, [*_sent(action)], key)}"
+    return Followed(shop, action, key).opened()
 
 
 def click_link(shop: Shop, action: Action, key: bytes, target: str, position: int) -> str:
@@ -129,9 +133,28 @@ def click_link(shop: Shop, action: Action, key: bytes, target: str, position: in
 
     Raises UnsendableError where the target is no address of a page.
     """
-    if not is_page(target):
-        raise UnsendableError(f"a link points to {target[:200]!r}, which is no address of a page")
-    return f"{shop.tracking_url.rstrip('/')}{CLICK_PATH}{sealed(_CLICK, [*_sent(action), target, position], key)}"
+    return Followed(shop, action, key).click(target, position)
+
+
+class Followed:
+    """Makes the links of one message by which it is seen what becomes of it."""
+
+    __slots__ = ("_base", "_key", "_sent")
+
+    def __init__(self, shop: Shop, action: Action, key: bytes) -> None:
+        self._base = shop.tracking_url
+        self._sent = _sent(action)
+        self._key = key
+
+    def opened(self) -> str:
+        """As `open_link`."""
+        return Text((_path(self._base, OPEN_PATH), sealed(_OPEN, [*self._sent], self._key)))
+
+    def click(self, target: str, position: int) -> str:
+        """As `click_link`."""
+        if not is_page(target):
+            raise UnsendableError(f"a link points to {target[:200]!r}, which is no address of a page")
+        return Text((_path(self._base, CLICK_PATH), sealed(_CLICK, [*self._sent, target, position], self._key)))
 
 
 class Shortening:
@@ -208,14 +231,18 @@ def clicking(seal: str, key: bytes) -> Click | None:
     return None if words is None else Click(Sent(*words[:-2]), *words[-2:])
 
 
-@lru_cache(maxsize=10_000)
 def is_page(target: str) -> bool:
     """Whether a link may lead there: an http or https address, whole, with a host and without a password."""
-    if not target.isascii() or not target.isprintable() or " " in target or "\\" in target:
-        return False
+    # what follows the host says nothing of that
+    site = _SITE.match(target)
+    return site is not None and _is_site(site[0]) and _PLAIN.fullmatch(target) is not None
+
+
+@lru_cache(maxsize=1_000)
+def _is_site(address: str) -> bool:
     try:
-        parts = urlsplit(target)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.username is None
+        parts = urlsplit(address)
+        return bool(parts.hostname) and parts.username is None
     except ValueError:
         return False
 
@@ -229,8 +256,18 @@ def _token(text: str, key: bytes) -> str:
     return "".join(letters)
 
 
-def _page(url: str, seal: str) -> str:
-    return f"{url}{'&' if '?' in url else '?'}{PARAMETER}={seal}"
+@lru_cache(maxsize=100)
+def _path(base: str, path: str) -> Same:
+    return Same(base.rstrip("/") + path)
+
+
+@lru_cache(maxsize=100)
+def _query(url: str) -> Same:
+    return Same(f"{url}{'&' if '?' in url else '?'}{PARAMETER}=")
+
+
+def _page(url: str, seal: Seal) -> str:
+    return Text((_query(url), seal))
 
 
 def is_known(action: Action) -> bool:
@@ -250,10 +287,12 @@ def _sent(action: Action) -> Sent:
 
 
 def _known(action: Action) -> Known:
-    known = {**_identifiers(action.profile)}
-    if action.address and action.channel in ADDRESS_OF:
-        known[ADDRESS_OF[action.channel]] = action.address
-    return Known(action.action_id, action.channel, action.topic or "", *(known.get(name) for name in _IDENTIFIERS))
+    stated = read_profile(action.profile)
+    own = ADDRESS_OF.get(action.channel) if action.address else None
+    user_id, email, phone = [
+        action.address if name == own else str(value) if (value := stated.get(name)) else None for name in _IDENTIFIERS
+    ]
+    return Known(action.action_id, action.channel, action.topic or "", user_id, email, phone)
 
 
 @lru_cache(maxsize=10)

@@ -1,15 +1,27 @@
 """Texts in pieces, most of which are the same in every message, so that what is made of those is kept."""
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar, final
 
 T = TypeVar("T")
-_KEPT = 2_000
 
 
+@final
 class Same(str):
-    """A piece that is the same in every message of a template."""
+    """A piece that is the same in every message of a template. What is made of it stays with it, and goes with it."""
+
+    __slots__ = ("made",)
+    made: dict[Callable[[str], Any], Any]
+    """By what made it."""
+
+    def __new__(cls, text: str = "") -> "Same":
+        piece = super().__new__(cls, text)
+        piece.made = {}
+        return piece
+
+
+class Seal(str):
+    """A piece of letters, digits, hyphens and underscores: wherever a text stands, they stand as they are."""
 
     __slots__ = ()
 
@@ -21,7 +33,7 @@ class Text(str):
     pieces: Sequence[str]
 
     def __new__(cls, pieces: Sequence[str]) -> "Text":
-        text = super().__new__(cls, "".join(pieces))
+        text = str.__new__(cls, "".join(pieces))
         text.pieces = pieces
         return text
 
@@ -31,15 +43,25 @@ def pieces_of(text: str) -> Sequence[str]:
     return text.pieces if isinstance(text, Text) else (text,)
 
 
-def kept(make: Callable[[str], T]) -> Callable[[str], T]:
-    """What `make` makes of a piece, made once of what is the same in every message, and of nothing else: what is kept
-    must not grow with the messages."""
-    once = lru_cache(maxsize=_KEPT)(make)
+def by_piece(make: Callable[[str], T], of_seal: Callable[[str], T]) -> Callable[[str], list[T]]:
+    """Makes something of each piece of a text: once of what is the same in every message, and of nothing else, as what
+    is kept must not grow with the messages."""
 
-    def made(piece: str) -> T:
-        return once(piece) if piece.__class__ is Same else make(piece)
+    def once(piece: Same) -> T:
+        piece.made[make] = made = make(piece)
+        return made
 
-    return made
+    def of_each(text: str) -> list[T]:
+        made = []
+        for piece in pieces_of(text):
+            if type(piece) is Same:
+                known = piece.made.get(make)
+                made.append(once(piece) if known is None else known)
+            else:
+                made.append(of_seal(piece) if type(piece) is Seal else make(piece))
+        return made
+
+    return of_each
 
 
 def escaped(text: str) -> str:
@@ -47,3 +69,11 @@ def escaped(text: str) -> str:
     return (
         text.replace("&", "&amp;").replace(">", "&gt;").replace("<", "&lt;").replace("'", "&#39;").replace('"', "&#34;")
     )
+
+
+def _escaped_piece(piece: str) -> str:
+    return Same(escaped(piece)) if type(piece) is Same else escaped(piece)
+
+
+in_markup = by_piece(_escaped_piece, lambda seal: seal)
+"""The pieces of a text as markup has them."""

@@ -11,7 +11,7 @@ from activations.carriers.mail_settings import FILE, read_mail_settings
 from activations.channels.face import Setting
 from activations.errors import HourbellError
 from activations.settings.shop import EXAMPLES
-from activations.texts import kept, pieces_of
+from activations.texts import by_piece
 from activations.transport.form_encoding import quoted
 from activations.transport.http import HttpAnswer
 
@@ -70,15 +70,18 @@ def encode(mail: Mail) -> bytes:
         **{f"h:{name}": value for name, value in mail.headers.items()},
         "v:action_id": str(mail.action_id),
     }
-    return "&".join([f"{_quoted_name(name)}={_quoted(value)}" for name, value in form.items()]).encode()
+    pieces: list[str] = []
+    for name, value in form.items():
+        pieces += (_beginning(name), *_quoted(value))
+    return "".join(pieces).removeprefix("&").encode()
 
 
-def _quoted(text: str) -> str:
-    return "".join([_quoted_piece(piece) for piece in pieces_of(text)])
+_quoted = by_piece(quoted, lambda seal: seal)
 
 
-_quoted_piece = kept(quoted)
-_quoted_name = lru_cache(maxsize=100)(quoted)
+@lru_cache(maxsize=100)
+def _beginning(name: str) -> str:
+    return f"&{quoted(name)}="
 
 
 def _known_as(said: HttpAnswer) -> str | None:

@@ -22,6 +22,9 @@ from activations.settings.profile import MAIL_CARRIER, Profile
 from activations.templating.notices import rendered_notice
 from activations.templating.rendering import Rendered, Templates
 from activations.templating.tracking import tracking_of
+from activations.texts import Same, Text, pieces_of
+
+_BEFORE, _BEHIND, _ONE_CLICK = Same("<"), Same(">"), Same("List-Unsubscribe=One-Click")
 
 
 def open_channel(setting: Setting) -> "EmailChannel":
@@ -94,8 +97,8 @@ class EmailChannel:
             **read_profile(action.profile),
         }
         context = json_object("context", action.context, parse_float=Decimal)
-        headers = {
-            "Feedback-ID": ":".join((action.template or action.kind, action.workflow, action.topic or "", "hourbell"))
+        headers: dict[str, str] = {
+            "Feedback-ID": _feedback_id(action.template or action.kind, action.workflow, action.topic or "")
         }
         if action.kind == "notify":
             recipient, rendered = self._notice(action, context)
@@ -113,8 +116,8 @@ class EmailChannel:
                 links=tracking_of(self.templates.shop, action, self.profile.link_key),
             )
             if unsubscribe := links.get("unsubscribe_url"):
-                headers[UNSUBSCRIBE] = f"<{unsubscribe}>"
-                headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+                headers[UNSUBSCRIBE] = Text((_BEFORE, *pieces_of(unsubscribe), _BEHIND))
+                headers["List-Unsubscribe-Post"] = _ONE_CLICK
         shop = self.templates.shop
         mail = Mail(
             action.action_id,
@@ -149,6 +152,12 @@ class EmailChannel:
         subject, text = rendered_notice(self.templates, action, details)
         html = "<p>" + "<br>\n".join(str(escape(line)) for line in text.splitlines()) + "</p>"
         return self.validate(address), Rendered(subject, html, text)
+
+
+@lru_cache(maxsize=1_000)
+def _feedback_id(template: str, workflow: str, topic: str) -> Same:
+    """What mailboxes tell of complaints by."""
+    return Same(f"{template}:{workflow}:{topic}:hourbell")
 
 
 @lru_cache(maxsize=10_000)

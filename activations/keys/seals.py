@@ -6,6 +6,7 @@ rendered again is the same message.
 
 import base64
 import hmac
+from binascii import b2a_base64
 from functools import lru_cache
 from typing import Any
 
@@ -13,13 +14,16 @@ import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
+from activations.texts import Seal
+
 _LONGEST = 8_000
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
-def sealed(purpose: str, words: list[Any], key: bytes) -> str:
+def sealed(purpose: str, words: list[Any], key: bytes) -> Seal:
     """The words as a part of a link; what is sealed for one purpose is good for no other."""
     whole = _cipher(key).encrypt(orjson.dumps(words), [purpose.encode()])
-    return base64.urlsafe_b64encode(whole).rstrip(b"=").decode()
+    return Seal(b2a_base64(whole, newline=False).translate(_URL_SAFE, b"=").decode())
 
 
 def unsealed(purpose: str, seal: str, key: bytes) -> list[Any] | None:

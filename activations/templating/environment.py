@@ -14,6 +14,7 @@ from activations.templating.locales import date_in, money_in
 from activations.templating.manner import MANNER
 from activations.templating.pieces import Piece, Seen, add, pieces_of
 from activations.templating.tags import IsolatedTag, LinkTag, OpenedTag, checked_address
+from activations.texts import Same
 
 
 class _Context(RenderContext):
@@ -38,6 +39,12 @@ class Template(BoundTemplate):
         if not all(segments and isinstance(segments[0], str) for segments in named):
             return None
         return frozenset(str(segments[0]) for segments in named)
+
+    @cached_property
+    def same(self) -> Same | None:
+        """What it says to everybody; None where it says different things."""
+        (first, *others) = self._pieces or [Same()]
+        return first if isinstance(first, Same) and not others else None
 
     def render(self, *fields: Any, **named: Any) -> str:
         """A message; it sees nothing but the fields that it brings."""
@@ -82,12 +89,10 @@ def present(fields: Mapping[str, Any]) -> dict[str, Any]:
     found = {}
     for name, value in fields.items():
         if isinstance(value, str):
-            is_there = bool(value.strip())
-        else:
-            value = _present_in(value)
-            is_there = value is not None
-        if is_there:
-            found[name] = value
+            if value and not value.isspace():
+                found[name] = value
+        elif value is not None and (there := _present_in(value)) is not None:
+            found[name] = there
     return found
 
 
@@ -136,4 +141,5 @@ def _strict(function: Callable[..., Any]) -> Callable[..., Any]:
                 raise UndefinedError(argument.msg, token=None)
         return function(*arguments, **named)
 
+    checked.trusting = function  # type: ignore[attr-defined]
     return checked

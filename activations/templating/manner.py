@@ -9,7 +9,8 @@ MANNER: Any = object()
 """The key under which a render keeps its manner; a template can only say names."""
 
 
-@dataclass(frozen=True, slots=True)
+# not frozen: that would take three times as long, for every message
+@dataclass(slots=True, eq=False)
 class Manner:
     """In which locale money and dates are, and what becomes of the links."""
 

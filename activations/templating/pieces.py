@@ -25,22 +25,27 @@ from liquid.builtin.output import OutputNode
 from liquid.builtin.tags.if_tag import IfNode
 from liquid.exceptions import FilterArgumentError, LiquidTypeError
 from liquid.stringify import to_liquid_string
+from liquid.undefined import is_undefined
+from markupsafe import Markup
 
 from activations.templating.manner import MANNER
 from activations.templating.tags import IsolatedNode, LinkNode, OpenedNode
-from activations.texts import Same, escaped
+from activations.texts import Same, Text, escaped, in_markup
+from activations.texts import pieces_of as pieces_of_text
 
 _NOTHING: Mapping[str, object] = {}
+_TEXTS = (str, Text, Same)
 
 
 class Seen:
     """What a template sees of a message. Liquid's own context is made where Liquid is asked, and not before."""
 
-    __slots__ = ("_context", "_make", "globals", "locals")
+    __slots__ = ("_context", "_make", "globals", "has_context", "locals")
 
     def __init__(self, fields: dict[Any, Any], make: Callable[[dict[Any, Any]], RenderContext]) -> None:
         self.globals = fields
         self.locals = _NOTHING
+        self.has_context = False
         self._make = make
         self._context: RenderContext | None = None
 
@@ -48,6 +53,7 @@ class Seen:
     def context(self) -> RenderContext:
         if self._context is None:
             self._context = self._make(self.globals)
+            self.has_context = True
             # what the template makes itself
             self.locals = self._context.locals
         return self._context
@@ -73,7 +79,8 @@ def pieces_of(nodes: Iterable[Node], environment: Environment) -> list[Piece]:
 def add(pieces: Sequence[Piece], seen: Seen, written: list[str]) -> None:
     """Add what pieces come to for a message; raises LiquidError."""
     for piece in pieces:
-        if isinstance(piece, Same):
+        # not isinstance, which takes as long as a short piece
+        if type(piece) is Same:
             written.append(piece)
         else:
             piece(seen, written)
@@ -105,8 +112,14 @@ def _by_liquid(node: Node, seen: Seen, written: list[str]) -> None:
 def _written(value: Value, *, escapes: bool) -> Piece:
     def write(seen: Seen, written: list[str]) -> None:
         found = value(seen)
-        if found.__class__ is str:
+        kind = type(found)
+        if kind is str:
             written.append(escaped(found) if escapes else found)
+        elif kind is Text or kind is Same:
+            written += in_markup(found) if escapes else pieces_of_text(found)
+        elif kind is Markup or kind is int:
+            # there is nothing to escape in it
+            written.append(str(found))
         else:
             written.append(str(to_liquid_string(found, escapes)))
 
@@ -137,13 +150,13 @@ def _linked(node: LinkNode, environment: Environment) -> Piece:
         inside: list[str] = []
         if node.constant is None:
             add(pieces, seen, inside)
-        written.append(node.address(seen.globals[MANNER].links, "".join(inside)))
+        written += node.address(seen.globals[MANNER].links, "".join(inside))
 
     return link
 
 
 def _opened(node: OpenedNode) -> Piece:
-    return lambda seen, written: written.append(node.picture(seen.globals[MANNER].links))
+    return lambda seen, written: written.extend(node.picture(seen.globals[MANNER].links))
 
 
 def _isolated(node: IsolatedNode, environment: Environment) -> Piece:
@@ -162,14 +175,25 @@ def _condition(expression: Any, environment: Environment) -> Value:
     asked = expression.expression if isinstance(expression, BooleanExpression) else None
     if isinstance(asked, Path):
         field = _value(asked, environment)
-        return lambda seen: field(seen).__class__ is str or expression.evaluate(seen.context)
+
+        def is_there(seen: Seen) -> bool:
+            found = field(seen)
+            kind = type(found)
+            # what is undefined is to be asked for nothing, not even its class
+            return kind is not environment.undefined and (kind in _TEXTS or expression.evaluate(seen.context))
+
+        return is_there
     if isinstance(asked, EqExpression) and isinstance(asked.right, Literal):
         left, right = _value(asked.left, environment), asked.right.value
         if right.__class__ in (str, int):
 
             def is_equal(seen: Seen) -> bool:
                 found = left(seen)
-                return found == right if found.__class__ is right.__class__ else expression.evaluate(seen.context)
+                kind = type(found)
+                # one is not the same as true
+                if kind is int or kind in _TEXTS:
+                    return bool(found == right)
+                return kind is not environment.undefined and expression.evaluate(seen.context)
 
             return is_equal
     return _by_expression(expression)
@@ -182,10 +206,11 @@ def _value(expression: Any, environment: Environment) -> Value:
             value = _filtered(value, each, environment)
         return value
     if isinstance(expression, Path) and all(isinstance(name, str) for name in expression.path):
-        return _field(expression)
+        return _field(expression, environment)
     if isinstance(expression, Literal):
         # it sees nothing of a message
-        known = expression.evaluate(RenderContext(environment.from_string("")))
+        known = expression.evaluate(_context(environment, {}))
+        known = Same(known) if known.__class__ is str else known
         return lambda seen: known
     return _by_expression(expression)
 
@@ -194,21 +219,43 @@ def _by_expression(expression: Any) -> Value:
     return lambda seen: expression.evaluate(seen.context)
 
 
-def _field(path: Path) -> Value:
-    """A field that the message brings; what it does not bring, and what the template has made itself, Liquid finds."""
-    names = tuple(path.path)
+def _field(path: Path, environment: Environment) -> Value:
+    """A field that the message brings, or what Liquid has for one that it does not bring; what the template has made
+    itself, and all that is more than a name in a name, Liquid finds."""
+    root = path.path[0]
+    names = _with_absent(path, environment)
 
     def field(seen: Seen) -> Any:
         found: Any = seen.globals
-        if names[0] in seen.locals:
+        if root in seen.locals:
             return path.evaluate(seen.context)
-        for name in names:
-            if found.__class__ is not dict or name not in found:
+        for name, missing in names:
+            if found.__class__ is not dict:
                 return path.evaluate(seen.context)
+            if name not in found:
+                return path.evaluate(seen.context) if missing is None or seen.has_context else missing
             found = found[name]
         return found
 
     return field
+
+
+def _with_absent(path: Path, environment: Environment) -> list[tuple[Any, Any]]:
+    """The names of a field, each with what Liquid has where a message does not bring it; None where that is something,
+    such as the size of what is there."""
+    names = []
+    there: dict[Any, Any] = {}
+    fields = there
+    for name in path.path:
+        missing = path.evaluate(_context(environment, fields))
+        names.append((name, missing if is_undefined(missing) else None))
+        there[name] = there = {}
+    return names
+
+
+def _context(environment: Environment, fields: dict[str, Any]) -> RenderContext:
+    template = environment.from_string("")
+    return template.context_class(template, globals=fields)
 
 
 def _filtered(value: Value, asked: Filter, environment: Environment) -> Value:
@@ -216,16 +263,24 @@ def _filtered(value: Value, asked: Filter, environment: Environment) -> Value:
     if function is None or not all(isinstance(argument, PositionalArgument) for argument in asked.args):
         return lambda seen: asked.evaluate(value(seen), seen.context)
     sees_manner, sees_context = (getattr(function, what, False) for what in ("sees_manner", "with_context"))
+    # where all is known there is nothing to be strict about
+    trusting = getattr(function, "trusting", function)
     if getattr(function, "with_environment", False):
-        function = partial(function, environment=environment)
+        function, trusting = (partial(each, environment=environment) for each in (function, trusting))
     arguments = [_value(argument.value, environment) for argument in asked.args]
+    # of which most messages have no need
+    is_default = asked.name == "default"
 
     def filtered(seen: Seen) -> Any:
-        given = [value(seen), *[argument(seen) for argument in arguments]]
+        found = value(seen)
+        if is_default and type(found) is str and found:
+            return found
+        given = [found, *[argument(seen) for argument in arguments]]
+        filter_ = function if environment.undefined in map(type, given) else trusting
         try:
             if sees_context:
-                return function(*given, context=seen if sees_manner else seen.context)
-            return function(*given)
+                return filter_(*given, context=seen if sees_manner else seen.context)
+            return filter_(*given)
         except TypeError as error:
             raise LiquidTypeError(f"{asked.name}: {error}", token=asked.token) from error
         except (LiquidTypeError, FilterArgumentError) as error:

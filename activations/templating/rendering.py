@@ -13,7 +13,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from liquid.builtin.content import ContentNode
 from liquid.exceptions import LiquidError, UndefinedError
 from markupsafe import escape
 
@@ -42,7 +41,7 @@ from activations.templating.message_fields import Tree, flat, read_tree, rendere
 from activations.templating.plain import text_of, with_links
 from activations.templating.tags import OPENED
 from activations.templating.tracking import AS_WRITTEN, Tracking
-from activations.texts import Text
+from activations.texts import Text, by_piece
 
 _SUBJECT_LIMIT = 300
 _CONTENT, _LANGUAGE = "{{ content }}", "{{ language }}"
@@ -73,15 +72,6 @@ class _Parts:
     html: Template
     text: Template
     is_text_derived: bool
-
-    @cached_property
-    def same_subject(self) -> str | None:
-        """The subject, where it is the same in every message."""
-        return _same(self.subject)
-
-    @cached_property
-    def same_preheader(self) -> str | None:
-        return _same(self.preheader) if self.preheader else ""
 
     def all(self) -> list[Template]:
         return [part for part in (self.subject, self.preheader, self.html, self.text) if part is not None]
@@ -134,15 +124,13 @@ class Templates:
         locale = locale_of(contact.get("locale"))
         parts = self._parts(template, locale)
         fields = self._fields(contact, context, message, self._manner(locale, parts.locale, links))
-        with _refusing(template):
-            subject = parts.same_subject
-            if subject is None:
-                subject = one_line(parts.subject.render(fields))
-            preheader = parts.same_preheader
-            if preheader is None:
-                preheader = one_line(parts.preheader.render(fields)) if parts.preheader else ""
+        try:
+            subject = _line(parts.subject, fields)
+            preheader = _line(parts.preheader, fields) if parts.preheader else ""
             html = Text(parts.html.written({**fields, "subject": subject, "preheader": preheader}))
             text = Text(parts.text.written({**fields, "subject": subject}))
+        except LiquidError as error:
+            raise _refusal(template, error) from error
         if not subject:
             raise UnsendableError(f"template {template} has an empty subject")
         if len(subject) > _SUBJECT_LIMIT:
@@ -441,15 +429,26 @@ def _refusing(template: str) -> Iterator[None]:
     """What keeps a template from being rendered, as an UnsendableError."""
     try:
         yield
-    except UndefinedError as error:
-        raise UnsendableError(f"template {template} needs {_field(error)}, which is not known") from error
     except LiquidError as error:
-        raise UnsendableError(f"template {template} cannot be rendered: {error.message}") from error
+        raise _refusal(template, error) from error
 
 
-def _same(part: Template) -> str | None:
-    """What a part says to everybody, on one line; None where it says different things."""
-    return one_line(str(part)) if all(isinstance(node, ContentNode) for node in part.nodes) else None
+def _refusal(template: str, error: LiquidError) -> UnsendableError:
+    if isinstance(error, UndefinedError):
+        return UnsendableError(f"template {template} needs {_field(error)}, which is not known")
+    return UnsendableError(f"template {template} cannot be rendered: {error.message}")
+
+
+def _line(part: Template, fields: dict[Any, Any]) -> str:
+    """What a part says, on one line; what it says to others, too, stays a piece that is the same."""
+    written = [part.same] if part.same is not None else part.written(fields)
+    if len(written) == 1:
+        [line] = _lines(written[0])
+        return line
+    return one_line("".join(written))
+
+
+_lines = by_piece(lambda piece: piece.__class__(one_line(piece)), one_line)
 
 
 def _field(error: UndefinedError) -> str:

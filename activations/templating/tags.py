@@ -1,6 +1,6 @@
 """Tags that reading a template puts into it: a link, and a block that sees only what it is given."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from html import unescape
 from math import prod
 from typing import Any, TextIO
@@ -17,11 +17,11 @@ from liquid.token import TOKEN_EOF, TOKEN_EXPRESSION, TOKEN_TAG, Token
 
 from activations.templating.manner import MANNER
 from activations.templating.tracking import Tracking, followable
-from activations.texts import escaped
+from activations.texts import Same, in_markup, pieces_of
 
 LINK, ISOLATED, OPENED = "linked", "isolated", "opened"
 PICTURE, PLAIN = "picture", "plain"
-_DOT = '<img src="{}" width="1" height="1" alt="" style="display:block">'
+_DOT, _DOT_END = Same('<img src="'), Same('" width="1" height="1" alt="" style="display:block">')
 
 
 class LinkNode(Node):
@@ -31,10 +31,10 @@ class LinkNode(Node):
         super().__init__(token)
         self.block, self.kind, self.position, self.is_escaped = block, kind, position, is_escaped
         self.blank = False
-        self.constant: str | None = None
+        self.constant: Same | None = None
         if all(isinstance(node, ContentNode) for node in block.nodes):
             try:
-                self.constant = self._target("".join(node.text for node in block.nodes))
+                self.constant = Same(self._target("".join(node.text for node in block.nodes)))
             except FilterArgumentError as error:
                 raise LiquidSyntaxError(str(error.message), token=token) from error
 
@@ -44,14 +44,14 @@ class LinkNode(Node):
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
         inside = context.get_buffer(buffer)
         self.block.render(context, inside)
-        return buffer.write(self.address(context.globals[MANNER].links, inside.getvalue()))
+        return buffer.write("".join(self.address(context.globals[MANNER].links, inside.getvalue())))
 
-    def address(self, links: Tracking, written: str) -> str:
-        """The address as the message has it; `written` is what stands in the tag."""
-        target = self._target(written) if self.constant is None else self.constant
+    def address(self, links: Tracking, written: str) -> Sequence[str]:
+        """The address as the message has it, in its pieces; `written` is what stands in the tag."""
+        target: str = self._target(written) if self.constant is None else self.constant
         if self.kind != PICTURE:
             target = links.plain(target) if self.kind == PLAIN else links.href(target, self.position)
-        return escaped(target) if self.is_escaped else target
+        return in_markup(target) if self.is_escaped else pieces_of(target)
 
     def children(self, static_context: RenderContext, *, include_partials: bool = True) -> Iterable[Node]:
         return [self.block]
@@ -96,10 +96,11 @@ class OpenedNode(Node):
         return f"{{% {OPENED} %}}"
 
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
-        return buffer.write(self.picture(context.globals[MANNER].links))
+        return buffer.write("".join(self.picture(context.globals[MANNER].links)))
 
-    def picture(self, links: Tracking) -> str:
-        return _DOT.format(escaped(links.pixel)) if links.pixel else ""
+    def picture(self, links: Tracking) -> Sequence[str]:
+        """The picture in its pieces."""
+        return (_DOT, *in_markup(links.pixel), _DOT_END) if links.pixel else ()
 
 
 class OpenedTag(Tag):
@@ -132,7 +133,7 @@ class IsolatedNode(Node):
         """What the block sees."""
         sees: dict[Any, Any] = {"shop": around["shop"]}
         for name, value in given:
-            if value is not None and not (isinstance(value, str) and not value.strip()):
+            if value is not None and not (isinstance(value, str) and (not value or value.isspace())):
                 sees[name] = value
         sees[MANNER] = around[MANNER]
         return sees

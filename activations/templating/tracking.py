@@ -3,13 +3,14 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import lru_cache
 from urllib.parse import quote, urlencode, urlsplit
 
 from activations.channels.face import ShortLink
 from activations.delivery.outbox import Action
-from activations.links import Shortening, click_link, is_known, open_link
+from activations.links import Followed, Shortening, is_known
 from activations.settings.shop import Shop
+from activations.texts import Same
 
 # without a name or a password before the host, which are there to deceive
 _FOLLOWABLE = re.compile(r"https?://[^\s/?#@\\]+(?:[/?#][^\s\\]*)?|(?:mailto:|tel:|sms:|#)\S*", re.IGNORECASE)
@@ -19,7 +20,8 @@ _NAMES = re.compile(r"(?:^|&)([^=&]+)")
 _SAFE = "%/:?#[]@!$&'()*+,;=~"
 
 
-@dataclass(frozen=True, slots=True)
+# not frozen: that would take three times as long, for every message
+@dataclass(slots=True, eq=False)
 class Tracking:
     """What becomes of the links of one message."""
 
@@ -62,12 +64,13 @@ AS_WRITTEN = Tracking()
 def tracking_of(shop: Shop, action: Action, key: bytes) -> Tracking:
     """What the shop wants to be done to the links of a message. What is transactional only if it says so."""
     wanted = shop.track if action.topic_kind != "transactional" or "transactional" in shop.track else ()
+    followed = Followed(shop, action, key) if wanted else None
     return Tracking(
         _utm(shop.utm, action.workflow, action.step, action.variant),
         shop.url,
         (shop.unsubscribe_url, shop.preferences_url),
-        partial(click_link, shop, action, key) if "clicks" in wanted else None,
-        open_link(shop, action, key) if "opens" in wanted else None,
+        followed.click if followed and "clicks" in wanted else None,
+        followed.opened() if followed and "opens" in wanted else None,
     )
 
 
@@ -118,7 +121,8 @@ def _with_utm(target: str, site: str, utm: tuple[tuple[str, str], ...]) -> str:
         if not query and page.rstrip("?").count("/") == 2:
             page = page.rstrip("?") + "/"
         page += ("&" if query else "" if page.endswith("?") else "?") + added
-    return page + mark + fragment
+    # a link that is the same in every message is so with its parameters
+    return Same(page + mark + fragment) if isinstance(target, Same) else page + mark + fragment
 
 
 @lru_cache(maxsize=1_000)

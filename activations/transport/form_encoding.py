@@ -11,6 +11,8 @@ _quoted_letter = lru_cache(maxsize=1_000)(quote_plus)
 
 def quoted(text: str) -> str:
     """A name or a value of a form."""
+    if text.isascii() and text.isalnum():
+        return text
     # first the sign that others are written with, and last the blank, which becomes one of them
     text = text.replace("%", "%25")
     for letter in set(_SPECIAL.findall(text)):

@@ -28,7 +28,7 @@ from activations.templating.environment import TemplateEnvironment
 from activations.templating.manner import MANNER, Manner
 from activations.templating.rendering import Templates
 from activations.templating.tracking import AS_WRITTEN
-from activations.texts import Same, Text, escaped, kept
+from activations.texts import Same, Seal, Text, by_piece, escaped
 from activations.transport.form_encoding import form_body
 
 DOMAINS = (
@@ -103,17 +103,29 @@ PIECES = (
 )
 
 
-@given(st.lists(st.builds(str.__mul__, st.sampled_from(PIECES), st.integers(1, 80)) | st.text(max_size=9), max_size=14))
+@given(
+    st.lists(
+        st.builds(str.__mul__, st.sampled_from(PIECES), st.integers(1, 80))
+        | st.text(max_size=9)
+        | st.text("aZ", min_size=70, max_size=80)
+        | st.builds(Seal, st.text("aZ09-_", min_size=1, max_size=200)),
+        max_size=14,
+    )
+)
 @example(["x" * 76, "y" * 75, "é"])
+@example([" " * 75])
+@example([" " * 74, "0"])
+@example(["..", "." * 80 + "\n..x"])
+@example(["x" * 74 + " \n.a", "." + "y" * 75, "x" * 74 + "\t", ".", Seal("z" * 75), "."])
 def test_a_part_that_is_encoded_by_the_piece_reads_as_it_was_written(pieces: list[str]) -> None:
-    text = Text([Same(piece) if number % 2 else piece for number, piece in enumerate(pieces)])
+    text = Text([Same(piece) if number % 2 and type(piece) is str else piece for number, piece in enumerate(pieces)])
     content = email_bytes({}, text=text, html="and nothing else", boundary="=_b")
     part, html = message_from_bytes(content, policy=policy.default).iter_parts()
     plain = text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")
     assert part.get_payload(decode=True).decode().replace("\r\n", "\n") == f"{plain}\n"
     assert html.get_content().splitlines() == ["and nothing else"]
     lines = part.get_payload().replace("\r\n", "\n").split("\n")
-    assert all(len(line) <= 76 and not line.endswith((" ", "\t")) for line in lines)
+    assert all(len(line) <= 76 and not line.endswith((" ", "\t")) and line[:1] != "." for line in lines)
     assert content.isascii()
 
 
@@ -126,13 +138,15 @@ def test_markup_is_escaped_as_markupsafe_does(text: str) -> None:
 def test_nothing_is_kept_of_what_is_not_the_same_in_every_message() -> None:
     made: list[str] = []
 
-    @kept
     def shouted(piece: str) -> str:
         made.append(piece)
         return piece.upper()
 
-    assert [shouted(piece) for piece in (Same("a"), "b", Same("a"), "b")] == ["A", "B", "A", "B"]
-    assert made == ["a", "b", "b"]
+    shout = by_piece(shouted, str.title)
+    same = Same("a")
+    assert shout(Text((same, "b", same, "b", Seal("cd"), Seal("cd")))) == ["A", "B", "A", "B", "Cd", "Cd"]
+    assert [shout(piece) for piece in (same, "a")] == [["A"], ["A"]]
+    assert made == ["a", "b", "b", "a"]
 
 
 def test_a_subject_is_kept_only_where_it_is_the_same_for_all(templates_with_subject: Templates) -> None:
@@ -157,6 +171,29 @@ SOURCES = (
     "{{ contact.nick }}",
     "{{ contact.nick | upcase }}",
     "{{ nobody }}",
+    "{{ contact.size }} {{ contact.nick.size }}",
+    "{{ contact.nick.name }}",
+    "{{ contact.size }}",
+    "{{ context.map.size }}",
+    "{{ contact.nick | first }}",
+    "{{ contact.nick | last }}",
+    "{{ contact.nick | join: ', ' }}",
+    "{{ contact.nick | times: 2 }}",
+    "{{ 3 | plus: contact.nick }}",
+    "{{ contact.nick | sort | size }}",
+    "{{ contact.contact.contact }}",
+    "{{ context.list.last.size }} {{ context.map.size }} {{ context.map.nobody | default: context.map }}",
+    "{{ nobody | default: 'x<' | upcase }} {{ contact.nick | default: contact.first_name }}",
+    "{{ nobody.nick | default: contact.nick }}",
+    "{% increment nobody %}{{ nobody }}{% if nobody == 1 %}a{% endif %}{% if nobody %}b{% endif %}",
+    "{% if nobody.nick == 'x' %}a{% elsif nobody == 0 %}b{% elsif nobody %}c{% else %}d{% endif %}",
+    "{% if nobody == nil %}a{% endif %}{% if contact.nick == false %}b{% endif %}",
+    "{% if contact.nick != 'x' %}c{% endif %}",
+    "{% isolated code: 'A<B', other: contact.nick %}{{ code }}{{ code | size }}{% if code == 'A<B' %}c{% endif %}"
+    "{% if other %}d{% endif %}{% endisolated %}",
+    "{% assign z = 'a<b' %}{{ z }}{{ 'a<b' | append: contact.first_name }}{{ 'a<b' | default: 'c' }}",
+    "{{ context.count | default: 7 }}{{ context.void | default: 'v' }}",
+    "{{ context.no | default: 'n', allow_false: true }}{{ context.no | default: 'n' }}",
     "{{ contact.first_name.size }} {{ context.list.size }} {{ context.list.first }} {{ context.list[1] }}",
     "{{ context.list | join: ', ' }} {{ context.list }} {{ context.map }} {{ context.yes }} {{ (1..3) }}",
     "{{ context.count | times: 2 | plus: context.price }} {{ context.price | money: 'EUR' }} {{ 'a<b' }} {{ 7 }}",
@@ -257,7 +294,9 @@ def test_the_links_are_known_that_a_template_may_ask_for(source: str, asked: set
 def test_a_form_is_what_urllib_makes_of_it(fields: dict[str, str]) -> None:
     assert form_body(fields) == urlencode(fields).encode()
     for text in fields.values():
-        assert _quoted(Text([Same(text), text, Same(text)])) == quote_plus(text * 3)
+        assert "".join(_quoted(Text([Same(text), text, Seal("a-_9"), Same(text)]))) == quote_plus(
+            f"{text * 2}a-_9{text}"
+        )
 
 
 def test_one_and_true_are_not_the_same_to_a_crm(tmp_path: Path) -> None:
