@@ -177,3 +177,28 @@ def test_a_server_that_cannot_be_reached_is_explained_without_the_password(tmp_p
     assert "hunter2" not in str(raised.value)
     with pytest.raises(HourbellError, match="folder of this machine"), open_journal(url):
         pass
+
+
+def test_a_journal_of_an_earlier_version_is_brought_up_to_date(
+    server_url: str, actions: list[Action], tmp_path: Path
+) -> None:
+    receipts = tmp_path / "receipts"
+    with open_journal(server_url, receipts) as journal:
+        assert claim(journal, actions[:3]) == (3, 0)
+        journal.settle([Settlement(each.action_id, "accepted") for each in actions[:2]], now=NOW)
+        journal.outcomes_written([actions[0].action_id])
+        with journal.transaction() as connection:
+            connection.exec_driver_sql("alter table journal add column outcome_written boolean not null default false")
+            connection.execute(
+                sa.text("update journal set outcome_written = true where action_id = :written"),
+                {"written": actions[0].action_id},
+            )
+            connection.exec_driver_sql(
+                "create index journal_unwritten on journal (action_id) where not outcome_written"
+            )
+            connection.exec_driver_sql("drop table open_actions")
+    for _ in range(2):
+        with open_journal(server_url, receipts) as journal:
+            unwritten = journal.unwritten_outcomes(["action_id"], 10)
+            assert [number for (number,) in unwritten] == [actions[1].action_id]
+            assert [row.action_id for row in journal.in_doubt()] == [actions[2].action_id]
