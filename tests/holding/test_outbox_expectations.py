@@ -163,6 +163,18 @@ def examined(tmp_path: Path) -> Examined:
     return run
 
 
+@pytest.fixture
+def expect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Have nothing expected but these, entries as expectations.yml has them."""
+
+    def state(*entries: Mapping[str, Any]) -> None:
+        own = tmp_path / "own.yml"
+        own.write_text(json.dumps(entries))
+        monkeypatch.setattr(gate, "EXPECTATIONS", own)
+
+    return state
+
+
 def test_actions_with_nothing_wrong_pass(examined: Examined) -> None:
     assert examined(FINE) == []
 
@@ -180,15 +192,11 @@ def test_every_expectation_has_a_fault() -> None:
     assert sorted(stated) == sorted(FAULTS)
 
 
-def test_an_expectation_that_is_taken_away_is_missed(
-    examined: Examined, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_expectation_that_is_taken_away_is_missed(examined: Examined, expect: Callable[..., None]) -> None:
     """The seeds fail for their own expectation, and not for whatever else is asked."""
     stated = yaml.safe_load(EXPECTATIONS.read_text())
     for reason in ("consent was withdrawn", "more than a frequency cap allows", "has left the workflow"):
-        weaker = tmp_path / "weaker.yml"
-        weaker.write_text(json.dumps([entry for entry in stated if entry["reason"] != reason]))
-        monkeypatch.setattr(gate, "EXPECTATIONS", weaker)
+        expect(*(entry for entry in stated if entry["reason"] != reason))
         assert examined([leaving(1, **FAULTS[reason]), *FINE[1:]]) == []
 
 
@@ -200,21 +208,13 @@ def test_each_workflow_has_its_own_faults(examined: Examined) -> None:
     assert str(faults[0]) == "2 × no address (as action 1)"
 
 
-def test_what_cannot_be_evaluated_is_no_success(
-    examined: Examined, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    broken = tmp_path / "broken.yml"
-    broken.write_text("- {expect: rows_to_satisfy, condition: no_such_column, reason: a slip}")
-    monkeypatch.setattr(gate, "EXPECTATIONS", broken)
+def test_what_cannot_be_evaluated_is_no_success(examined: Examined, expect: Callable[..., None]) -> None:
+    expect({"expect": "rows_to_satisfy", "condition": "no_such_column", "reason": "a slip"})
     with pytest.raises(HourbellError, match="a slip"):
         examined(FINE)
 
 
-def test_what_only_rendering_reads_can_be_asked_for(
-    examined: Examined, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    own = tmp_path / "own.yml"
-    own.write_text("- {expect: rows_to_satisfy, condition: context is not null, reason: no context}")
-    monkeypatch.setattr(gate, "EXPECTATIONS", own)
+def test_what_only_rendering_reads_can_be_asked_for(examined: Examined, expect: Callable[..., None]) -> None:
+    expect({"expect": "rows_to_satisfy", "condition": "context is not null", "reason": "no context"})
     (fault,) = examined([leaving(1, context=None), leaving(2, context="{}")])
     assert str(fault) == "1 × no context (as action 1)"
