@@ -10,27 +10,39 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from activations.journal.alike import Row, alike, texts_by_action
 from activations.journal.reading import among
 from activations.journal.tables import AIM_COLUMNS, AIMS, CLAIM_COLUMNS, CLAIMED, JOURNAL, OPEN, READ, SETTLED_COLUMNS
-
-Row = tuple[Any, ...]
 
 _POSITION_COLUMNS = ("segment", "position")
 
 _CLAIMED: sa.ColumnElement[str] = sa.literal_column(f"'{CLAIMED}'")
-_CLAIM: dict[str, sa.ColumnElement[Any]] = {name: sa.bindparam(name) for name in (*CLAIM_COLUMNS, "claimed_by")}
-_INSERT = sa.insert(JOURNAL).values(_CLAIM | {"status": _CLAIMED})
-# a claim is open already, and stays so until its outcome is in a file
-_SETTLE = (
-    sa.update(JOURNAL)
-    .where(
-        JOURNAL.c.action_id == sa.bindparam("action_id"),
-        JOURNAL.c.status == _CLAIMED,
-        JOURNAL.c.claimed_by == sa.bindparam("held_by"),
-    )
-    .values({name: sa.bindparam(name) for name in SETTLED_COLUMNS[1:]})
-)
+_CLAIM: dict[str, sa.ColumnElement[Any]] = {
+    name: sa.bindparam(name, type_=JOURNAL.c[name].type) for name in (*CLAIM_COLUMNS, "claimed_by")
+} | {"status": _CLAIMED}
 
+
+def _settling(action_id: sa.ColumnElement[int], known_as: sa.ColumnElement[Any]) -> Any:
+    # a claim is open already, and stays so until its outcome is in a file
+    return (
+        sa.update(JOURNAL)
+        .where(
+            JOURNAL.c.action_id == action_id,
+            JOURNAL.c.status == _CLAIMED,
+            JOURNAL.c.claimed_by == sa.bindparam("held_by"),
+        )
+        .values({name: sa.bindparam(name) for name in SETTLED_COLUMNS[1:]} | {"provider_message_id": known_as})
+    )
+
+
+_TEXTS, _ACTION_OF, _TEXT_OF = texts_by_action()
+_CLAIM_OF_MANY = _CLAIM | {"action_id": _ACTION_OF, "message_id": _TEXT_OF}
+_INSERT = sa.insert(JOURNAL).values(_CLAIM)
+_INSERT_MANY = sa.insert(JOURNAL).from_select(
+    [*_CLAIM_OF_MANY], sa.select(*_CLAIM_OF_MANY.values()).select_from(_TEXTS)
+)
+_SETTLE = _settling(sa.bindparam("action_id"), sa.bindparam("provider_message_id"))
+_SETTLE_MANY = _settling(_ACTION_OF, _TEXT_OF)
 
 _LISTED = sa.select(sa.func.json_each(sa.bindparam("listed")).table_valued("value"))
 _THERE = sa.select(JOURNAL.c.action_id).where(JOURNAL.c.action_id.in_(_LISTED))
@@ -68,7 +80,11 @@ def insert_new(connection: sa.Connection, rows: Sequence[Row], deliverer: str) -
     # nobody else writes within this transaction, so that what is looked for first can be inserted without a doubt
     there = set(connection.scalars(_THERE, {"listed": orjson.dumps([row[0] for row in rows]).decode()}))
     new = [row for row in rows if row[0] not in there] if there else rows
-    execute_rows(connection, _INSERT, CLAIM_COLUMNS, new, claimed_by=deliverer)
+    for common, group in alike(CLAIM_COLUMNS, "message_id", new):
+        if common is None:
+            execute_rows(connection, _INSERT, CLAIM_COLUMNS, group, claimed_by=deliverer)
+        else:
+            connection.execute(_INSERT_MANY, {**common, "claimed_by": deliverer})
     # in the order of the outbox, which is that of the action
     inserted = [row[0] for row in new]
     note_open(connection, inserted)
@@ -103,7 +119,15 @@ def give_back(connection: sa.Connection, claims: sa.ColumnElement[bool]) -> None
 
 def settle_claims(connection: sa.Connection, rows: Sequence[Row], deliverer: str) -> int:
     """Note how claims of a deliverer ended, rows of SETTLED_COLUMNS; returns how many of them were its own."""
-    return execute_rows(connection, _SETTLE, SETTLED_COLUMNS, rows, held_by=deliverer)
+    if connection.dialect.name != "sqlite":
+        return execute_rows(connection, _SETTLE, SETTLED_COLUMNS, rows, held_by=deliverer)
+    settled = 0
+    for common, group in alike(SETTLED_COLUMNS, "provider_message_id", rows):
+        if common is None:
+            settled += execute_rows(connection, _SETTLE, SETTLED_COLUMNS, group, held_by=deliverer)
+        else:
+            settled += connection.execute(_SETTLE_MANY, {**common, "held_by": deliverer}).rowcount
+    return settled
 
 
 def insert_aims(connection: sa.Connection, rows: Sequence[Row]) -> None:

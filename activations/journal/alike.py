@@ -1,0 +1,37 @@
+"""Rows of actions that are alike but for one text: SQLite takes them in one statement, in half the time."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+
+ENOUGH = 20
+"""Fewer are not worth a statement of their own."""
+_LISTED = "texts_by_action"
+
+Row = tuple[Any, ...]
+
+
+def texts_by_action() -> tuple[sa.TableValuedAlias, sa.ColumnElement[int], sa.ColumnElement[str | None]]:
+    """What a statement for such rows reads from: a table of them, and its columns, the action and its text."""
+    each = sa.func.json_each(sa.bindparam(_LISTED)).table_valued("key", "value")
+    return each, sa.cast(each.c.key, sa.BigInteger), each.c.value
+
+
+def alike(columns: Sequence[str], text: str, rows: Sequence[Row]) -> Iterator[tuple[dict[str, Any] | None, list[Row]]]:
+    """Rows whose first column is the action, in groups that differ in nothing else but `text`.
+
+    Each comes with the parameters of a statement for the whole group; None where it has too few rows for that.
+    """
+    place = columns.index(text)
+    groups: dict[Row, list[Row]] = {}
+    for row in rows:
+        groups.setdefault((*row[1:place], *row[place + 1 :]), []).append(row)
+    names = [name for name in columns[1:] if name != text]
+    for common, group in groups.items():
+        if len(group) < ENOUGH:
+            yield None, group
+            continue
+        texts = {str(row[0]): row[place] for row in group}
+        yield {**dict(zip(names, common, strict=True)), _LISTED: orjson.dumps(texts).decode()}, group
