@@ -13,6 +13,7 @@ from activations.channels.face import Answer, Channel, Message, UnsendableError
 from activations.collector.objections import Objections
 from activations.delivery.account import Tally
 from activations.delivery.outbox import WHOLE, Action, OutboxFile, OutboxFileError, Share, read_actions, sent_at
+from activations.delivery.outcomes import OwnOutcomes
 from activations.delivery.patience import Patience
 from activations.delivery.reasons import plain, without
 from activations.errors import HourbellError
@@ -57,6 +58,7 @@ class ChannelDelivery:
         now: Callable[[], datetime],
         patience: Patience,
         tally: Tally,
+        outcomes: OwnOutcomes | None,
         giving_way: Collection[int] = (),
         share: Share = WHOLE,
         objections: Objections | None = None,
@@ -66,6 +68,7 @@ class ChannelDelivery:
         self._now = now
         self._patience = patience
         self._tally = tally
+        self._outcomes = outcomes
         self._giving_way = giving_way
         self._share = share
         self._objections = objections
@@ -404,7 +407,10 @@ class ChannelDelivery:
             self._settle([settlement])
 
     def _settle(self, settlements: Sequence[Settlement]) -> None:
-        self._journal.settle(settlements, now=self._now())
+        now = self._now()
+        self._journal.settle(settlements, now=now)
+        if self._outcomes is not None:
+            self._outcomes.add(self._channel.name, self._channel.provider, settlements, now)
         ends = Counter((settlement.status, settlement.reason) for settlement in settlements)
         for (status, reason), number in ends.items():
             self._tally.count(self._channel.name, status, number, reason)

@@ -14,7 +14,7 @@ from activations.channels.registry import CHANNELS
 from activations.delivery.account import DeliveryAccount, Progress, Tally
 from activations.delivery.garbage import rarely_collected
 from activations.delivery.outbox import OutboxFile, outbox_files
-from activations.delivery.outcomes import ROWS_A_FILE, write_outcomes
+from activations.delivery.outcomes import ROWS_A_FILE, OwnOutcomes, write_outcomes
 from activations.delivery.patience import Patience
 from activations.delivery.processes import Errand, deliver_with_processes, run, worthwhile_processes
 from activations.delivery.side_by_side import deliver_files, waiting_files
@@ -65,29 +65,25 @@ def deliver(
     """
     started = time.monotonic()
     noted = receipts_folder(journal_url, receipts or default_receipts(spool))
-    errand = Errand(journal_url, noted, profile, now, spool, templates, channels, patience)
+    errand = Errand(journal_url, noted, profile, now, spool, templates, channels, patience, ROWS_A_FILE)
     setting = errand.setting
     tally = Tally(progress)
-    written: list[int] = []
     with open_journal(journal_url, noted) as journal:
-
-        def write_full_files() -> None:
-            written.append(write_outcomes(journal, spool, at_least=ROWS_A_FILE))
-
+        outcomes = OwnOutcomes(journal, spool, ROWS_A_FILE)
         holds = holds_of(outbox, templates)
         files = deliverable(outbox, holds)
         problems = settle_holds(holds, journal, now=setting.now(), tally=tally)
         with rarely_collected():
             processes = processes or worthwhile_processes(waiting_files(files, journal, Tally())[0])
             if processes > 1:
-                problems += deliver_with_processes(processes, files, journal, errand, tally, write_full_files)
+                problems += deliver_with_processes(processes, files, journal, errand, tally, outcomes)
             else:
-                problems += run(deliver_files(files, journal, setting, channels, patience, tally))
+                problems += run(deliver_files(files, journal, setting, channels, patience, tally, outcomes))
             note_settled(holds, journal)
-            written.append(write_outcomes(journal, spool))
+            written = outcomes.written + write_outcomes(journal, spool)
     if land is not None:
         land_spool(spool, land)
-    account = tally.account(outcomes_written=sum(written), seconds=time.monotonic() - started)
+    account = tally.account(outcomes_written=written, seconds=time.monotonic() - started)
     if problems:
         raise DeliveryStoppedError("\n".join(problems), account)
     return account

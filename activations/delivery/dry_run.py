@@ -84,7 +84,7 @@ def dry_run(
         holds = holds_of(outbox, templates)
         problems = settle_holds(holds, journal, now=now, tally=tally)
         files = deliverable(outbox, holds)
-        problems += asyncio.run(deliver_files(files, journal, setting, silent, PATIENCE, tally))
+        problems += asyncio.run(deliver_files(files, journal, setting, silent, PATIENCE, tally, None))
     return DryRun(sorted(sendings), tally.account(outcomes_written=0, seconds=0.0), problems)
 
 

@@ -26,6 +26,7 @@ from activations.channels.face import Channel, Setting
 from activations.delivery.account import Tally
 from activations.delivery.garbage import rarely_collected
 from activations.delivery.outbox import OutboxFile, Share
+from activations.delivery.outcomes import OwnOutcomes
 from activations.delivery.patience import Patience
 from activations.delivery.side_by_side import (
     Ending,
@@ -43,8 +44,6 @@ _SECONDS_TO_BE_MISSED = 10.0
 """How long a server may take to notice that a deliverer has died."""
 _LOOK_EVERY = 0.05
 _BACKLOG = 100_000
-_MEANWHILE = 10_000
-"""Actions after which there is time for something else."""
 _MOST = 4
 
 log = logging.getLogger(__name__)
@@ -65,6 +64,8 @@ class Errand:
     templates: Path
     channels: Mapping[str, Callable[[Setting], Channel]]
     patience: Patience
+    rows_a_file: int
+    """Of outcomes."""
 
     @property
     def setting(self) -> Setting:
@@ -79,6 +80,7 @@ class _Told:
     deliverer: str
     counts: Counts
     reasons: Mapping[str, int]
+    outcomes_written: int = 0
     ending: Ending | None = None
 
 
@@ -94,17 +96,17 @@ def deliver_with_processes(
     journal: Journal,
     errand: Errand,
     tally: Tally,
-    meanwhile: Callable[[], object] = lambda: None,
+    outcomes: OwnOutcomes,
 ) -> list[str]:
     """Deliver what has something to do with so many processes; returns what was wrong.
 
-    An interruption lets each finish the batch that it is at. `meanwhile` is called now and then while they deliver.
+    An interruption lets each finish the batch that it is at. What they write of their outcomes counts as `outcomes`.
     """
     fresh = tally.another()
     waiting, problems = waiting_files(files, journal, fresh)
 
     def deliver_alone(files: list[OutboxFile]) -> list[str]:
-        return run(deliver_files(files, journal, errand.setting, errand.channels, errand.patience, tally))
+        return run(deliver_files(files, journal, errand.setting, errand.channels, errand.patience, tally, outcomes))
 
     if not waiting:
         return deliver_alone(files)
@@ -116,10 +118,19 @@ def deliver_with_processes(
         overdue = Share(0, 1, only=left_behind)
         run(
             deliver_waiting(
-                waiting, journal, errand.setting, errand.channels, errand.patience, early, left_behind, overdue
+                waiting,
+                journal,
+                errand.setting,
+                errand.channels,
+                errand.patience,
+                early,
+                outcomes,
+                left_behind,
+                overdue,
             )
         )
-    told = _let_deliver(processes, waiting, errand, left_behind, fresh, meanwhile)
+    told = _let_deliver(processes, waiting, errand, left_behind, fresh)
+    outcomes.written += sum(last.outcomes_written for last in told if last is not None)
     dead = [last for last in told if last is None or last.ending is None]
     if dead:
         log.warning("%d of %d processes died; what they left is delivered now.", len(dead), processes)
@@ -160,7 +171,6 @@ def _let_deliver(
     errand: Errand,
     left_behind: frozenset[int],
     fresh: Tally,
-    meanwhile: Callable[[], object],
 ) -> list[_Told | None]:
     """Let processes deliver their shares, and return what each said last; None for one that never spoke."""
     if waiting.keys() <= errand.channels.keys():
@@ -180,7 +190,6 @@ def _let_deliver(
             told.write(pickle.dumps(sys.path))
             told.write(pickle.dumps((errand, waiting, left_behind)))
         speaking = set(last)
-        done_before = 0
         while speaking:
             for ready in wait(list(speaking)):
                 assert isinstance(ready, Connection)
@@ -190,9 +199,6 @@ def _let_deliver(
                     speaking.remove(ready)
             done = sum(sum(parts.values()) for told in last.values() if told for parts in told.counts.values())
             fresh.show(done)
-            if done - done_before >= _MEANWHILE:
-                meanwhile()
-                done_before = done
     finally:
         # whoever still delivers takes this for the sign to stop after its batch
         for ours in last:
@@ -211,15 +217,16 @@ def deliver_share(
             def say(ending: Ending | None = None) -> None:
                 # a parent that has gone need not be told
                 with suppress(BrokenPipeError, ConnectionResetError):
-                    parent.send(_Told(journal.deliverer, tally.counts, tally.reasons, ending))
+                    parent.send(_Told(journal.deliverer, tally.counts, tally.reasons, outcomes.written, ending))
 
+            outcomes = OwnOutcomes(journal, errand.spool, errand.rows_a_file)
             tally = Tally(lambda *_: say())
             say()
             with rarely_collected():
-                say(run(_until_left_alone(parent, waiting, journal, errand, tally, left_behind, share)))
+                say(run(_until_left_alone(parent, waiting, journal, errand, tally, outcomes, left_behind, share)))
     except HourbellError as error:
         with suppress(BrokenPipeError, ConnectionResetError):
-            parent.send(_Told("", {}, {}, Ending({name: [str(error)] for name in waiting})))
+            parent.send(_Told("", {}, {}, ending=Ending({name: [str(error)] for name in waiting})))
     except asyncio.CancelledError:
         log.info("Stopped after its batch, as the process that began it has gone.")
 
@@ -230,6 +237,7 @@ async def _until_left_alone(
     journal: Journal,
     errand: Errand,
     tally: Tally,
+    outcomes: OwnOutcomes,
     left_behind: frozenset[int],
     share: Share,
 ) -> Ending:
@@ -245,7 +253,7 @@ async def _until_left_alone(
     loop.add_reader(parent.fileno(), stop)
     try:
         return await deliver_waiting(
-            waiting, journal, errand.setting, errand.channels, errand.patience, tally, left_behind, share
+            waiting, journal, errand.setting, errand.channels, errand.patience, tally, outcomes, left_behind, share
         )
     finally:
         loop.remove_reader(parent.fileno())

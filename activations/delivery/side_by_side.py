@@ -10,6 +10,7 @@ from activations.delivery.account import Tally
 from activations.delivery.backlog import giving_way
 from activations.delivery.channel_delivery import ChannelDelivery
 from activations.delivery.outbox import WHOLE, OutboxFile, OutboxFileError, Share, count_actions
+from activations.delivery.outcomes import OwnOutcomes
 from activations.delivery.patience import Patience
 from activations.errors import HourbellError
 from activations.journal.journal import Journal
@@ -33,14 +34,15 @@ async def deliver_files(
     channels: Mapping[str, Callable[[Setting], Channel]],
     patience: Patience,
     tally: Tally,
+    outcomes: OwnOutcomes | None,
 ) -> list[str]:
-    """Deliver what has something to do; returns what was wrong."""
+    """Deliver what has something to do; returns what was wrong. Without `outcomes` no file says what became of it."""
     waiting, problems = waiting_files(files, journal, tally)
     left_behind = overtaken(waiting, journal, setting)
     # what a dead deliverer left may belong to a channel that has nothing else to do
     for row in journal.in_doubt():
         waiting.setdefault(row.channel, {})
-    ending = await deliver_waiting(waiting, journal, setting, channels, patience, tally, left_behind)
+    ending = await deliver_waiting(waiting, journal, setting, channels, patience, tally, outcomes, left_behind)
     for name, found in ending.problems.items():
         tally.leave_the_rest(name)
         problems += found
@@ -54,6 +56,7 @@ async def deliver_waiting(
     channels: Mapping[str, Callable[[Setting], Channel]],
     patience: Patience,
     tally: Tally,
+    outcomes: OwnOutcomes | None,
     left_behind: Collection[int],
     share: Share = WHOLE,
 ) -> Ending:
@@ -69,7 +72,15 @@ async def deliver_waiting(
                 )
             channel = channels[name](setting)
             delivery = ChannelDelivery(
-                channel, journal, setting.now, patience, tally, left_behind, share, objections_beside(setting.spool)
+                channel,
+                journal,
+                setting.now,
+                patience,
+                tally,
+                outcomes,
+                left_behind,
+                share,
+                objections_beside(setting.spool),
             )
             try:
                 problems = await delivery.deliver(waiting[name])

@@ -421,6 +421,12 @@ class Journal(Transactions):
         with self.reading() as connection:
             return reading.unwritten_outcomes(connection, columns, limit)
 
+    def without_outcome(self, action_ids: Sequence[int]) -> list[int]:
+        """Those of actions that are settled whose outcome is in no file yet."""
+        with self.reading() as connection:
+            still_open = sa.select(OPEN.c.action_id).where(reading.among(connection, OPEN, action_ids))
+            return list(connection.scalars(still_open))
+
     def outcomes_written(self, action_ids: Sequence[int]) -> None:
         """Note that the outcomes of these are in a file."""
         self._note({"kind": "outcomes", "rows": list(action_ids)})

@@ -105,7 +105,6 @@ def test_the_account_adds_up_over_processes(any_place: Place, processes: int) ->
 def test_outcomes_are_written_while_others_deliver(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("activations.delivery.outcomes.ROWS_A_FILE", 40)
     monkeypatch.setattr("activations.delivery.delivery.ROWS_A_FILE", 40)
-    monkeypatch.setattr(processes_module, "_MEANWHILE", 20)
     write_outbox(place.outbox, [action(number) for number in range(200)])
     waiting: list[int] = []
 
