@@ -25,6 +25,8 @@ OPEN_PATH, CLICK_PATH, FORM_PATH, CONFIRM_PATH = "/o/", "/c/", "/f/", "/confirm/
 SHORT_PATH = "/l/"
 PARAMETER = "m"
 """In which the links of pages carry their seal."""
+LINKS = frozenset({"preferences_url", "unsubscribe_url"})
+"""The links that a message may have."""
 _IDENTIFIERS = ("user_id", "email", "phone")
 _PLAIN = re.compile(r"[!-\[\]-~]+")
 _SITE = re.compile(r"https?://[^/?#]+", re.IGNORECASE)

@@ -16,6 +16,9 @@ from activations.delivery.outbox import Action, sent_at
 from activations.keys.signing import signed_headers, signing_key
 from activations.settings.endpoints import Endpoint, read_endpoints
 from activations.settings.profile import Profile
+from activations.templating.files import WEBHOOK
+from activations.templating.rendering import Templates
+from activations.templating.webhook_content import webhook_content
 from activations.transport.http import HttpPool
 
 # all that the client would otherwise look for and add to each call
@@ -64,6 +67,15 @@ class WebhookChannel(UnaskedChannel):
     def _receivers(self) -> Receivers:
         return Receivers(self.pool, self.setting.now, "mend webhooks.yml or the secret")
 
+    @cached_property
+    def _written(self) -> frozenset[str]:
+        """The endpoints whose webhooks have a template."""
+        return frozenset(name for name in self.endpoints if (self.setting.templates / name / WEBHOOK).exists())
+
+    @cached_property
+    def _templates(self) -> Templates:
+        return Templates(self.setting.templates)
+
     @property
     def _profile(self) -> Profile:
         return self.setting.profile
@@ -83,12 +95,16 @@ class WebhookChannel(UnaskedChannel):
         # of several in a call each needs its own key; one that is alone has it in the header
         own_key = f'"id":"{message_id}",' if self.endpoints[action.template].batch > 1 else ""
         contact_id = "null" if action.contact_id is None else f'"{action.contact_id}"'
-        contact = _object("profile", action.profile, locale=action.locale, timezone=action.timezone)
-        payload = (
-            f"{{{own_key}{beginning}{action.action_id}{middle}{contact_id}"
-            f',"contact":{contact},"context":{_object("context", action.context)}}}}}'
-        )
+        payload = f"{{{own_key}{beginning}{action.action_id}{middle}{contact_id},{self._said(action)}}}}}"
         return Message(action.action_id, message_id, action.template, payload.encode())
+
+    def _said(self, action: Action) -> str:
+        """What its template says, or else all that is known."""
+        if action.template in self._written:
+            content = webhook_content(self._templates, action, self._profile.link_key)
+            return f'"content":{content}'
+        contact = _object("profile", action.profile, locale=action.locale, timezone=action.timezone)
+        return f'"contact":{contact},"context":{_object("context", action.context)}'
 
     async def push(self, batch: Sequence[Message]) -> list[Answer]:
         return await in_flight(self._calls(batch), self._answers)

@@ -12,7 +12,7 @@ from liquid.utils import ReadOnlyChainMap
 
 from activations.templating.locales import date_in, money_in
 from activations.templating.manner import MANNER
-from activations.templating.pieces import Piece, Seen, add, pieces_of
+from activations.templating.pieces import Piece, Seen, Value, add, only_value, pieces_of
 from activations.templating.tags import IsolatedTag, LinkTag, OpenedTag, checked_address
 from activations.texts import Same
 
@@ -33,6 +33,10 @@ class Template(BoundTemplate):
         return pieces_of(self.nodes, self.env)
 
     @cached_property
+    def _only_value(self) -> Value | None:
+        return only_value(self.nodes, self.env)
+
+    @cached_property
     def asks_of_message(self) -> frozenset[str] | None:
         """The fields of `message` that it names; None where it may want any of them."""
         named = [variable.segments[1:2] for variable in self.analyze().globals.get("message", ())]
@@ -49,6 +53,15 @@ class Template(BoundTemplate):
     def render(self, *fields: Any, **named: Any) -> str:
         """A message; it sees nothing but the fields that it brings."""
         return "".join(self.written(dict(*fields, **named)))
+
+    def value(self, fields: dict[Any, Any]) -> Any:
+        """What it comes to: where it is nothing but one value, that itself and not a text."""
+        only_value = self._only_value
+        if only_value is None:
+            return "".join(self.written(fields))
+        found = only_value(Seen(fields, self._context))
+        # what is unknown says so
+        return str(found) if type(found) is FalsyStrictUndefined else found
 
     def written(self, fields: dict[Any, Any]) -> list[str]:
         """The same in its pieces."""

@@ -15,8 +15,9 @@ _FILE = re.compile(
     r"(?P<part>subject|preheader|sms|body)(?:\.(?P<locale>[a-z]{2,3}(?:-[A-Z]{2})?))??(?:\.(?P<form>mjml|html|txt))?\.liquid"
 )
 MAIL = ("subject", "preheader", "body")
-PUSH, WHATSAPP, IN_APP, WEB, ROW = FIELDS = ("push.yml", "whatsapp.yml", "in_app.yml", "web.yml", "row.yml")
+FIELDS = ("push.yml", "whatsapp.yml", "in_app.yml", "web.yml", "row.yml", "webhook.yml")
 """Files that are fields, each a text in Liquid."""
+PUSH, WHATSAPP, IN_APP, WEB, ROW, WEBHOOK = FIELDS
 
 
 @dataclass(frozen=True)

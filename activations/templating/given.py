@@ -1,12 +1,12 @@
 """What a template is given of an action."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import Any, TypedDict
 
 from activations.channels.face import json_object, read_profile
 from activations.delivery.outbox import Action
-from activations.links import possible_links
+from activations.links import LINKS, possible_links
 from activations.settings.shop import Shop
 
 
@@ -18,9 +18,12 @@ class Given(TypedDict):
     message: Mapping[str, Any]
 
 
-def given(shop: Shop, action: Action, link_key: bytes) -> Given:
-    """The fields of an action, with the links that every message may have, for templates to make them; raises
-    UnsendableError."""
+def given(shop: Shop, action: Action, link_key: bytes, asked: Collection[str] | None = None) -> Given:
+    """The fields of an action, with the links that every message may have, for templates to make them.
+
+    `asked` are the fields of `message` that are wanted; None is any of them. Raises UnsendableError.
+    """
+    links = {} if asked is not None and LINKS.isdisjoint(asked) else possible_links(shop, action, link_key)
     return {
         "contact": {"locale": action.locale, "timezone": action.timezone, **read_profile(action.profile)},
         # no digit of an amount is lost
@@ -28,6 +31,6 @@ def given(shop: Shop, action: Action, link_key: bytes) -> Given:
         "message": {
             "topic": action.topic,
             "variant": action.variant,
-            **possible_links(shop, action, link_key),
+            **links,
         },
     }

@@ -3,7 +3,9 @@
 The file is read before anything is put in, so that no value can change its shape.
 """
 
+import json
 from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,11 @@ Tree = Mapping[str, Any]
 """Templates by name, and lists and mappings of them."""
 
 
-def read_tree(path: Path, parse: Callable[[str], Template]) -> Tree:
-    """The fields of a file; raises OSError, LiquidError, or UnsendableError naming what is wrong."""
+def read_tree(path: Path, parse: Callable[[str], Template], *, is_typed: bool = False) -> Tree:
+    """The fields of a file; raises OSError, LiquidError, or UnsendableError naming what is wrong.
+
+    Where it `is_typed`, true, false and null are as good as a text, and a number stays one.
+    """
     name = f"template {path.parent.name}: {path.name}"
     try:
         stated = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -32,6 +37,10 @@ def read_tree(path: Path, parse: Callable[[str], Template]) -> Tree:
             return {str(key): read(each) for key, each in value.items()}
         if isinstance(value, list):
             return [read(each) for each in value]
+        if is_typed and (value is None or isinstance(value, (bool, int, float))):
+            # Liquid knows no exponents
+            plain = f"{Decimal(str(value)):f}" if isinstance(value, float) else json.dumps(value)
+            return parse(f"{{{{ {plain} }}}}")
         if isinstance(value, bool) or value is None:
             raise UnsendableError(f"{name} holds {value!r}, which is no text")
         return parse(str(value))
@@ -39,13 +48,20 @@ def read_tree(path: Path, parse: Callable[[str], Template]) -> Tree:
     return {str(key): read(value) for key, value in stated.items()}
 
 
-def rendered_tree(tree: Any, fields: Mapping[Any, Any]) -> Any:
-    """The same with texts in place of templates, each on one line; raises LiquidError."""
-    if isinstance(tree, Template):
-        return one_line(tree.render(fields))
-    if isinstance(tree, list):
-        return [rendered_tree(each, fields) for each in tree]
-    return {name: rendered_tree(each, fields) for name, each in tree.items()}
+def on_one_line(template: Template, fields: dict[Any, Any]) -> str:
+    """What a template says, on one line; raises LiquidError."""
+    return one_line("".join(template.written(fields)))
+
+
+def rendered_tree(
+    tree: Any, fields: dict[Any, Any], rendered: Callable[[Template, dict[Any, Any]], Any] = on_one_line
+) -> Any:
+    """The same with what templates come to in place of them; raises LiquidError."""
+    if tree.__class__ is Template:
+        return rendered(tree, fields)
+    if tree.__class__ is list:
+        return [rendered_tree(each, fields, rendered) for each in tree]
+    return {name: rendered_tree(each, fields, rendered) for name, each in tree.items()}
 
 
 def templates_of(tree: Any) -> Iterator[Template]:

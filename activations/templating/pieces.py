@@ -76,6 +76,13 @@ def pieces_of(nodes: Iterable[Node], environment: Environment) -> list[Piece]:
     return pieces
 
 
+def only_value(nodes: Sequence[Node], environment: Environment) -> Value | None:
+    """What a template is that is nothing but one value; None for any other."""
+    if len(nodes) == 1 and isinstance(nodes[0], OutputNode):
+        return _value(nodes[0].expression, environment)
+    return None
+
+
 def add(pieces: Sequence[Piece], seen: Seen, written: list[str]) -> None:
     """Add what pieces come to for a message; raises LiquidError."""
     for piece in pieces:

@@ -25,6 +25,7 @@ from activations.templating.environment import Template, TemplateEnvironment, pr
 from activations.templating.files import (
     FIELDS,
     MAIL,
+    WEBHOOK,
     WHATSAPP,
     TemplateFile,
     file_of,
@@ -37,7 +38,7 @@ from activations.templating.files import (
 from activations.templating.locales import language_of, locale_of
 from activations.templating.manner import MANNER, Manner
 from activations.templating.markup import html_of
-from activations.templating.message_fields import Tree, flat, read_tree, rendered_tree, templates_of
+from activations.templating.message_fields import Tree, flat, on_one_line, read_tree, rendered_tree, templates_of
 from activations.templating.plain import text_of, with_links
 from activations.templating.tags import OPENED
 from activations.templating.tracking import AS_WRITTEN, Tracking
@@ -51,6 +52,9 @@ _OF_THE_LAYOUT = frozenset({"subject", "preheader"})
 _UNDEFINED = re.compile(r"^'?([\w.\[\]'\"-]+?)'? is undefined$")
 _ENDS, _GAPS = re.compile(r"[ \t]+\n"), re.compile(r"\n{3,}")
 _END = "</body>"
+
+Asked = frozenset[str] | None
+"""Fields of a message; None is any of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +86,9 @@ class Templates:
 
     `body.txt.liquid` is the plain text; where there is none it is made of the other. `subject.de.liquid` and
     `body.de.mjml.liquid` are the same in German. What can be sent as a text message has `sms.liquid`, what is made of
-    fields `push.yml`, `whatsapp.yml`, `in_app.yml`, `web.yml` or `row.yml`, beside them or alone. The folder `layout`
-    holds what is around every message, `blocks` what templates share. Raises HourbellError where the layout or shop.yml
-    cannot be used.
+    fields `push.yml`, `whatsapp.yml`, `in_app.yml`, `web.yml`, `row.yml` or `webhook.yml`, beside them or alone. The
+    folder `layout` holds what is around every message, `blocks` what templates share. Raises HourbellError where the
+    layout or shop.yml cannot be used.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -94,7 +98,7 @@ class Templates:
         self._text = TemplateEnvironment(autoescape=False)
         self._read: dict[tuple[str, str], _Parts] = {}
         self._read_sms: dict[tuple[str, str], tuple[str, Template]] = {}
-        self._read_trees: dict[tuple[str, str], Tree] = {}
+        self._read_trees: dict[tuple[str, str], tuple[Tree, Asked]] = {}
         self._texts: dict[str, Template] = {}
         self._layouts: dict[Path, str] = {}
         has_html_alone = (
@@ -154,7 +158,7 @@ class Templates:
         written, part = self._sms_part(template, locale)
         with _refusing(template):
             manner = self._manner(locale, written, links)
-            text = part.render(self._fields(contact, context, _made(message, [part]), manner)).strip()
+            text = part.render(self._fields(contact, context, _made(message, part.asks_of_message), manner)).strip()
         if not text:
             raise UnsendableError(f"template {template} has an empty sms.liquid")
         return text
@@ -169,12 +173,15 @@ class Templates:
         message: Mapping[str, Any],
         links: Tracking = AS_WRITTEN,
     ) -> dict[str, Any]:
-        """Render the fields of one of a template's files, each on one line; raises UnsendableError naming the field or
-        the fault."""
-        tree = self._tree(template, file)
-        with _refusing(template):
-            made = _made(message, templates_of(tree))
-            rendered: dict[str, Any] = rendered_tree(tree, self._plainly(contact, context, made, links))
+        """Render the fields of one of a template's files, each on one line, or those of webhook.yml as what they are;
+        raises UnsendableError naming the field or the fault."""
+        tree, asked = self._tree(template, file)
+        known = self._plainly(contact, context, _made(message, asked), links)
+        rendered: dict[str, Any]
+        try:
+            rendered = rendered_tree(tree, known, Template.value if file == WEBHOOK else on_one_line)
+        except LiquidError as error:
+            raise _refusal(template, error) from error
         return rendered
 
     def render_surface(
@@ -189,14 +196,18 @@ class Templates:
         """Render the fields of a file such as in_app.yml, without those that come to nothing; raises UnsendableError
         naming the template and the field or the fault."""
         parts = self.surface_fields(template, file)
-        known = self._plainly(contact, context, _made(message, parts.values()))
+        known = self._plainly(contact, context, _made(message, self._tree(template, file)[1]))
         with _refusing(template):
             rendered = {name: each.render(known).strip() for name, each in parts.items()}
         return {name: text for name, text in rendered.items() if text}
 
+    def asked_of_message(self, template: str, file: str) -> Asked:
+        """Which fields of the message the texts of a file ask for; raises UnsendableError."""
+        return self._tree(template, file)[1]
+
     def surface_fields(self, template: str, file: str) -> Mapping[str, Template]:
         """The fields of a file by name; those of a group have its name before theirs, as in `content.headline`."""
-        return flat(self._tree(template, file), f"template {template}: {file}")
+        return flat(self._tree(template, file)[0], f"template {template}: {file}")
 
     def render_text(self, source: str, *, contact: Mapping[str, Any], context: Mapping[str, Any]) -> str:
         """Render a text that is no template of the folder; raises UnsendableError naming the field or the fault."""
@@ -292,17 +303,21 @@ class Templates:
         found = self._parts(template, locale).all() if is_mail else []
         found += [self._sms_part(template, locale)[1]] if has_sms else []
         for name in fields:
-            found += templates_of(self._tree(template, name))
+            found += templates_of(self._tree(template, name)[0])
         return found
 
-    def _tree(self, template: str, file: str) -> Tree:
-        if (template, file) not in self._read_trees:
+    def _tree(self, template: str, file: str) -> tuple[Tree, Asked]:
+        """The fields of a file, and what they ask of the message."""
+        found = self._read_trees.get((template, file))
+        if found is None:
             with _reading(template):
-                self._read_trees[template, file] = read_tree(
+                tree = read_tree(
                     template_folder(self.folder, template) / file,
                     lambda source: self._text.from_string(self._field_source(source, file), name=file),
+                    is_typed=file == WEBHOOK,
                 )
-        return self._read_trees[template, file]
+                found = self._read_trees[template, file] = tree, _asked_by(templates_of(tree))
+        return found
 
     def _field_source(self, source: str, file: str) -> str:
         """A field's source. Notifications, the inbox and the website have fields of their own for where they lead."""
@@ -401,13 +416,17 @@ def _needed(files: list[TemplateFile], part: str, variant: str, forms: tuple[str
     return found
 
 
-def _made(message: Mapping[str, Any], parts: Iterable[Template]) -> dict[str, Any]:
-    """The fields of a message, those made that the parts ask for."""
-    asked = [part.asks_of_message for part in parts]
+def _asked_by(parts: Iterable[Template]) -> Asked:
+    named = [part.asks_of_message for part in parts]
+    return None if None in named else frozenset(name for names in named for name in names or ())
+
+
+def _made(message: Mapping[str, Any], asked: Asked) -> dict[str, Any]:
+    """The fields of a message, those made that are asked for."""
     return {
         name: value() if callable(value) else value
         for name, value in message.items()
-        if not callable(value) or any(names is None or name in names for names in asked)
+        if not callable(value) or asked is None or name in asked
     }
 
 

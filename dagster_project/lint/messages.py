@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 
 from activations.channels.face import UnsendableError
-from activations.templating.files import template_files, unread_files
+from activations.settings.endpoints import FILE as ENDPOINTS
+from activations.settings.endpoints import read_endpoints
+from activations.templating.files import WEBHOOK, template_files, unread_files
 from activations.templating.rendering import Templates
 from dagster_project.lint.finding import Finding
 from dagster_project.lint.reading import Project
@@ -11,8 +13,13 @@ from dagster_project.lint.reading import Project
 
 def broken_templates(project: Project) -> Iterator[Finding]:
     templates = Templates(project.templates)
+    endpoints = read_endpoints(project.templates)
     for name in templates.names:
         own = project.templates / name
+        if (own / WEBHOOK).exists() and name not in endpoints:
+            problem = f"{ENDPOINTS} has no endpoint {name} that this is for"
+            mend = f"add {name} to {ENDPOINTS}, or name the folder after one of {', '.join(sorted(endpoints)) or 'it'}"
+            yield Finding(own / WEBHOOK, 1, problem, mend)
         for path in unread_files(own):
             mend = "name it as in subject.liquid, body.mjml.liquid or body.de.mjml.liquid, or take it away"
             yield Finding(path, 1, f"nothing reads {path.name}", mend)

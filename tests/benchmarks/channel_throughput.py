@@ -13,6 +13,7 @@ column. Where others are at work on the machine, the CPU says more than the rate
 
 import argparse
 import multiprocessing
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,7 +26,7 @@ from sinks import HOST, cpu_of, sink
 
 from activations.channels.face import Channel, Setting
 from activations.channels.registry import CHANNELS
-from activations.delivery.delivery import deliver
+from activations.delivery.delivery import TEMPLATES, deliver
 from activations.journal.place import sqlite_url
 from activations.settings.profile import SMTP, Profile, SmtpServer
 from dagster_project.command.show import progress, table
@@ -56,6 +57,8 @@ class Route:
     carrier: str = SMTP
     columns: Mapping[str, pl.Expr] = field(default_factory=dict)
     opened: Callable[[Setting], Channel] | None = None
+    written: Mapping[str, str] = field(default_factory=dict)
+    """Files of templates that are not the shop's own."""
 
     @property
     def channels(self) -> Mapping[str, Callable[[Setting], Channel]]:
@@ -73,6 +76,10 @@ def _told(kind: str, context: pl.Expr) -> Mapping[str, pl.Expr]:
 _DEVICE = {"address": pl.format("device-token-{}:APA91bH", _NUMBER)}
 _STAGE = pl.format('#"crm":"crm","field":"cart_value","value":{}~', _NUMBER % 200)
 _AUDIENCE = pl.lit('#"audience":"lapsed_buyers"~')
+_PAYLOAD = """
+text: "{{ contact.first_name | default: 'Somebody' }} left a cart worth {{ context.cart_value | money: 'GBP' }}"
+cart: "{{ context.cart_id }}"
+"""
 ROUTES: Mapping[str, Route] = {
     "push": Route("push", columns=_DEVICE),
     "twilio": Route("sms", columns={"address": _PHONE}),
@@ -81,7 +88,13 @@ ROUTES: Mapping[str, Route] = {
     "mailgun": _mail("mailgun"),
     "postmark": _mail("postmark", BATCHED),
     "ses": _mail("ses", BATCHED),
-    "webhook batches": Route("webhook", BATCHED, columns={"template": pl.lit("order_desk")}, opened=open_batches),
+    "webhook batches": Route(
+        "webhook",
+        BATCHED,
+        columns={"template": pl.lit("order_desk")},
+        opened=open_batches,
+        written={"order_desk/webhook.yml": _PAYLOAD},
+    ),
     "hubspot": Route("crm", BATCHED, columns=_told("update_crm", _STAGE)),
     "meta": Route("audience", BATCHED, columns=_told("join_audience", _AUDIENCE)),
 }
@@ -110,6 +123,7 @@ def measure(route: Route, actions: int, processes: int | None, shown: Callable[[
         assert server.pid is not None
         root = Path(folder)
         write_actions(root / "outbox", route.channel, actions, **columns)
+        templates = _templates(root / "templates", route.written)
         profile = Profile("sandbox", SmtpServer(HOST, 0), http_sandbox=f"http://{HOST}:{port}")
         usage = Usage()
         usage.start()
@@ -121,6 +135,7 @@ def measure(route: Route, actions: int, processes: int | None, shown: Callable[[
             profile=replace(profile, mail_carrier=route.carrier),
             now=NOW,
             channels=route.channels,
+            templates=templates,
             progress=lambda done, total: shown(done),
             processes=processes,
         )
@@ -129,6 +144,15 @@ def measure(route: Route, actions: int, processes: int | None, shown: Callable[[
         assert account.accepted == received() == actions, (account, received())
     each = 1e6 / actions
     return Measured(actions / account.seconds, used * each, used_there * each, usage.peak(0, 1))
+
+
+def _templates(folder: Path, written: Mapping[str, str]) -> Path:
+    """The shop's templates with those of a route."""
+    shutil.copytree(TEMPLATES, folder)
+    for name, content in written.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(content)
+    return folder
 
 
 def main() -> None:

@@ -317,6 +317,19 @@ def test_a_template_that_cannot_be_used(project: Path, tmp_path: Path, files: di
     assert found.path.parent == templates / "own"
 
 
+def test_a_webhook_of_no_endpoint(project: Path, tmp_path: Path) -> None:
+    templates = own_template(tmp_path / "templates")
+    (templates / "own").rename(templates / "order_desk")
+    (templates / "order_desk" / "webhook.yml").write_text("cart: '{{ context.cart_id }}'")
+    assert lint(project, templates) == []
+    (templates / "order_desk").rename(templates / "elsewhere")
+    (found,) = lint(project, templates)
+    assert (found.path, found.problem) == (
+        templates / "elsewhere" / "webhook.yml", "webhooks.yml has no endpoint elsewhere that this is for"
+    )  # fmt: skip
+    assert found.mend == "add elsewhere to webhooks.yml, or name the folder after one of order_desk"
+
+
 def test_a_language_may_ask_for_less_or_say_what_stands_in(project: Path, tmp_path: Path) -> None:
     files = {"subject__de": "x", "body__de__mjml": "<mj-section></mj-section>", "subject": "{{ contact.first_name }}"}
     assert lint(project, own_template(tmp_path / "templates", body__mjml="<mj-section></mj-section>", **files)) == []

@@ -2,7 +2,8 @@
     consent, and no cap or quiet hour holds it. What is a message to the contact goes by send(channels=['webhook']).
 
     endpoint  its name in activations/templates/webhooks.yml
-    carry     columns that it is told as the context; of none named, everything that the step carries
+    carry     columns that it is told as the context, or that its webhook.yml may name; of none named, everything that
+              the step carries
 
         select arrivals.*, {{ call_webhook('order_desk', carry=['cart_value']) }}
 -#}
