@@ -1,6 +1,6 @@
 """Read the outbox: Parquet files by tick and channel, a batch of actions at a time."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -36,6 +36,7 @@ SCHEMA = pa.schema(
         ("expires_at", _TIMESTAMP),
     ]
 )
+_AT_ONCE = 2_000
 _MEND = "Run the tick that wrote it again; what was sent of it is in the journal, and is not sent again."
 
 
@@ -132,30 +133,60 @@ def read_actions(file: OutboxFile, batch_size: int, share: Share = WHOLE, first:
         if missing:
             raise OutboxFileError(f"The outbox file {file.path} lacks the column {', '.join(missing)}. {_MEND}")
         try:
-            for number, batch in enumerate(parquet.iter_batches(batch_size, columns=SCHEMA.names), first):
-                if not share.has(number):
-                    continue
+            number = first
+            for batches in _several(parquet.iter_batches(batch_size, columns=SCHEMA.names)):
+                rows = pa.Table.from_batches(batches).select(SCHEMA.names).cast(SCHEMA)
                 # polars makes Python's values in a third of the time
-                columns = [pl.Series(column) for column in batch.select(SCHEMA.names).cast(SCHEMA).columns]
-                actions = list(map(Action._make, zip(*map(_values, columns), strict=True)))
-                _check(file, dict(zip(SCHEMA.names, columns, strict=True)), actions)
-                yield share.of_batch(actions)
+                columns = {name: pl.Series(rows[name]) for name in SCHEMA.names}
+                values = [*map(_values, columns.values())]
+                is_sound = _is_sound(file, columns)
+                start = 0
+                for size in map(len, batches):
+                    if share.has(number):
+                        parts = [column(start, size) for column in values]
+                        actions = list(map(Action._make, zip(*parts, strict=True)))
+                        if not is_sound:
+                            _check(file, actions)
+                        yield share.of_batch(actions)
+                    number += 1
+                    start += size
         except (pa.ArrowException, OSError) as error:
             raise OutboxFileError(f"The outbox file {file.path} cannot be read: {error}. {_MEND}") from error
 
 
-def _values(column: pl.Series) -> list[Any]:
-    """The values of a column; most columns hold one, which is made once."""
+def _several(batches: Iterator[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:
+    """So many batches that they repay what is done for each column; where a file is damaged, all that are before it."""
+    several: list[pa.RecordBatch] = []
+    try:
+        for batch in batches:
+            several.append(batch)
+            if sum(map(len, several)) >= _AT_ONCE:
+                yield several
+                several = []
+    except (pa.ArrowException, OSError):
+        if several:
+            yield several
+        raise
+    if several:
+        yield several
+
+
+def _values(column: pl.Series) -> Callable[[int, int], list[Any]]:
+    """The values of a column from a place on; most columns hold one, which is made once."""
     if column.is_empty() or not column.eq_missing(column[0]).all():
-        return column.to_list()
-    return [column[0]] * len(column)
+        return lambda start, size: column.slice(start, size).to_list()
+    value = column[0]
+    return lambda start, size: [value] * size
 
 
-def _check(file: OutboxFile, columns: Mapping[str, pl.Series], actions: list[Action]) -> None:
-    """Raises OutboxFileError naming the first action that does not belong there."""
+def _is_sound(file: OutboxFile, columns: Mapping[str, pl.Series]) -> bool:
+    """Whether all rows belong there."""
     has_all = not (columns["action_id"].null_count() or columns["tick_end"].null_count())
-    if has_all and columns["channel"].eq_missing(file.channel).all():
-        return
+    return has_all and bool(columns["channel"].eq_missing(file.channel).all())
+
+
+def _check(file: OutboxFile, actions: list[Action]) -> None:
+    """Raises OutboxFileError naming the first action that does not belong there."""
     for action in actions:
         if action.action_id is None or action.tick_end is None:
             raise OutboxFileError(
