@@ -52,14 +52,14 @@ def by_piece(make: Callable[[str], T], of_seal: Callable[[str], T]) -> Callable[
         return made
 
     def of_each(text: str) -> list[T]:
-        made = []
-        for piece in pieces_of(text):
-            if type(piece) is Same:
-                known = piece.made.get(make)
-                made.append(once(piece) if known is None else known)
-            else:
-                made.append(of_seal(piece) if type(piece) is Seal else make(piece))
-        return made
+        return [
+            (known if (known := piece.made.get(make)) is not None else once(piece))
+            if type(piece) is Same
+            else of_seal(piece)
+            if type(piece) is Seal
+            else make(piece)
+            for piece in pieces_of(text)
+        ]
 
     return of_each
 

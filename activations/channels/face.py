@@ -9,6 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
+import msgspec
+
 from activations.delivery.outbox import Action
 from activations.settings.profile import Profile
 
@@ -153,9 +155,9 @@ class Channel(Protocol):
 def json_object(column: str, text: str | None, parse_float: Callable[[str], float | Decimal] = float) -> dict[str, Any]:
     """Read a column that holds a JSON object, null being an empty one; raises UnsendableError."""
     try:
-        value = _decoder(parse_float).decode(text or "{}")
-    except ValueError as error:
-        raise UnsendableError(f"the column {column} holds no JSON") from error
+        value = _quick_decoder(parse_float).decode(text or "{}")
+    except ValueError:
+        value = _lenient(column, text or "{}", parse_float)
     if not isinstance(value, dict):
         raise UnsendableError(f"the column {column} holds no JSON object")
     return value
@@ -167,7 +169,14 @@ def read_profile(text: str | None) -> Mapping[str, Any]:
     return json_object("profile", text)
 
 
-@lru_cache
-def _decoder(parse_float: Callable[[str], float | Decimal]) -> json.JSONDecoder:
-    """Kept, because `json.loads` makes a new one for each text that it is to read differently."""
-    return json.JSONDecoder(parse_float=parse_float)
+@lru_cache(maxsize=8)
+def _quick_decoder(parse_float: Callable[[str], float | Decimal]) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(float_hook=None if parse_float is float else parse_float)
+
+
+def _lenient(column: str, text: str, parse_float: Callable[[str], float | Decimal]) -> Any:
+    """What the standard library reads where the quick decoder does not: numbers without an end, and NaN."""
+    try:
+        return json.JSONDecoder(parse_float=parse_float).decode(text)
+    except ValueError as error:
+        raise UnsendableError(f"the column {column} holds no JSON") from error

@@ -36,8 +36,7 @@ SCHEMA = pa.schema(
         ("expires_at", _TIMESTAMP),
     ]
 )
-_READ_AT_ONCE = 2_000
-"""Rows, or as many more as one batch has; what is done for each column costs as much for few of them."""
+_AT_ONCE = 2_000
 _MEND = "Run the tick that wrote it again; what was sent of it is in the journal, and is not sent again."
 
 
@@ -135,29 +134,49 @@ def read_actions(file: OutboxFile, batch_size: int, share: Share = WHOLE, first:
             raise OutboxFileError(f"The outbox file {file.path} lacks the column {', '.join(missing)}. {_MEND}")
         try:
             number = first
-            for rows in parquet.iter_batches(batch_size * max(1, _READ_AT_ONCE // batch_size), columns=SCHEMA.names):
+            for batches in _several(parquet.iter_batches(batch_size, columns=SCHEMA.names)):
+                rows = pa.Table.from_batches(batches).select(SCHEMA.names).cast(SCHEMA)
                 # polars makes Python's values in a third of the time
-                columns = [pl.Series(column) for column in rows.select(SCHEMA.names).cast(SCHEMA).columns]
-                values = [*map(_values, columns)]
-                is_sound = _is_sound(file, dict(zip(SCHEMA.names, columns, strict=True)))
-                for start in range(0, len(rows), batch_size):
+                columns = {name: pl.Series(rows[name]) for name in SCHEMA.names}
+                values = [*map(_values, columns.values())]
+                is_sound = _is_sound(file, columns)
+                start = 0
+                for size in map(len, batches):
                     if share.has(number):
-                        size = min(batch_size, len(rows) - start)
                         parts = [column(start, size) for column in values]
                         actions = list(map(Action._make, zip(*parts, strict=True)))
                         if not is_sound:
                             _check(file, actions)
                         yield share.of_batch(actions)
                     number += 1
+                    start += size
         except (pa.ArrowException, OSError) as error:
             raise OutboxFileError(f"The outbox file {file.path} cannot be read: {error}. {_MEND}") from error
 
 
+def _several(batches: Iterator[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:
+    """So many batches that they repay what is done for each column; where a file is damaged, all that are before it."""
+    several: list[pa.RecordBatch] = []
+    try:
+        for batch in batches:
+            several.append(batch)
+            if sum(map(len, several)) >= _AT_ONCE:
+                yield several
+                several = []
+    except (pa.ArrowException, OSError):
+        if several:
+            yield several
+        raise
+    if several:
+        yield several
+
+
 def _values(column: pl.Series) -> Callable[[int, int], list[Any]]:
     """The values of a column from a place on; most columns hold one, which is made once."""
-    if column.is_empty() or not column.eq_missing(column[0]).all():
+    value = column.first()
+    # a look at the last one spares most of the others
+    if column.last() != value or not column.eq_missing(value).all():
         return lambda start, size: column.slice(start, size).to_list()
-    value = column[0]
     return lambda start, size: [value] * size
 
 

@@ -10,8 +10,8 @@ import asyncio
 import re
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from functools import lru_cache
+from typing import Literal, NamedTuple
 
 _REPLY_LIMIT = 64 * 1024
 _DOT_AFTER_BREAK = re.compile(rb"\n\.")
@@ -20,8 +20,7 @@ _BEGINNING_OF_REPLY = re.compile(r"[2-5]\d\d(?:[ -]|$)")
 Verdict = Literal["accepted", "rejected", "retry", "sender refused", "not sent", "in doubt"]
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """What the server said."""
 
     code: int
@@ -40,8 +39,7 @@ class Reply:
         return f"{self.code} {self.text}"
 
 
-@dataclass(frozen=True, slots=True)
-class Handover:
+class Handover(NamedTuple):
     """How the handing over of one message ended: `not sent` is certain, `in doubt` is not."""
 
     verdict: Verdict
@@ -66,10 +64,12 @@ class Dialogue(asyncio.Protocol):
         self._transport = transport
         self._pipelining = pipelining
         self._timeout = timeout
-        self._buffer = bytearray()
+        self._rest = b""
         self._lines: list[str] = []
         self._replies: deque[Reply] = deque()
         self._waiter: asyncio.Future[None] | None = None
+        self._late_at = 0.0
+        self._watch: asyncio.TimerHandle | None = None
         self._lost: Exception | None = None
         self._unfinished = False
         self._announced: str | None = None
@@ -85,7 +85,7 @@ class Dialogue(asyncio.Protocol):
         `then` is the recipient of the next one, which must be handed over next, from the same sender: it is announced
         behind this one where the server pipelines, which saves a round trip.
         """
-        if _ends_command(sender + recipient):
+        if self._announced != recipient and _ends_command(sender + recipient):
             return Handover("rejected", "the address would end the command that it stands in")
         announced, self._announced = self._announced, None
         try:
@@ -93,7 +93,7 @@ class Dialogue(asyncio.Protocol):
             if refused is None:
                 following = b""
                 if then is not None and self._pipelining and not _ends_command(sender + then):
-                    following = b"".join(_envelope(sender, then))
+                    following = _envelope(sender, then)
                     self._unfinished, self._announced = True, then
                 self._write(_ended(content) + following)
         except ConnectionLostError as error:
@@ -130,13 +130,12 @@ class Dialogue(asyncio.Protocol):
 
     async def _announce(self, sender: str, recipient: str, announced: str | None) -> Handover | None:
         """Name sender and recipient and ask to send; None where the server waits for the message."""
-        commands = _envelope(sender, recipient)
         if announced == recipient:
-            replies = [await self._reply() for _ in commands]
+            replies = [await self._reply(), await self._reply(), await self._reply()]
         elif announced is not None:
             raise ConnectionLostError("another message was announced")
         else:
-            replies = await self._say(commands)
+            replies = await self._say(_envelope(sender, recipient).splitlines(keepends=True))
         mail, *rest = replies
         if not mail.is_success:
             return Handover("sender refused" if mail.is_final else _verdict(mail), str(mail))
@@ -178,13 +177,21 @@ class Dialogue(asyncio.Protocol):
                 raise self._lost
             loop = asyncio.get_running_loop()
             self._waiter = loop.create_future()
-            late = NoAnswerError("the server did not answer in time")
-            timer = loop.call_later(self._timeout, self._fail, late)
-            try:
-                await self._waiter
-            finally:
-                timer.cancel()
+            self._late_at = loop.time() + self._timeout
+            if self._watch is None:
+                self._watch = loop.call_at(self._late_at, self._look_at_watch, loop)
+            await self._waiter
         return self._replies.popleft()
+
+    def _look_at_watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Whether what is waited for is late: looked at once in a while, as a timer for each reply takes its time."""
+        self._watch = None
+        if self._waiter is None or self._waiter.done():
+            return
+        if loop.time() >= self._late_at:
+            self._fail(NoAnswerError("the server did not answer in time"))
+        else:
+            self._watch = loop.call_at(self._late_at, self._look_at_watch, loop)
 
     def _write(self, data: bytes) -> None:
         if self._lost is not None:
@@ -192,22 +199,25 @@ class Dialogue(asyncio.Protocol):
         self._transport.write(data)
 
     def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        while (end := self._buffer.find(b"\n")) >= 0:
-            line = self._buffer[:end].rstrip(b"\r").decode("utf-8", "replace")
-            del self._buffer[: end + 1]
-            if not _BEGINNING_OF_REPLY.match(line):
-                self._fail(ConnectionLostError(f"the server answered with something else than SMTP: {line[:80]!r}"))
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            read = _line(line)
+            if read is None:
+                said = line.rstrip(b"\r").decode("utf-8", "replace")
+                self._fail(ConnectionLostError(f"the server answered with something else than SMTP: {said[:80]!r}"))
                 return
-            self._lines.append(line[4:])
-            if line[3:4] != "-":
-                self._replies.append(Reply(int(line[:3]), " ".join(self._lines).strip()))
+            code, text, is_last = read
+            self._lines.append(text)
+            if is_last:
+                self._replies.append(Reply(code, " ".join(self._lines).strip()))
                 self._lines = []
                 self._wake()
-        if len(self._buffer) > _REPLY_LIMIT or len(self._lines) > _REPLY_LIMIT // 64:
+        if len(self._rest) > _REPLY_LIMIT or len(self._lines) > _REPLY_LIMIT // 64:
             self._fail(ConnectionLostError("the server's answer has no end"))
 
     def connection_lost(self, error: Exception | None) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
         self._fail(ConnectionLostError(f"the connection was lost{f': {error}' if error else ''}"))
 
     def _fail(self, error: ConnectionLostError) -> None:
@@ -223,8 +233,19 @@ class Dialogue(asyncio.Protocol):
         self._waiter = None
 
 
-def _envelope(sender: str, recipient: str) -> tuple[bytes, ...]:
-    return f"MAIL FROM:<{sender}>\r\n".encode(), f"RCPT TO:<{recipient}>\r\n".encode(), b"DATA\r\n"
+def _envelope(sender: str, recipient: str) -> bytes:
+    """The commands before a message, a line each."""
+    return f"MAIL FROM:<{sender}>\r\nRCPT TO:<{recipient}>\r\nDATA\r\n".encode()
+
+
+@lru_cache(maxsize=100)
+def _line(line: bytes) -> tuple[int, str, bool] | None:
+    """Code and text of a line of a reply, and whether it is its last; None where it is no such line. Kept, as servers
+    say the same to most commands."""
+    text = line.rstrip(b"\r").decode("utf-8", "replace")
+    if not _BEGINNING_OF_REPLY.match(text):
+        return None
+    return int(text[:3]), text[4:], text[3:4] != "-"
 
 
 def _ends_command(addresses: str) -> bool:

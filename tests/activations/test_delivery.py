@@ -153,10 +153,7 @@ def test_trouble_of_one_file_or_channel_stays_there(place: Place, sandbox: Sandb
         assert any(part in problem for problem in problems)
 
 
-def test_of_a_file_that_is_damaged_further_on_it_is_said_what_became_of_the_rest(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("activations.delivery.outbox._READ_AT_ONCE", 4)
+def test_of_a_file_that_is_damaged_further_on_it_is_said_what_became_of_the_rest(place: Place) -> None:
     rows = [
         action(number, kind="set_property", channel="profile", context='{"property": "tier", "value": "gold"}')
         for number in range(12)

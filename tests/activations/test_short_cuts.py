@@ -1,5 +1,7 @@
 """What is done once for many messages ends as if it were done for each."""
 
+import json
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from email import message_from_bytes, policy
@@ -19,7 +21,7 @@ from markupsafe import escape
 from rehearsal import Place, email_channel
 
 from activations.carriers.mailgun import _quoted
-from activations.channels.face import UnsendableError
+from activations.channels.face import UnsendableError, json_object
 from activations.crms.memory import Fact, Memory
 from activations.delivery.delivery import TEMPLATES
 from activations.delivery.reasons import without
@@ -127,6 +129,46 @@ def test_a_part_that_is_encoded_by_the_piece_reads_as_it_was_written(pieces: lis
     lines = part.get_payload().replace("\r\n", "\n").split("\n")
     assert all(len(line) <= 76 and not line.endswith((" ", "\t")) and line[:1] != "." for line in lines)
     assert content.isascii()
+
+
+NUMBERS = (
+    "1.10",
+    "1E5",
+    "-0",
+    "-0.0",
+    "1e400",
+    "1e-400",
+    "9007199254740993.0",
+    f"{10**30}",
+    "NaN",
+    "-Infinity",
+    "01",
+    "1.",
+)
+
+
+@pytest.mark.parametrize("parse_float", [float, Decimal])
+@given(
+    st.recursive(
+        st.sampled_from(NUMBERS) | st.floats().map(json.dumps) | st.integers().map(str) | st.text().map(json.dumps),
+        lambda inner: st.lists(inner, max_size=3).map(lambda each: f"[{', '.join(each)}]"),
+        max_leaves=6,
+    )
+)
+@example('"a\tb"')
+@example('"\\ud800"')
+@example('1, "x": 2')
+def test_columns_are_read_as_the_standard_library_does(
+    parse_float: Callable[[str], float | Decimal], value: str
+) -> None:
+    text = f'{{"x": {value}}}'
+    try:
+        wanted = repr(json.loads(text, parse_float=parse_float))
+    except ValueError:
+        with pytest.raises(UnsendableError, match="the column context holds no JSON"):
+            json_object("context", text, parse_float)
+    else:
+        assert repr(json_object("context", text, parse_float)) == wanted
 
 
 @given(st.text())

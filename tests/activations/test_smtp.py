@@ -4,6 +4,7 @@ import asyncio
 import smtplib
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -160,6 +161,20 @@ def test_what_an_answer_means(others: dict[str, str | None], status: str | None,
     # who hangs up at once may be noticed before the message is written or after
     assert got.status == status or (status is None and got.status in ("retry", "in doubt"))
     assert reason in (got.reason or "")
+
+
+@pytest.mark.parametrize(("silent", "status"), [(False, "accepted"), (True, "retry")])
+def test_each_answer_has_its_own_time(silent: bool, status: str) -> None:
+    usual = answers(**({"DATA": ""} if silent else {}))
+
+    def slowly(line: str) -> str | None:
+        if line[:4] in ("MAIL", "DATA") or line == ".":
+            time.sleep(0.3)
+        return usual(line)
+
+    with script(slowly) as port:
+        got = send(port, {"a@example.com": b"Subject: x\r\n\r\nhello\r\n"}, timeout=0.5)["a@example.com"]
+    assert (got.status, "in time" in (got.reason or "")) == (status, silent)
 
 
 def test_an_address_that_would_be_a_command(place: Place, sandbox: Sandbox) -> None:
