@@ -11,7 +11,8 @@ from dagster_project.home import Home
 # dbt opens the same file with these; two connections of one process must agree
 SETTINGS = {"TimeZone": "UTC"}
 SMALL = 256 * 2**20
-FEW = 20_000
+# rows by which DuckDB divides a table among threads
+ROW_GROUP = 122_880
 _NO_ROOM = ("No space left on device", "File too large", "Disk quota exceeded")
 
 
@@ -45,9 +46,9 @@ def open_warehouse(home: Home, *, read_only: bool = False) -> Iterator[duckdb.Du
 
 
 def spare_threads(connection: duckdb.DuckDBPyConnection, home: Home, landed: int = 0) -> None:
-    """One thread is enough for a small warehouse in which few rows have landed: such a tick takes less time than
-    threads take to start."""
-    if home.warehouse.stat().st_size < SMALL and landed < FEW:
+    """One thread is enough for a small warehouse, if no table has got more rows than threads do not share out among
+    each other: the one that asks only burns what the other takes until it is done."""
+    if home.warehouse.stat().st_size < SMALL and landed < ROW_GROUP:
         connection.execute("set threads = 1")
 
 

@@ -63,6 +63,16 @@ def create_raw_tables(connection: duckdb.DuckDBPyConnection) -> None:
     create_findings(connection)
 
 
+def most_landed(connection: duckdb.DuckDBPyConnection, tick_start: datetime) -> int:
+    """How many rows a tick has taken in of the table of which it has taken in the most."""
+    told = (
+        "select max(landed) from (select sum(rows_landed) as landed from raw.landed_files where landed_at_tick = ? "
+        "group by table_name)"
+    )
+    (rows,) = connection.execute(told, [tick_start]).fetchone() or (None,)
+    return int(rows or 0)
+
+
 def pending_files(connection: duckdb.DuckDBPyConnection, landing: Path) -> dict[str, list[Path]]:
     """Landed files that were not taken in yet, by table; tables without any are left out."""
     taken = set(connection.execute("select table_name, landing_file from raw.landed_files").fetchall())

@@ -5,7 +5,7 @@ import json
 import logging
 import pickle
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from dagster_project.ticks import statements as written
 from dagster_project.ticks.arms import Columns, arms_of
 from dagster_project.ticks.emptiness import Reader
 from dagster_project.ticks.statements import Statement
-from dagster_project.ticks.transform import manifest, one_at_a_time, run_dbt, run_models, scope_of
+from dagster_project.ticks.transform import manifest, one_at_a_time, run_dbt, run_models, scope_of, tables_read
 from dagster_project.warehouse import open_warehouse
 from dagster_project.warehouse_setup import prepare_warehouse
 
@@ -166,24 +166,11 @@ def _statement(node: Any, reader: Reader, columns: Callable[[str], Columns | Non
         own_rows=reader.rows(table, written_before),
         empty_when=reader.ways(node.compiled_code),
         arms=arms_of(writes, columns, reader.ways),
-        reads=frozenset(_tables_read(node)),
+        reads=tables_read(node),
         is_of_project=bool(node.config.meta.get("is_of_project")),
         looks_at_ticks=bool(node.config.meta.get("looks_at_ticks")),
         stays=node.config.incremental_strategy == "append",
     )
-
-
-def _tables_read(node: Any) -> Iterator[str]:
-    """The tables behind a model, also those behind the views that it reads."""
-    known = manifest()
-    for unique_id in node.depends_on.nodes:
-        if unique_id in known.sources:
-            source = known.sources[unique_id]
-            yield f"{source.schema}.{source.identifier}"
-        elif known.nodes[unique_id].config.materialized == "view":
-            yield from _tables_read(known.nodes[unique_id])
-        else:
-            yield _table(known.nodes[unique_id])
 
 
 def _written_by_tick(event_time: str) -> str:

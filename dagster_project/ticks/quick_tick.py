@@ -9,9 +9,9 @@ import duckdb
 
 from activations.errors import HourbellError
 from dagster_project.home import Home
+from dagster_project.landing.ingest import most_landed
 from dagster_project.ticks.compiled import END, START, Prepared, View, columns_of_tables, prepared
 from dagster_project.ticks.statements import RunningTick, Statement, replay_tick
-from dagster_project.ticks.tick_costs import rows_landed
 from dagster_project.ticks.transform import ModelRun, manifest
 from dagster_project.ticks.windows import Window, remembers_windows
 from dagster_project.warehouse import open_warehouse, spare_threads
@@ -29,7 +29,7 @@ def run_compiled(home: Home, scopes: Collection[str] | None, window: Window) -> 
     with open_warehouse(home) as connection:
         if not _is_ready(connection, known, {one.scope for one in wanted}, window):
             return None
-        spare_threads(connection, home, rows_landed(connection, window))
+        spare_threads(connection, home, most_landed(connection, window.start))
         try:
             _ask_for(connection, known, views, window)
             tick = replay_tick(connection, wanted, window)

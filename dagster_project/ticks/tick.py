@@ -16,6 +16,7 @@ from dagster_project.home import Home
 from dagster_project.landing.collected import land_collected
 from dagster_project.landing.ingest import Ingested, land_all
 from dagster_project.publish import FILE, publish
+from dagster_project.publish_ahead import copying_ahead
 from dagster_project.standings import note_standings
 from dagster_project.ticks.interrupted import begin, finish, interrupted
 from dagster_project.ticks.quick_tick import run_compiled
@@ -147,12 +148,13 @@ def send_off(home: Home, window: Window) -> dict[str, int]:
     return actions
 
 
-def publish_marts(home: Home, window: Window) -> None:
-    """Publish the marts; where they cannot be, what was decided is to be delivered all the same."""
+def publish_marts(home: Home, window: Window, begun: Sequence[str] | None = None) -> None:
+    """Publish the marts, of which some may be copied already; where they cannot be, what was decided is to be delivered
+    all the same."""
     with costing(home, window, "publishing") as spent, open_warehouse(home) as connection:
         try:
             learn_decisions(connection, home)
-            publish(connection, home.published)
+            publish(connection, home.published, begun=begun)
             spent.bytes = (home.published / FILE).stat().st_size
         except HourbellError as error:
             log.error("%s", error)
@@ -160,9 +162,16 @@ def publish_marts(home: Home, window: Window) -> None:
 
 def bring_to_its_end(home: Home, window: Window) -> dict[str, int]:
     """Let leave what a tick decided, publish its marts, and note that all of it is done."""
-    actions = send_off(home, window)
-    publish_marts(home, window)
     with open_warehouse(home) as connection:
+        try:
+            with copying_ahead(home) as ahead:
+                actions = send_off(home, window)
+            begun = ahead.begun
+        except HourbellError as error:
+            # the copy may have taken the room: what was decided goes first
+            log.warning("Once more, and nothing beside it: %s", error)
+            begun, actions = None, send_off(home, window)
+        publish_marts(home, window, begun)
         finish(connection)
     return actions
 

@@ -57,14 +57,6 @@ def noting(connection: duckdb.DuckDBPyConnection, window: Window, part: Part) ->
     note_cost(connection, window, part, time.monotonic() - started, spent)
 
 
-def rows_landed(connection: duckdb.DuckDBPyConnection, window: Window) -> int:
-    """How many rows a tick has landed; 0 where that was not noted."""
-    create_tick_costs(connection)
-    told = "select sum(rows_written) from engine.tick_costs where part = 'landing' and tick_end = ?"
-    (rows,) = connection.execute(told, [window.end]).fetchone() or (None,)
-    return int(rows or 0)
-
-
 def note_cost(connection: duckdb.DuckDBPyConnection, window: Window, part: Part, seconds: float, spent: Spent) -> None:
     """Note what a part of a tick cost, the last time that it ran."""
     create_tick_costs(connection)

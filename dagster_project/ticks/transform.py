@@ -128,6 +128,25 @@ def manifest() -> Manifest:
     return _parse(project() / "target")
 
 
+def tables_read(node: Any) -> frozenset[str]:
+    """The tables behind a model, also those behind the views that it reads."""
+    known = manifest()
+    found, to_see, seen = set(), [*node.depends_on.nodes], set()
+    while to_see:
+        unique_id = to_see.pop()
+        if unique_id in seen:
+            continue
+        seen.add(unique_id)
+        if unique_id in known.sources:
+            source = known.sources[unique_id]
+            found.add(f"{source.schema}.{source.identifier}")
+        elif known.nodes[unique_id].config.materialized == "view":
+            to_see += known.nodes[unique_id].depends_on.nodes
+        else:
+            found.add(f"{known.nodes[unique_id].schema}.{known.nodes[unique_id].alias}")
+    return frozenset(found)
+
+
 def manifest_json() -> dict[str, Any]:
     """The same as its file has it, for tools that read that; the file itself may just be written by another process."""
     stated: dict[str, Any] = manifest().writable_manifest().to_dict(omit_none=False)

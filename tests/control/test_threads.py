@@ -1,4 +1,4 @@
-"""A small tick of a small warehouse runs on one thread, and one into which many arrive on all."""
+"""A tick of a small warehouse runs on one thread, unless it takes in more of a table than one thread is given."""
 
 from datetime import datetime
 from pathlib import Path
@@ -6,31 +6,44 @@ from pathlib import Path
 import pytest
 
 from dagster_project.home import Home
-from dagster_project.ticks.tick_costs import costing, rows_landed
+from dagster_project.landing.ingest import create_raw_tables, most_landed
 from dagster_project.ticks.windows import HOUR, Window
-from dagster_project.warehouse import FEW, open_warehouse, spare_threads
+from dagster_project.warehouse import ROW_GROUP, open_warehouse, spare_threads
 
 BEFORE = Window(datetime(2026, 3, 2, 8), datetime(2026, 3, 2, 9))
 WINDOW = Window(BEFORE.end, BEFORE.end + HOUR)
 
 
-@pytest.mark.parametrize(("landed", "is_spared"), [(0, True), (FEW - 1, True), (FEW, False)])
-def test_threads_are_spared_where_little_has_landed(tmp_path: Path, landed: int, is_spared: bool) -> None:
+@pytest.mark.parametrize(("landed", "is_spared"), [(0, True), (ROW_GROUP - 1, True), (ROW_GROUP, False)])
+def test_threads_are_spared_where_they_would_have_nothing_to_share(
+    tmp_path: Path, landed: int, is_spared: bool
+) -> None:
     home = Home(tmp_path).prepare()
     with open_warehouse(home) as connection:
-        connection.execute("create schema engine")
-        for window, rows in ((BEFORE, 3 * FEW), (WINDOW, landed)):
-            with costing(home, window, "landing") as spent:
-                spent.rows = rows
-        with costing(home, WINDOW, "leaving") as spent:
-            spent.rows = 3 * FEW
-        assert rows_landed(connection, WINDOW) == landed
+        create_raw_tables(connection)
+        files = [("events", 3 * ROW_GROUP, BEFORE), ("contacts", landed // 2, WINDOW)]
+        # one table in two files, and beside it another
+        files += [("events", landed - landed // 3, WINDOW), ("events", landed // 3, WINDOW)]
+        for table, rows, window in files:
+            connection.execute(
+                "insert into raw.landed_files values (?, 'file', ?, 0, 0, ?)", [table, rows, window.start]
+            )
+        assert most_landed(connection, WINDOW.start) == landed
         connection.execute("set threads = 2")
-        spare_threads(connection, home, rows_landed(connection, WINDOW))
+        spare_threads(connection, home, most_landed(connection, WINDOW.start))
         assert connection.execute("select current_setting('threads')").fetchone() == (1 if is_spared else 2,)
 
 
-def test_what_was_not_noted_is_nothing(tmp_path: Path) -> None:
+def test_where_nothing_has_landed_there_is_nothing(tmp_path: Path) -> None:
     with open_warehouse(Home(tmp_path).prepare()) as connection:
-        connection.execute("create schema engine")
-        assert rows_landed(connection, WINDOW) == 0
+        create_raw_tables(connection)
+        assert most_landed(connection, WINDOW.start) == 0
+
+
+def test_duckdb_gives_a_row_group_to_one_thread(tmp_path: Path) -> None:
+    with open_warehouse(Home(tmp_path).prepare()) as connection:
+        connection.execute(f"create table many as select range as number from range({ROW_GROUP + 1})")
+        groups = connection.execute("select count(distinct row_group_id) from pragma_storage_info('many')").fetchall()
+        connection.execute(f"create table few as select range as number from range({ROW_GROUP})")
+        group = connection.execute("select count(distinct row_group_id) from pragma_storage_info('few')").fetchall()
+    assert (group, groups) == ([(1,)], [(2,)])

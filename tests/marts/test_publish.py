@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -11,8 +12,10 @@ import pytest
 
 from activations.errors import HourbellError
 from dagster_project import publish as publishing
+from dagster_project import publish_ahead
 from dagster_project.home import Home
-from dagster_project.publish import FILE, PARQUET, STORAGE_VERSION, publish, published_marts
+from dagster_project.publish import FILE, PARQUET, STORAGE_VERSION, publish, published_marts, settled_marts
+from dagster_project.ticks import tick as ticks
 from dagster_project.ticks.tick import bring_to_its_end, run_tick
 from dagster_project.ticks.windows import Window
 from dagster_project.warehouse import open_warehouse
@@ -183,3 +186,59 @@ def test_a_tick_that_cannot_publish_goes_on_and_one_that_can_publishes_what_it_w
             assert read == rows
             assert read[0][0] > 0
     assert {path.stem for path in (home.published / PARQUET).iterdir()} == found
+
+
+def published_rows(home: Home, query: str) -> list[tuple]:
+    with duckdb.connect(str(home.published / FILE), read_only=True) as published:
+        return published.execute(query).fetchall()
+
+
+def test_what_is_copied_while_actions_leave_is_what_leaving_does_not_change(home: Home) -> None:
+    ahead = set(settled_marts())
+    assert ahead < set(published_marts())
+    assert {"workflow_positions", "workflow_performance", "holdout_lift"} <= ahead
+    assert not ahead & {"held_messages", "held_contacts", "tick_costs"}
+
+    tick = Window(datetime(2026, 3, 2), datetime(2026, 3, 3))
+    run_tick(home, tick)
+    with open_warehouse(home) as warehouse:
+        for mart in published_marts():
+            own = warehouse.execute(f"select count(*), sum(hash(columns(*)::varchar)) from marts.{mart}").fetchall()
+            copied = published_rows(home, f"select count(*), sum(hash(columns(*)::varchar)) from marts.{mart}")
+            # the cost of publishing is known when it is over
+            assert copied == own or mart == "tick_costs", mart
+    leaving = "select count(*) from marts.tick_costs where tick_end = timestamp '2026-03-03' and leaving_seconds > 0"
+    assert published_rows(home, leaving) == [(1,)]
+
+
+def test_where_actions_cannot_leave_beside_the_copy_they_leave_alone(
+    home: Home, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    found: list[bool] = []
+
+    def full(*_: object) -> dict[str, int]:
+        if not found:
+            # as long as it takes until there is a copy to take the room
+            deadline = time.monotonic() + SECONDS
+            while not (home.published / f"{FILE}.unfinished").exists():
+                assert time.monotonic() < deadline
+            found.append(True)
+            raise HourbellError("No space left on device")
+        found.append((home.published / f"{FILE}.unfinished").exists())
+        return {}
+
+    monkeypatch.setattr(ticks, "leave", full)
+    tick = Window(datetime(2026, 3, 2), datetime(2026, 3, 3))
+    run_tick(home, tick)
+    assert found == [True, False]
+    assert "Once more, and nothing beside it" in caplog.text
+    assert published_rows(home, "select count(distinct table_name) from duckdb_tables()") == [(len(published_marts()),)]
+
+
+def test_a_copy_that_fails_beside_what_leaves_is_made_anew(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> list[str]:
+        raise HourbellError("The marts cannot be published")
+
+    monkeypatch.setattr(publish_ahead, "begin_copy", broken)
+    run_tick(home, Window(datetime(2026, 3, 2), datetime(2026, 3, 3)))
+    assert published_rows(home, "select count(distinct table_name) from duckdb_tables()") == [(len(published_marts()),)]
