@@ -424,8 +424,10 @@ class Journal(Transactions):
     def without_outcome(self, action_ids: Sequence[int]) -> list[int]:
         """Those of actions that are settled whose outcome is in no file yet."""
         with self.reading() as connection:
-            still_open = sa.select(OPEN.c.action_id).where(reading.among(connection, OPEN, action_ids))
-            return list(connection.scalars(still_open))
+            are_open = reading.among(connection, OPEN, action_ids)
+            if connection.scalar(sa.select(sa.func.count()).select_from(OPEN).where(are_open)) == len(action_ids):
+                return list(action_ids)
+            return list(connection.scalars(sa.select(OPEN.c.action_id).where(are_open)))
 
     def outcomes_written(self, action_ids: Sequence[int]) -> None:
         """Note that the outcomes of these are in a file."""

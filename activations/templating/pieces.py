@@ -275,6 +275,10 @@ def _filtered(value: Value, asked: Filter, environment: Environment) -> Value:
     if getattr(function, "with_environment", False):
         function, trusting = (partial(each, environment=environment) for each in (function, trusting))
     arguments = [_value(argument.value, environment) for argument in asked.args]
+    constants: Sequence[Any] | None = None
+    if all(isinstance(argument.value, Literal) for argument in asked.args):
+        nobody = Seen({}, lambda fields: _context(environment, fields))
+        constants = [argument(nobody) for argument in arguments]
     # of which most messages have no need
     is_default = asked.name == "default"
 
@@ -282,7 +286,8 @@ def _filtered(value: Value, asked: Filter, environment: Environment) -> Value:
         found = value(seen)
         if is_default and type(found) is str and found:
             return found
-        given = [found, *[argument(seen) for argument in arguments]]
+        others = [argument(seen) for argument in arguments] if constants is None else constants
+        given = [found, *others]
         filter_ = function if environment.undefined in map(type, given) else trusting
         try:
             if sees_context:

@@ -35,6 +35,7 @@ from activations.templating.files import (
     template_names,
     variant_of,
 )
+from activations.templating.given import Asked, MessageFields
 from activations.templating.locales import language_of, locale_of
 from activations.templating.manner import MANNER, Manner
 from activations.templating.markup import html_of
@@ -52,9 +53,6 @@ _OF_THE_LAYOUT = frozenset({"subject", "preheader"})
 _UNDEFINED = re.compile(r"^'?([\w.\[\]'\"-]+?)'? is undefined$")
 _ENDS, _GAPS = re.compile(r"[ \t]+\n"), re.compile(r"\n{3,}")
 _END = "</body>"
-
-Asked = frozenset[str] | None
-"""Fields of a message; None is any of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +148,7 @@ class Templates:
         *,
         contact: Mapping[str, Any],
         context: Mapping[str, Any],
-        message: Mapping[str, Any],
+        message: MessageFields,
         links: Tracking = AS_WRITTEN,
     ) -> str:
         """Render a text message; raises UnsendableError naming the template and the field or the fault."""
@@ -170,7 +168,7 @@ class Templates:
         *,
         contact: Mapping[str, Any],
         context: Mapping[str, Any],
-        message: Mapping[str, Any],
+        message: MessageFields,
         links: Tracking = AS_WRITTEN,
     ) -> dict[str, Any]:
         """Render the fields of one of a template's files, each on one line, or those of webhook.yml as what they are;
@@ -191,7 +189,7 @@ class Templates:
         *,
         contact: Mapping[str, Any],
         context: Mapping[str, Any],
-        message: Mapping[str, Any],
+        message: MessageFields,
     ) -> dict[str, str]:
         """Render the fields of a file such as in_app.yml, without those that come to nothing; raises UnsendableError
         naming the template and the field or the fault."""
@@ -200,10 +198,6 @@ class Templates:
         with _refusing(template):
             rendered = {name: each.render(known).strip() for name, each in parts.items()}
         return {name: text for name, text in rendered.items() if text}
-
-    def asked_of_message(self, template: str, file: str) -> Asked:
-        """Which fields of the message the texts of a file ask for; raises UnsendableError."""
-        return self._tree(template, file)[1]
 
     def surface_fields(self, template: str, file: str) -> Mapping[str, Template]:
         """The fields of a file by name; those of a group have its name before theirs, as in `content.headline`."""
@@ -421,13 +415,9 @@ def _asked_by(parts: Iterable[Template]) -> Asked:
     return None if None in named else frozenset(name for names in named for name in names or ())
 
 
-def _made(message: Mapping[str, Any], asked: Asked) -> dict[str, Any]:
-    """The fields of a message, those made that are asked for."""
-    return {
-        name: value() if callable(value) else value
-        for name, value in message.items()
-        if not callable(value) or asked is None or name in asked
-    }
+def _made(message: MessageFields, asked: Asked) -> Mapping[str, Any]:
+    """The fields of a message, as far as they are asked for."""
+    return message(asked) if callable(message) else message
 
 
 @contextmanager

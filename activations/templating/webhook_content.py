@@ -15,8 +15,7 @@ from activations.templating.rendering import Templates
 def webhook_content(templates: Templates, action: Action, link_key: bytes) -> str:
     """The fields of an action's webhook.yml as a JSON object; raises UnsendableError naming what is wrong."""
     assert action.template is not None
-    asked = templates.asked_of_message(action.template, WEBHOOK)
-    fields = templates.render_fields(action.template, WEBHOOK, **given(templates.shop, action, link_key, asked))
+    fields = templates.render_fields(action.template, WEBHOOK, **given(templates.shop, action, link_key))
     try:
         return orjson.dumps(fields, default=_digits).decode()
     except orjson.JSONEncodeError as error:
