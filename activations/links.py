@@ -17,7 +17,7 @@ from activations.channels.face import ShortLink, UnsendableError, read_profile
 from activations.delivery.outbox import Action, sent_at
 from activations.keys.seals import sealed, unsealed
 from activations.settings.shop import Shop
-from activations.texts import Same, Seal, Text
+from activations.texts import Same, Seal, Text, once
 
 _UNSUBSCRIBE, _PREFERENCES, _OPEN, _CLICK = "unsubscribe", "preferences", "open", "click"
 _FORM, _CONFIRM = "ask", "confirm"
@@ -154,7 +154,7 @@ class Followed:
 
     def click(self, target: str, position: int) -> str:
         """As `click_link`."""
-        if not is_page(target):
+        if not _leads_to_page(target):
             raise UnsendableError(f"a link points to {target[:200]!r}, which is no address of a page")
         return Text((_path(self._base, CLICK_PATH), sealed(_CLICK, [*self._sent, target, position], self._key)))
 
@@ -238,6 +238,9 @@ def is_page(target: str) -> bool:
     # what follows the host says nothing of that
     site = _SITE.match(target)
     return site is not None and _is_site(site[0]) and _PLAIN.fullmatch(target) is not None
+
+
+_leads_to_page = once(is_page)
 
 
 @lru_cache(maxsize=1_000)

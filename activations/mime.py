@@ -27,7 +27,13 @@ _PLAIN, _HTML = (
 )
 
 
-def email_bytes(headers: Mapping[str, str], *, text: str, html: str, boundary: str) -> bytes:
+class WithoutDots(bytes):
+    """A message of which no line begins with a dot, so that SMTP need not look for one to double."""
+
+    __slots__ = ()
+
+
+def email_bytes(headers: Mapping[str, str], *, text: str, html: str, boundary: str) -> WithoutDots:
     """A message with a plain and an HTML part; lines end with CRLF. A line break in a header becomes a space.
 
     The boundary begins with `=_`, which no part contains: in quoted-printable an equals sign is written in another way.
@@ -37,18 +43,17 @@ def email_bytes(headers: Mapping[str, str], *, text: str, html: str, boundary: s
     ]
     head += ["MIME-Version: 1.0", f'Content-Type: multipart/alternative; boundary="{boundary}"', ""]
     delimiter = f"\r\n--{boundary}\r\n".encode()
-    return b"".join(
-        [
-            "\r\n".join(head).encode("ascii"),
-            delimiter,
-            _PLAIN,
-            *_body(text),
-            delimiter,
-            _HTML,
-            *_body(html),
-            f"\r\n--{boundary}--\r\n".encode(),
-        ]
-    )
+    parts = [
+        "\r\n".join(head).encode("ascii"),
+        delimiter,
+        _PLAIN,
+        *_body(text),
+        delimiter,
+        _HTML,
+        *_body(html),
+        f"\r\n--{boundary}--\r\n".encode(),
+    ]
+    return WithoutDots(b"".join(parts))
 
 
 def one_line(text: str) -> str:

@@ -64,6 +64,20 @@ def by_piece(make: Callable[[str], T], of_seal: Callable[[str], T]) -> Callable[
     return of_each
 
 
+def once(make: Callable[[str], T]) -> Callable[[str], T]:
+    """Makes something of a text: once of what is the same in every message."""
+
+    def of(text: str) -> T:
+        if type(text) is not Same:
+            return make(text)
+        if make not in text.made:
+            text.made[make] = make(text)
+        made: T = text.made[make]
+        return made
+
+    return of
+
+
 def escaped(text: str) -> str:
     """A text as markup has it: the same letters as markupsafe's, and no more than a text."""
     return (

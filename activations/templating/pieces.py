@@ -34,6 +34,7 @@ from activations.texts import Same, Text, escaped, in_markup
 from activations.texts import pieces_of as pieces_of_text
 
 _NOTHING: Mapping[str, object] = {}
+_ABSENT = object()
 _TEXTS = (str, Text, Same)
 
 
@@ -233,9 +234,9 @@ def _field(path: Path, environment: Environment) -> Value:
     names = _with_absent(path, environment)
 
     def field(seen: Seen) -> Any:
-        found: Any = seen.globals
         if root in seen.locals:
             return path.evaluate(seen.context)
+        found: Any = seen.globals
         for name, missing in names:
             if found.__class__ is not dict:
                 return path.evaluate(seen.context)
@@ -244,7 +245,23 @@ def _field(path: Path, environment: Environment) -> Value:
             found = found[name]
         return found
 
-    return field
+    if len(names) != 2:
+        return field
+    [_, (inner, absent)] = names
+
+    def field_of_two(seen: Seen) -> Any:
+        """The same for a name in a name, as most are, in less time."""
+        if root not in seen.locals:
+            outer: Any = seen.globals.get(root)
+            if outer.__class__ is dict:
+                found = outer.get(inner, _ABSENT)
+                if found is not _ABSENT:
+                    return found
+                if absent is not None and not seen.has_context:
+                    return absent
+        return field(seen)
+
+    return field_of_two
 
 
 def _with_absent(path: Path, environment: Environment) -> list[tuple[Any, Any]]:

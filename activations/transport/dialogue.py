@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
+from activations.mime import WithoutDots
+
 _REPLY_LIMIT = 64 * 1024
 _DOT_AFTER_BREAK = re.compile(rb"\n\.")
 _BEGINNING_OF_REPLY = re.compile(r"[2-5]\d\d(?:[ -]|$)")
@@ -254,13 +256,18 @@ def _ends_command(addresses: str) -> bool:
 
 def _ended(content: bytes) -> bytes:
     """A message as it is sent, and its end."""
-    # a dot at the beginning of a line is written twice; a pattern looks for one three times as quickly as bytes do
-    if _DOT_AFTER_BREAK.search(content):
-        content = content.replace(b"\n.", b"\n..")
-    if content.startswith(b"."):
-        content = b"." + content
+    if not isinstance(content, WithoutDots):
+        content = _with_dots_doubled(content)
     # without it the end would not be one, and what follows would be taken for the message
     return content + (b".\r\n" if content.endswith(b"\r\n") else b"\r\n.\r\n")
+
+
+def _with_dots_doubled(content: bytes) -> bytes:
+    """A dot at the beginning of a line is written twice."""
+    # a pattern looks for one three times as quickly as bytes do
+    if _DOT_AFTER_BREAK.search(content):
+        content = content.replace(b"\n.", b"\n..")
+    return b"." + content if content.startswith(b".") else content
 
 
 def _verdict(reply: Reply) -> Verdict:

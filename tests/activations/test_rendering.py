@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rehearsal import NOW, Place, action, email_channel, write_outbox
 
@@ -301,11 +301,16 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00
 
 
 @settings(deadline=None)
-@given(subject=TEXT, text=TEXT, html=TEXT)
+@given(subject=TEXT | st.text(" .\n\ré", max_size=200), text=TEXT | st.text(".\n\rx"), html=TEXT)
+@example(subject="a\n.\nb", text="a\n.\nb", html=".")
+@example(subject=f"{'a' * 70} .{'b' * 70} ..", text=f"{'a' * 75}.\r.", html="x")
 def test_any_text_comes_out_of_the_bytes_as_it_went_in(subject: str, text: str, html: str) -> None:
     content = mime.email_bytes({"Subject": subject, "To": "a@example.com"}, text=text, html=html, boundary="=_x")
     assert max(map(len, content.split(b"\r\n"))) <= 998
     assert not re.search(rb"(?<!\r)\n|\r(?!\n)", content)
+    # else the server would take what follows it for something else
+    assert isinstance(content, mime.WithoutDots)
+    assert not re.search(rb"^\.", content, re.MULTILINE)
     received = Received(1, "", "", "", "", "", "", NOW, content)
 
     def plain(part: str) -> str:

@@ -30,7 +30,7 @@ from activations.templating.environment import TemplateEnvironment
 from activations.templating.manner import MANNER, Manner
 from activations.templating.rendering import Templates
 from activations.templating.tracking import AS_WRITTEN
-from activations.texts import Same, Seal, Text, by_piece, escaped
+from activations.texts import Same, Seal, Text, by_piece, escaped, once
 from activations.transport.form_encoding import form_body
 
 DOMAINS = (
@@ -189,6 +189,18 @@ def test_nothing_is_kept_of_what_is_not_the_same_in_every_message() -> None:
     assert shout(Text((same, "b", same, "b", Seal("cd"), Seal("cd")))) == ["A", "B", "A", "B", "Cd", "Cd"]
     assert [shout(piece) for piece in (same, "a")] == [["A"], ["A"]]
     assert made == ["a", "b", "b", "a"]
+
+
+def test_what_is_the_same_in_every_message_is_asked_once() -> None:
+    asked: list[str] = []
+
+    def is_short(text: str) -> bool:
+        asked.append(text)
+        return len(text) < 3
+
+    ask, short, long = once(is_short), Same("a"), Same("abc")
+    assert [ask(text) for text in (short, long, "abc", "a", short, long, "abc", "a")] == [True, False, False, True] * 2
+    assert asked == ["a", "abc", "abc", "a", "abc", "a"]
 
 
 def test_a_subject_is_kept_only_where_it_is_the_same_for_all(templates_with_subject: Templates) -> None:
