@@ -177,6 +177,12 @@ def _quick_decoder(parse_float: Callable[[str], float | Decimal]) -> msgspec.jso
 def _lenient(column: str, text: str, parse_float: Callable[[str], float | Decimal]) -> Any:
     """What the standard library reads where the quick decoder does not: numbers without an end, and NaN."""
     try:
-        return json.JSONDecoder(parse_float=parse_float).decode(text)
+        value = json.JSONDecoder(parse_float=parse_float).decode(text)
     except ValueError as error:
         raise UnsendableError(f"the column {column} holds no JSON") from error
+    try:
+        json.dumps(value, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError as error:
+        # no message could be written with it
+        raise UnsendableError(f"the column {column} holds half of a letter (a lone surrogate)") from error
+    return value

@@ -28,6 +28,13 @@ def outcomes(place: Place) -> pl.DataFrame:
     return pl.concat(pl.read_parquet(path) for path in sorted(place.spool.glob("outcomes/*.parquet")))
 
 
+def test_half_a_letter_in_a_name_holds_up_nobody_else(place: Place, sandbox: Sandbox) -> None:
+    write_outbox(place.outbox, [action(0, profile='{"first_name": "A\\ud800"}'), action(1)])
+    account = place.deliver(sandbox)
+    assert (account.accepted, account.rejected) == (1, 1)
+    assert list(account.reasons) == ["rejected: the column profile holds half of a letter (a lone surrogate)"]
+
+
 def test_every_way_to_end_adds_up(place: Place) -> None:
     write_outbox(
         place.outbox,

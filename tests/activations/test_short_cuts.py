@@ -164,6 +164,10 @@ def test_columns_are_read_as_the_standard_library_does(
     text = f'{{"x": {value}}}'
     try:
         wanted = repr(json.loads(text, parse_float=parse_float))
+        json.dumps(json.loads(text), ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        with pytest.raises(UnsendableError, match="the column context holds half of a letter"):
+            json_object("context", text, parse_float)
     except ValueError:
         with pytest.raises(UnsendableError, match="the column context holds no JSON"):
             json_object("context", text, parse_float)
