@@ -44,7 +44,7 @@ def open_channel(setting: Setting) -> "WebhookChannel":
 
 def in_batches(channel: "WebhookChannel") -> "WebhookChannel":
     """The channel with several full calls under way at once, whose answers are recorded together."""
-    return replace(channel, batch_size=2_000, push_size=1_000)
+    return replace(channel, batch_size=4_000, push_size=2_000)
 
 
 @dataclass(frozen=True)
