@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from activations.errors import HourbellError
+from activations.write_ahead import write_ahead
 
 _FILE = "crm_memory.sqlite"
 _CREATE = """
@@ -44,7 +45,7 @@ class Memory:
         with self._explained():
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(self._path, timeout=60, isolation_level=None, check_same_thread=False)
-            self._connection.execute("pragma journal_mode = wal")
+            write_ahead(self._connection)
             # what a crash of the machine takes from it is told once more
             self._connection.execute("pragma synchronous = normal")
             self._connection.executescript(_CREATE)

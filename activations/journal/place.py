@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from activations.errors import HourbellError
 from activations.journal.presence import FilePresence, PostgresPresence, Presence
+from activations.write_ahead import write_ahead
 
 READS = {"reads_only": True}
 """The option of a connection that writes nothing, so that it need not wait for others who do."""
@@ -104,7 +105,7 @@ def open_sqlite(address: sa.URL, *, synchronous: str = "normal") -> sa.Engine:
     def _prepare(connection: Any, _record: object) -> None:
         # the driver's own transactions begin too late for a claim to be one
         connection.isolation_level = None
-        connection.execute("pragma journal_mode = wal")
+        write_ahead(connection)
         # normal: what a crash of the machine takes from it the receipts give back, on disk before a call is made
         connection.execute(f"pragma synchronous = {synchronous}")
         connection.execute(f"pragma cache_size = -{_CACHE_KILOBYTES}")

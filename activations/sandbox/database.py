@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from activations.errors import HourbellError
+from activations.write_ahead import write_ahead
 
 
 def open_database(path: Path, create: str, *, keeps: str) -> sqlite3.Connection:
@@ -13,7 +14,7 @@ def open_database(path: Path, create: str, *, keeps: str) -> sqlite3.Connection:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(path, timeout=60, check_same_thread=False, isolation_level=None)
-        connection.execute("pragma journal_mode = wal")
+        write_ahead(connection)
         # outlives the process, though not the machine: a rehearsal needs no more
         connection.execute("pragma synchronous = normal")
         connection.executescript(create)
