@@ -9,6 +9,8 @@ import sqlalchemy as sa
 ENOUGH = 20
 """Fewer are not worth a statement of their own."""
 _LISTED = "texts_by_action"
+_NUL = rb"\u0000"
+"""At which SQLite ends a text that it reads from JSON."""
 
 Row = tuple[Any, ...]
 
@@ -24,7 +26,8 @@ def alike(
 ) -> Iterator[tuple[dict[str, Any] | None, Sequence[Row]]]:
     """Rows whose first column is the action, in groups that differ in nothing else but `text`.
 
-    Each comes with the parameters of a statement for the whole group; None where it has too few rows for that.
+    Each comes with the parameters of a statement for the whole group; None where it has too few rows for that, or a
+    text that would come out of it shorter.
     """
     place = columns.index(text)
     names = [name for name in columns[1:] if name != text]
@@ -32,8 +35,11 @@ def alike(
         if len(group) < ENOUGH:
             yield None, group
             continue
-        texts = {str(row[0]): row[place] for row in group}
-        yield {**dict(zip(names, common, strict=True)), _LISTED: orjson.dumps(texts).decode()}, group
+        texts = orjson.dumps({str(row[0]): row[place] for row in group})
+        if _NUL in texts:
+            yield None, group
+        else:
+            yield {**dict(zip(names, common, strict=True)), _LISTED: texts.decode()}, group
 
 
 def _groups(rows: Sequence[Row], place: int) -> Iterable[tuple[Row, Sequence[Row]]]:

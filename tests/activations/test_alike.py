@@ -20,7 +20,8 @@ from activations.journal.tables import JOURNAL
 WORKFLOWS = ["abandoned_cart", "welcome", 'it\'s "odd"']
 ENDS: list[dict[str, Any]] = [
     {"status": "accepted", "provider_message_id": "{id}"},
-    {"status": "accepted", "provider_message_id": None},
+    {"status": "accepted", "provider_message_id": None, "attempts": 2},
+    {"status": "accepted", "provider_message_id": "before\0{id}", "attempts": 3},
     {"status": "rejected", "reason": "400: größer, 'quoted'"},
     {"status": "unknown", "reason": "the answer never came", "attempts": 3},
 ]
@@ -34,7 +35,7 @@ def actions(number: int) -> Iterator[Action]:
 
 def settlements(number: int) -> Iterator[Settlement]:
     for each in range(number):
-        end = ENDS[each % 11 % 4]
+        end = ENDS[each % 11 % 5]
         known_as = end.get("provider_message_id")
         action_id = action(each)["action_id"]
         yield Settlement(
