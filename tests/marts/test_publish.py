@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -193,6 +194,11 @@ def published_rows(home: Home, query: str) -> list[tuple]:
         return published.execute(query).fetchall()
 
 
+def as_counted(rows: list[tuple]) -> Counter[tuple[str, ...]]:
+    """Rows in no order, their numbers but for the last digits, which depend on the order in which they are added up."""
+    return Counter(tuple(f"{value:.11g}" if isinstance(value, float) else str(value) for value in row) for row in rows)
+
+
 def test_what_is_copied_while_actions_leave_is_what_leaving_does_not_change(home: Home) -> None:
     ahead = set(settled_marts())
     assert ahead < set(published_marts())
@@ -203,10 +209,10 @@ def test_what_is_copied_while_actions_leave_is_what_leaving_does_not_change(home
     run_tick(home, tick)
     with open_warehouse(home) as warehouse:
         for mart in published_marts():
-            own = warehouse.execute(f"select count(*), sum(hash(columns(*)::varchar)) from marts.{mart}").fetchall()
-            copied = published_rows(home, f"select count(*), sum(hash(columns(*)::varchar)) from marts.{mart}")
+            own = warehouse.execute(f"from marts.{mart}").fetchall()
+            copied = published_rows(home, f"from marts.{mart}")
             # the cost of publishing is known when it is over
-            assert copied == own or mart == "tick_costs", mart
+            assert as_counted(copied) == as_counted(own) or mart == "tick_costs", mart
     leaving = "select count(*) from marts.tick_costs where tick_end = timestamp '2026-03-03' and leaving_seconds > 0"
     assert published_rows(home, leaving) == [(1,)]
 
