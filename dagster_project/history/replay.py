@@ -54,7 +54,7 @@ def replay(
         return 0
     # what comes back from a tick may be knowledge in the next
     is_all_there = after_tick is None
-    with open_warehouse(home) as connection, connection.cursor() as beside, ExitStack() as at_work:
+    with open_warehouse(home) as connection, open_warehouse(home) as beside, ExitStack() as at_work:
         spare_threads(connection, home)
         memory = Memory.of(connection, statements, lands=not is_all_there)
         groundwork = Groundwork.of(connection, statements)

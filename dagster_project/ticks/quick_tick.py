@@ -29,10 +29,10 @@ def run_compiled(home: Home, scopes: Collection[str] | None, window: Window) -> 
     with open_warehouse(home) as connection:
         if not _is_ready(connection, known, {one.scope for one in wanted}, window):
             return None
-        spare_threads(connection, home, most_landed(connection, window.start))
+        is_spared = spare_threads(connection, home, most_landed(connection, window.start))
         try:
             _ask_for(connection, known, views, window)
-            tick = replay_tick(connection, wanted, window)
+            tick = replay_tick(connection, wanted, window, is_spared=is_spared)
         except (HourbellError, duckdb.Error) as error:
             log.info("dbt runs the models of %s: %s", window, error)
             return None

@@ -12,6 +12,7 @@ from activations.errors import HourbellError
 from dagster_project.ticks.arms import Arm
 from dagster_project.ticks.emptiness import NEVER_EMPTY, Bounds, Rows, Ways
 from dagster_project.ticks.windows import HOUR, Window, latest_end, record_completed
+from dagster_project.warehouse import ROW_GROUP, use_all_threads
 
 # what people write between ticks, and no tick does
 _FROM_PEOPLE = "engine.backfilled"
@@ -186,6 +187,8 @@ class RunningTick:
     own_rows: dict[str, Rows] = field(default_factory=dict)
     """Of tables that hold nothing else of this tick."""
     seconds: dict[str, float] = field(default_factory=dict)
+    is_spared: bool = False
+    """Whether it has one thread, for as long as no model writes more than that does as well alone."""
 
     def run(self, statement: Statement) -> None:
         """Let a model write its rows, where it can have any."""
@@ -200,6 +203,9 @@ class RunningTick:
         if brings_rows:
             for sql in writes:
                 count = sum(row[0] for row in self.connection.execute(sql).fetchall())
+        if self.is_spared and count > ROW_GROUP:
+            use_all_threads(self.connection)
+            self.is_spared = False
         self.has_written(statement, count)
         self.seconds[statement.model] = time.monotonic() - started
 
@@ -253,13 +259,15 @@ def replay_tick(
     before: RunningTick | None = None,
     *,
     completes: Iterable[str] | None = None,
+    is_spared: bool = False,
 ) -> RunningTick:
     """Run one tick, or a part of it, in one transaction.
 
     `memory` is that of the replay which it belongs to, and `before` the part of the tick that has run already. Scopes
-    that it `completes` are done with the tick: those of the statements, unless given.
+    that it `completes` are done with the tick: those of the statements, unless given. One that `is_spared` has one
+    thread, and gets all as soon as they are of use to it.
     """
-    tick = RunningTick(connection, window, memory or Memory())
+    tick = RunningTick(connection, window, memory or Memory(), is_spared=is_spared)
     if before is not None:
         tick.written.update(before.written)
         tick.own_rows.update(before.own_rows)
