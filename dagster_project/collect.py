@@ -13,7 +13,7 @@ from activations.collector.serving import end_with_parent
 from activations.collector.store import CollectedLog, Store
 from activations.collector.write_keys import write_keys
 from activations.delivery.delivery import TEMPLATES
-from activations.settings.profile import silent_profile
+from activations.settings.environment import silent_profile
 from dagster_project.deliver import utc_now
 from dagster_project.home import Home
 from dagster_project.registry import registered_workflows

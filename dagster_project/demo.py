@@ -12,7 +12,7 @@ import duckdb
 
 from activations.errors import HourbellError
 from activations.holds.approvals import approve
-from activations.settings.profile import open_profile
+from activations.settings.environment import open_profile
 from dagster_project.deliver import deliver_outbox
 from dagster_project.history.replay import replay
 from dagster_project.home import Home

@@ -8,7 +8,7 @@ import duckdb
 
 from activations.collector.choices import choices
 from activations.errors import HourbellError
-from activations.settings.profile import silent_profile
+from activations.settings.environment import silent_profile
 from activations.surfaces.place import open_surfaces
 from activations.surfaces.standings import SHOWN_FOR, Standing, among, is_empty, put
 from dagster_project.home import Home

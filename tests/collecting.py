@@ -21,7 +21,7 @@ from activations.collector.sealing import seal_collected
 from activations.collector.store import CollectedLog, Store
 from activations.collector.write_keys import WriteKeys
 from activations.delivery.delivery import TEMPLATES
-from activations.settings.profile import silent_profile
+from activations.settings.environment import silent_profile
 
 KEY, OTHER_KEY = "write-key-of-the-shop", "write-key-of-the-till"
 KEYS = WriteKeys({"shop": KEY, "till": OTHER_KEY}, frozenset({"website"}))

@@ -21,7 +21,8 @@ from activations.delivery.outbox import Action
 from activations.sandbox.http import HttpSandbox
 from activations.sandbox.reply import Reply
 from activations.sandbox.webhooks import webhooks
-from activations.settings.profile import Profile, SmtpServer, live_profile
+from activations.settings.environment import live_profile
+from activations.settings.profile import Profile, SmtpServer
 
 HOSTS = {
     "mailgun": "api.eu.mailgun.net",

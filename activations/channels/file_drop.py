@@ -22,7 +22,7 @@ from activations.surfaces.drop_settings import ACTION_ID, ADDRESS, FILE, Drop, r
 from activations.surfaces.place import existing_surfaces, open_surfaces, surfaces_folder
 from activations.surfaces.postal import needs_postal_rules, postal_address
 from activations.surfaces.showing import rendered_fields
-from activations.templating.files import ROW
+from activations.templating.field_files import ROW
 from activations.templating.rendering import Templates
 
 LETTERS, ROWS = "direct_mail", "file_drop"

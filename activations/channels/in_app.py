@@ -24,7 +24,7 @@ from activations.surfaces.showing import (
     shown_until,
     user_id,
 )
-from activations.templating.files import IN_APP
+from activations.templating.field_files import IN_APP
 from activations.templating.rendering import Templates
 
 _FIELDS = frozenset({"title", "body", "link", SHOWN_FOR})

@@ -21,7 +21,7 @@ from activations.keys.service_account import grant_of, read_service_account, san
 from activations.landed_events import identifiers_of
 from activations.settings.settings_file import read_settings
 from activations.surfaces.short_links import ShortLinks
-from activations.templating.files import PUSH
+from activations.templating.field_files import PUSH
 from activations.templating.push_content import Notification, render_notification
 from activations.templating.rendering import Templates
 from activations.transport.http import HttpAnswer, HttpPool

@@ -28,7 +28,7 @@ from activations.surfaces.showing import (
     user_id,
 )
 from activations.surfaces.website import FILE, Website, read_website
-from activations.templating.files import WEB
+from activations.templating.field_files import WEB
 from activations.templating.rendering import Templates
 
 _SLOT = "slot"

@@ -1,6 +1,6 @@
 """Webhooks: signed POSTs to an endpoint that the step names, one an action or, where it takes them, one a batch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
@@ -16,9 +16,7 @@ from activations.delivery.outbox import Action, sent_at
 from activations.keys.signing import signed_headers, signing_key
 from activations.settings.endpoints import Endpoint, read_endpoints
 from activations.settings.profile import Profile
-from activations.templating.files import WEBHOOK
-from activations.templating.rendering import Templates
-from activations.templating.webhook_content import webhook_content
+from activations.templating.field_files import WEBHOOK
 from activations.transport.http import HttpPool
 
 # all that the client would otherwise look for and add to each call
@@ -73,8 +71,14 @@ class WebhookChannel(UnaskedChannel):
         return frozenset(name for name in self.endpoints if (self.setting.templates / name / WEBHOOK).exists())
 
     @cached_property
-    def _templates(self) -> Templates:
-        return Templates(self.setting.templates)
+    def _content(self) -> Callable[[Action], str]:
+        """What a template says of an action."""
+        # few webhooks have one, and what renders it takes as long to import as all else that they need
+        from activations.templating.rendering import Templates
+        from activations.templating.webhook_content import webhook_content
+
+        templates = Templates(self.setting.templates)
+        return lambda action: webhook_content(templates, action, self._profile.link_key)
 
     @property
     def _profile(self) -> Profile:
@@ -101,8 +105,7 @@ class WebhookChannel(UnaskedChannel):
     def _said(self, action: Action) -> str:
         """What its template says, or else all that is known."""
         if action.template in self._written:
-            content = webhook_content(self._templates, action, self._profile.link_key)
-            return f'"content":{content}'
+            return f'"content":{self._content(action)}'
         contact = _object("profile", action.profile, locale=action.locale, timezone=action.timezone)
         return f'"contact":{contact},"context":{_object("context", action.context)}'
 

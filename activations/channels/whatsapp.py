@@ -18,7 +18,7 @@ from activations.errors import HourbellError
 from activations.links import short_base
 from activations.settings.settings_file import read_settings
 from activations.surfaces.short_links import ShortLinks
-from activations.templating.files import WHATSAPP
+from activations.templating.field_files import WHATSAPP
 from activations.templating.given import given
 from activations.templating.rendering import Templates
 from activations.templating.tracking import text_tracking_of

@@ -43,6 +43,8 @@ from activations.settings.profile import Profile
 _SECONDS_TO_BE_MISSED = 10.0
 """How long a server may take to notice that a deliverer has died."""
 _LOOK_EVERY = 0.05
+_TELL_EVERY = 0.1
+"""Seconds; a batch may take a tenth of that, and the parent has to wake up for each that it is told of."""
 _BACKLOG = 100_000
 _MOST = 4
 
@@ -219,8 +221,16 @@ def deliver_share(
                 with suppress(BrokenPipeError, ConnectionResetError):
                     parent.send(_Told(journal.deliverer, tally.counts, tally.reasons, outcomes.written, ending))
 
+            told_at = time.monotonic()
+
+            def say_now_and_then(*_: int) -> None:
+                nonlocal told_at
+                if (now := time.monotonic()) - told_at >= _TELL_EVERY:
+                    told_at = now
+                    say()
+
             outcomes = OwnOutcomes(journal, errand.spool, errand.rows_a_file)
-            tally = Tally(lambda *_: say())
+            tally = Tally(say_now_and_then)
             say()
             with rarely_collected():
                 say(run(_until_left_alone(parent, waiting, journal, errand, tally, outcomes, left_behind, share)))

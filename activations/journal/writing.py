@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 from activations.journal.alike import Row, alike, texts_by_action
 from activations.journal.reading import among
@@ -55,7 +55,12 @@ def insert_into(connection: sa.Connection, table: sa.Table) -> Any:
 
 
 def _insert(dialect: str, table: sa.Table) -> Any:
-    return (sqlite.insert if dialect == "sqlite" else postgresql.insert)(table)
+    if dialect == "sqlite":
+        return sqlite.insert(table)
+    # imported for a journal on a server only
+    from sqlalchemy.dialects import postgresql
+
+    return postgresql.insert(table)
 
 
 # made once, and so read once: SQLAlchemy takes longer to read a statement than a small batch takes

@@ -1,7 +1,6 @@
 """The sandbox's receiver over HTTP on loopback: of webhooks, each id once, and as the providers that it plays."""
 
 import asyncio
-import base64
 import json
 import socket
 import threading
@@ -35,11 +34,9 @@ from activations.sandbox import (
     whatsapp,
 )
 from activations.sandbox.records import Asked, Player, Records
-from activations.sandbox.reply import ProviderAnswer, Reply
+from activations.sandbox.reply import HOST, SECRET, ProviderAnswer, Reply
 from activations.sandbox.webhooks import Call, WebhookStore
 
-HOST = "127.0.0.1"
-SANDBOX_SECRET = "whsec_" + base64.b64encode(b"secrets of the sandbox").decode()
 # as large a call as any provider takes
 _SIZE_LIMIT = 64 * 1024 * 1024
 
@@ -91,7 +88,7 @@ class HttpSandbox:
         self._now = now
         self._before = before
         self._after = after
-        self._key = signing_key(SANDBOX_SECRET)
+        self._key = signing_key(SECRET)
         self._store: WebhookStore | None = None
         self._records: Records | None = None
         self._loop = asyncio.new_event_loop()

@@ -1,10 +1,14 @@
 """What the sandbox answers, by itself or because a rehearsal wants it."""
 
+import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+HOST = "127.0.0.1"
 TOKEN = "sandbox"
 """What lets a rehearsal in, wherever a provider wants one."""
+SECRET = "whsec_" + base64.b64encode(b"secrets of the sandbox").decode()
+"""What signs the webhooks of a rehearsal."""
 
 
 @dataclass(frozen=True)

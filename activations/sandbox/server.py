@@ -15,9 +15,9 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from activations.errors import HourbellError
+from activations.sandbox.reply import HOST
 from activations.sandbox.store import Arrival, Store
 
-HOST = "127.0.0.1"
 _SIZE_LIMIT = 32 * 1024 * 1024
 _PLAIN_ADDRESS = re.compile(r"\s*<([\w.%+-]+@[\w.-]+)>\s*(.*)", re.ASCII)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from activations.channels.face import UnsendableError
 from activations.templating.blocks import BLOCKS
+from activations.templating.field_files import FIELDS
 from activations.templating.locales import chain_of
 
 LAYOUT = "layout"
@@ -15,9 +16,6 @@ _FILE = re.compile(
     r"(?P<part>subject|preheader|sms|body)(?:\.(?P<locale>[a-z]{2,3}(?:-[A-Z]{2})?))??(?:\.(?P<form>mjml|html|txt))?\.liquid"
 )
 MAIL = ("subject", "preheader", "body")
-FIELDS = ("push.yml", "whatsapp.yml", "in_app.yml", "web.yml", "row.yml", "webhook.yml")
-"""Files that are fields, each a text in Liquid."""
-PUSH, WHATSAPP, IN_APP, WEB, ROW, WEBHOOK = FIELDS
 
 
 @dataclass(frozen=True)

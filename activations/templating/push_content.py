@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from activations.channels.face import ShortLink, UnsendableError
 from activations.delivery.outbox import Action
-from activations.templating.files import PUSH
+from activations.templating.field_files import PUSH
 from activations.templating.given import given
 from activations.templating.rendering import Templates
 from activations.templating.tracking import text_tracking_of

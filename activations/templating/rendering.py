@@ -22,11 +22,9 @@ from activations.mime import one_line
 from activations.settings.shop import Shop, read_shop
 from activations.templating.blocks import with_blocks
 from activations.templating.environment import Template, TemplateEnvironment, present
+from activations.templating.field_files import FIELDS, WEBHOOK, WHATSAPP
 from activations.templating.files import (
-    FIELDS,
     MAIL,
-    WEBHOOK,
-    WHATSAPP,
     TemplateFile,
     file_of,
     layout_file,

@@ -7,7 +7,7 @@ import orjson
 
 from activations.channels.face import UnsendableError
 from activations.delivery.outbox import Action
-from activations.templating.files import WEBHOOK
+from activations.templating.field_files import WEBHOOK
 from activations.templating.given import given
 from activations.templating.rendering import Templates
 

@@ -7,7 +7,7 @@ import typer
 from activations.delivery.account import PARTS, DeliveryAccount
 from activations.delivery.delivery import DeliveryStoppedError
 from activations.errors import HourbellError
-from activations.settings.profile import open_profile, silent_profile
+from activations.settings.environment import open_profile, silent_profile
 from dagster_project.command.show import console, progress, table
 from dagster_project.deliver import deliver_outbox, dry_run_outbox, utc_now
 from dagster_project.home import Home

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from activations.settings.profile import open_profile
+from activations.settings.environment import open_profile
 from dagster_project.command.show import console, table
 from dagster_project.home import Home
 from dagster_project.pull import pull_crms

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from activations.errors import HourbellError
-from activations.settings.profile import silent_profile
+from activations.settings.environment import silent_profile
 from activations.surfaces.tokens import Viewer, contact_token, token_key
 from dagster_project.deliver import utc_now
 from dagster_project.home import Home

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from activations.settings.profile import open_profile
+from activations.settings.environment import open_profile
 from dagster_project.home import Home
 from dagster_project.pull import pull_crms
 

@@ -8,7 +8,7 @@ from activations.channels.registry import CHANNELS
 from activations.delivery.account import PARTS, DeliveryAccount
 from activations.delivery.delivery import TEMPLATES, DeliveryStoppedError
 from activations.holds.hold import standing_holds
-from activations.settings.profile import open_profile
+from activations.settings.environment import open_profile
 from dagster_project.deliver import deliver_outbox
 from dagster_project.freshness import HOURLY
 from dagster_project.home import Home

@@ -14,7 +14,7 @@ from activations.erasure.erasure import erase_in_journal, erase_in_outbox, erase
 from activations.erasure.sought import Sought
 from activations.erasure.suppression import open_suppression
 from activations.errors import HourbellError
-from activations.settings.profile import surface_profiles
+from activations.settings.environment import surface_profiles
 from activations.spool import land_spool, spool_file
 from activations.surfaces.erasure import erase_in_surfaces, needs_all_surfaces
 from dagster_project.erasure.files import erase_in_damaged, erase_in_landing, erase_in_logs, holding, longer_addresses

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from activations.channels.face import UnsendableError
 from activations.settings.endpoints import FILE as ENDPOINTS
 from activations.settings.endpoints import read_endpoints
-from activations.templating.files import WEBHOOK, template_files, unread_files
+from activations.templating.field_files import WEBHOOK
+from activations.templating.files import template_files, unread_files
 from activations.templating.rendering import Templates
 from dagster_project.lint.finding import Finding
 from dagster_project.lint.reading import Project

@@ -28,7 +28,7 @@ from activations.sandbox import google_ads
 from activations.sandbox import meta as meta_sandbox
 from activations.sandbox.reply import Reply
 from activations.sandbox.webhooks import webhooks
-from activations.settings.profile import live_profile
+from activations.settings.environment import live_profile
 
 HASHES = Path(__file__).resolve().parents[3] / "shared" / "data" / "ad_audience_hashing.json"
 LIVE = {

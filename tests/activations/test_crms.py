@@ -17,7 +17,7 @@ from activations.channels.face import Setting
 from activations.errors import HourbellError
 from activations.sandbox import hubspot, salesforce
 from activations.sandbox.reply import Reply
-from activations.settings.profile import live_profile
+from activations.settings.environment import live_profile
 
 UPSERT = "POST /crm/v3/objects/contacts/batch/upsert"
 LIVE = {

@@ -22,7 +22,7 @@ from activations.journal.place import sqlite_url
 from activations.keys.dkim import DkimKey, dkim_key, signed
 from activations.sandbox.server import Sandbox
 from activations.sandbox.store import messages
-from activations.settings.profile import open_profile
+from activations.settings.environment import open_profile
 
 
 @cache

@@ -16,7 +16,8 @@ from activations.delivery.delivery import DeliveryStoppedError, deliver
 from activations.errors import HourbellError
 from activations.journal.place import sqlite_url
 from activations.sandbox.server import Sandbox
-from activations.settings.profile import Profile, SmtpServer, live_profile, open_profile, smtp_server
+from activations.settings.environment import live_profile, open_profile, smtp_server
+from activations.settings.profile import Profile, SmtpServer
 from activations.transport.guard import (
     HostRefusedError,
     HostUnavailableError,

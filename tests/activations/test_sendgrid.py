@@ -26,7 +26,8 @@ from activations.sandbox import sendgrid
 from activations.sandbox.http import HttpSandbox
 from activations.sandbox.reply import Reply
 from activations.sandbox.webhooks import webhooks
-from activations.settings.profile import Profile, SmtpServer, live_profile, open_profile
+from activations.settings.environment import live_profile, open_profile
+from activations.settings.profile import Profile, SmtpServer
 
 LIVE = {
     "HOURBELL_PROFILE": "live",

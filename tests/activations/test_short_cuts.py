@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from email import message_from_bytes, policy
+from email.utils import format_datetime
 from io import StringIO
 from pathlib import Path
 from shutil import copytree
@@ -25,7 +26,7 @@ from activations.channels.face import UnsendableError, json_object
 from activations.crms.memory import Fact, Memory
 from activations.delivery.delivery import TEMPLATES
 from activations.delivery.reasons import without
-from activations.mime import email_bytes
+from activations.mime import date, email_bytes
 from activations.templating.environment import TemplateEnvironment
 from activations.templating.manner import MANNER, Manner
 from activations.templating.rendering import Templates
@@ -179,6 +180,11 @@ def test_columns_are_read_as_the_standard_library_does(
 def test_markup_is_escaped_as_markupsafe_does(text: str) -> None:
     assert escaped(text) == str(escape(text))
     assert type(escaped(text)) is str
+
+
+@given(st.datetimes())
+def test_a_moment_is_dated_as_the_standard_library_does(moment: datetime) -> None:
+    assert date(moment) == format_datetime(moment.replace(tzinfo=UTC))
 
 
 def test_nothing_is_kept_of_what_is_not_the_same_in_every_message() -> None:

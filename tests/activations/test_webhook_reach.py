@@ -21,7 +21,8 @@ from activations.delivery.delivery import TEMPLATES
 from activations.errors import HourbellError
 from activations.sandbox.http import HttpSandbox
 from activations.sandbox.webhooks import webhooks
-from activations.settings.profile import Profile, SmtpServer, live_profile, open_profile
+from activations.settings.environment import live_profile, open_profile
+from activations.settings.profile import Profile, SmtpServer
 from activations.transport.guard import HostRefusedError, SocketAddress, allowed_addresses, is_public
 from activations.transport.http import AnswerLostError, CertificateRefusedError, HttpPool
 

@@ -17,7 +17,7 @@ from activations.collector.engagement import TOPIC_LEFT
 from activations.delivery.delivery import TEMPLATES
 from activations.delivery.outbox import Action
 from activations.links import message_links
-from activations.settings.profile import silent_profile
+from activations.settings.environment import silent_profile
 from activations.settings.shop import read_shop
 from activations.surfaces.place import open_surfaces
 from activations.surfaces.tables import SHORT_LINKS

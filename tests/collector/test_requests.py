@@ -27,7 +27,7 @@ from activations.delivery.delivery import TEMPLATES
 from activations.delivery.outbox import Action
 from activations.errors import HourbellError
 from activations.links import message_links
-from activations.settings.profile import silent_profile
+from activations.settings.environment import silent_profile
 from activations.settings.shop import read_shop
 from data.contract import contract
 

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from activations.links import Known
-from activations.settings.profile import silent_profile
+from activations.settings.environment import silent_profile
 from activations.surfaces.place import open_surfaces
 from activations.surfaces.standings import SHOWN_FOR, find, is_empty
 from dagster_project.home import Home

@@ -16,7 +16,7 @@ from activations.delivery.delivery import default_receipts
 from activations.durable import checked_line
 from activations.journal.journal import open_journal
 from activations.sandbox.store import messages
-from activations.settings.profile import open_profile
+from activations.settings.environment import open_profile
 from dagster_project.deliver import deliver_outbox
 from dagster_project.home import Home
 from dagster_project.landing.load import load

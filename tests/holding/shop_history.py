@@ -12,7 +12,7 @@ from activations.delivery.outbox import outbox_files, read_actions
 from activations.holds.approvals import approve
 from activations.holds.hold import Hold, standing_holds
 from activations.sandbox.store import messages
-from activations.settings.profile import open_profile
+from activations.settings.environment import open_profile
 from dagster_project.deliver import deliver_outbox
 from dagster_project.gate_out.leave import leave
 from dagster_project.home import Home

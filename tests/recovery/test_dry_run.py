@@ -27,7 +27,7 @@ from activations.sandbox.http import HttpSandbox
 from activations.sandbox.server import Sandbox
 from activations.sandbox.store import messages
 from activations.sandbox.webhooks import webhooks
-from activations.settings.profile import silent_profile
+from activations.settings.environment import silent_profile
 from activations.surfaces.drop_files import MANIFEST, SIGNATURE
 from activations.surfaces.drop_places import FolderPlace
 from activations.surfaces.place import existing_surfaces

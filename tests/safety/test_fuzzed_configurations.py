@@ -26,7 +26,8 @@ from activations.channels.registry import CHANNELS
 from activations.delivery.delivery import TEMPLATES
 from activations.delivery.outbox import Action
 from activations.errors import HourbellError
-from activations.settings.profile import LIVE, Profile, SmtpServer, open_profile, silent_profile
+from activations.settings.environment import open_profile, silent_profile
+from activations.settings.profile import LIVE, Profile, SmtpServer
 from activations.templating.files import LAYOUT
 from activations.transport import guard, http, smtp
 

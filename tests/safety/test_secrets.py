@@ -34,7 +34,8 @@ from activations.collector.write_keys import write_keys
 from activations.delivery.delivery import TEMPLATES, DeliveryStoppedError, deliver
 from activations.erasure.suppression import open_suppression
 from activations.errors import HourbellError
-from activations.settings.profile import Profile, live_profile
+from activations.settings.environment import live_profile
+from activations.settings.profile import Profile
 from activations.text_carriers import twilio
 from activations.transport import guard, http
 from dagster_project.defs import delivery

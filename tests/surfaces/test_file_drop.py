@@ -27,7 +27,7 @@ from activations.channels.face import UnsendableError
 from activations.delivery.outbox import SCHEMA, Action
 from activations.errors import HourbellError
 from activations.keys.drop_key import drop_key
-from activations.settings.profile import live_profile
+from activations.settings.environment import live_profile
 from activations.surfaces.drop_files import MANIFEST, SIGNATURE, drop_file
 from activations.surfaces.drop_settings import Drop, read_drops
 

@@ -21,7 +21,7 @@ from activations.surfaces.drop_settings import read_drops
 from activations.surfaces.tokens import AUDIENCE, Viewer, token_key, viewer_of
 from activations.surfaces.website import read_website
 from activations.templating.checks import check_templates
-from activations.templating.files import IN_APP, ROW, WEB
+from activations.templating.field_files import IN_APP, ROW, WEB
 from activations.templating.rendering import Templates
 from data.contract import FOLDER
 

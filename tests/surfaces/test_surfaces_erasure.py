@@ -12,7 +12,8 @@ from rehearsal import NOW, action, write_outbox
 from surface import Surface, in_app_action
 
 from activations.errors import HourbellError
-from activations.settings.profile import Profile, SmtpServer, surface_profiles
+from activations.settings.environment import surface_profiles
+from activations.settings.profile import Profile, SmtpServer
 from activations.surfaces import inbox, short_links, standings
 from activations.surfaces.erasure import ErasedSurfaces, erase_in_surfaces
 from activations.surfaces.place import open_surfaces
