@@ -42,6 +42,6 @@
 
         select *
         from {{ with_anchor('combinations', identifier_types()) }} as anchored
-        where anchor_id is not null
+        where anchor_type is not null
     )
 {%- endmacro %}

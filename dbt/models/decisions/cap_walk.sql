@@ -68,14 +68,7 @@ walk as (
         is_full,
         outcome
     from (
-        select
-            *,
-            case
-                when action_id = settled_action_id then 'not needed'
-                when bool_or(is_full) over (partition by contact_id) then 'capped'
-                else 'send'
-            end as outcome
-        from (
+        with tried as (
             select
                 walk.contact_id,
                 walk.rule,
@@ -92,7 +85,22 @@ walk as (
                 coalesce(counts and walk.sends >= walk.max_sends, false) as is_full
             from walk
             inner join turns on walk.contact_id = turns.contact_id and walk.turn + 1 = turns.turn
-        ) as tried
+        ),
+
+        capped as (
+            select contact_id
+            from tried
+            where is_full
+        )
+
+        select
+            *,
+            case
+                when action_id = settled_action_id then 'not needed'
+                when contact_id in (select contact_id from capped) then 'capped'
+                else 'send'
+            end as outcome
+        from tried
     ) as settled
 )
 

@@ -33,7 +33,8 @@ concerned as (
 changed as (
     select
         standings.*,
-        concerned.is_known
+        concerned.is_known,
+        try_cast({{ property('suppressed_since', of='standings.properties') }} as timestamp) as suppressed_since
     from standings
     inner join concerned on standings.contact_id = concerned.contact_id
 ),
@@ -61,7 +62,6 @@ asked as (
         topics.topic,
         topics.kind = 'promotional' as is_promotional,
         topics.requires_consent,
-        try_cast({{ property('suppressed_since', of='by_channel.properties') }} as timestamp) as suppressed_since,
         {{ latest_statement('by_channel.channel', 'topics.topic', "(topics.kind = 'transactional')", told=none) }} as latest
     from by_channel
     cross join {{ ref('topics') }} as topics

@@ -84,7 +84,7 @@ limited as (
         lead(is_redefined, 1, false) over by_contact as is_redefined_after,
         lead(goes_on_as_another, 1, false) over by_contact as goes_on_as_another_after
     from states
-    window by_contact as (partition by segment, contact_id order by valid_from)
+    window by_contact as (partition by contact_id, segment order by valid_from)
 ),
 
 stays as (
@@ -109,7 +109,7 @@ bounded as (
         lag(left_at) over by_contact as left_before,
         lead(entered_at) over by_contact as enters_after
     from stays
-    window by_contact as (partition by segment, contact_id order by entered_at)
+    window by_contact as (partition by contact_id, segment order by entered_at)
 )
 
 select

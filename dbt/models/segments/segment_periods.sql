@@ -109,7 +109,7 @@ compared as (
             judged.segment = going_on.segment
             and judged.contact_id = going_on.contact_id
             and judged.valid_from = going_on.merged_at
-    window by_contact as (partition by judged.segment, judged.contact_id order by judged.valid_from)
+    window by_contact as (partition by judged.contact_id, judged.segment order by judged.valid_from)
 ),
 
 changed as (

@@ -18,7 +18,7 @@ sighted as (
         identifier_id as weaker_id,
         seen_at
     from {{ typed_identifiers('sightings', keep=['anchor_type', 'anchor_id', 'anchor_links', 'seen_at']) }} as identifiers
-    where anchor_links and links and identifier_id <> anchor_id
+    where anchor_links and links and identifier_type <> anchor_type
 ),
 
 pairs as (

@@ -73,13 +73,19 @@ winners as (
     from {{ winners_over_time('contacts', 'links') }} as versions
 ),
 
+founders as (
+    select contact_id
+    from winners
+    where winner_id = contact_id
+),
+
 versions as (
     select
         winners.contact_id as identifier_id,
         winners.winner_id as contact_id,
         winners.winner_born_at as contact_born_at,
         winners.valid_from,
-        bool_or(winners.winner_id = winners.contact_id) over (partition by winners.contact_id) as is_founder
+        winners.contact_id in (select contact_id from founders) as is_founder
     from winners
     inner join born on winners.contact_id = born.identifier_id
     {%- if is_incremental() %}

@@ -258,6 +258,9 @@ versions as (
         case when coalesce(limits.is_erased, false) then [] else coalesce(limits.lost_addresses, []) end as lost_addresses,
         case when moments.moment = absorbed.merged_at then absorbed.into_contact_id end as merged_into_contact_id
     from moments
+    left join before_tick on moments.contact_id = before_tick.contact_id
+    left join absorbed on moments.contact_id = absorbed.contact_id
+    left join merged on moments.contact_id = merged.contact_id
     {%- for states in ['traits', 'properties', 'purchases', 'consents'] %}
     left join {{ states }}
         on
@@ -267,9 +270,6 @@ versions as (
     {%- endfor %}
     left join activity on moments.contact_id = activity.contact_id and moments.moment = activity.moment
     left join limits on moments.contact_id = limits.contact_id and moments.moment = limits.moment
-    left join before_tick on moments.contact_id = before_tick.contact_id
-    left join absorbed on moments.contact_id = absorbed.contact_id
-    left join merged on moments.contact_id = merged.contact_id
     left join {{ ref('profile_country_timezones') }} as country_timezones on traits.country = country_timezones.country
 ),
 
