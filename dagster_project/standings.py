@@ -20,47 +20,58 @@ select distinct contact_id from eligibility.eligibility_changes where tick_end >
 # the latest change is what holds; of these contacts alone, since a view of everybody is worked out for everybody, and
 # of what the page lets them choose
 _STANDING = """
-with written_to as (
+with concerned as (
     -- up to the full hour: what is noted is gone through each tick, and few different times are written quicker
     select
         contact_id,
-        date_trunc('hour', max(greatest(coalesce(send_after, tick_end), tick_end)) - interval 1 microsecond)
-        + interval 1 hour as sent_at
-    from decisions.outbox
-    where tick_end = ? and kind = 'send' and channel not in ('webhook', 'profile') -- these have no reader, and no links
+        date_trunc('hour', max(sent_at) - interval 1 microsecond) + interval 1 hour as sent_at
+    from (
+        select contact_id, greatest(coalesce(send_after, tick_end), tick_end) as sent_at
+        from decisions.outbox
+        where tick_end = $end and kind = 'send'
+            and channel not in ('webhook', 'profile') -- these have no reader, and no links
+        union all
+        select unnest(cast($noted as bigint[])), null
+    )
     group by contact_id
 ),
 
-wanted as (
-    select contact_id from written_to
-    union
-    select unnest(cast(? as bigint[]))
-),
-
 choices as (
-    select unnest(cast(? as varchar[])) as topic, unnest(cast(? as varchar[])) as channel
+    select unnest(cast($topics as varchar[])) as topic, unnest(cast($channels as varchar[])) as channel
 ),
 
-latest as (
-    select contact_id, topic, channel, arg_max(is_consented, tick_end) as is_consented
+ever_allowed as (
+    select contact_id, topic, channel, max(tick_end) as tick_end
     from eligibility.eligibility_changes
     inner join choices using (topic, channel)
-    where contact_id in (select contact_id from wanted)
+    where is_consented and contact_id in (select contact_id from concerned)
     group by contact_id, topic, channel
 ),
 
 allowed as (
     select contact_id, array_to_string(list_sort(list(topic || '/' || channel)), ' ') as chosen
-    from latest
-    where is_consented
+    from ever_allowed
+    -- most of what is known says that they do not: it is asked for less than all of it is compared
+    anti join eligibility.eligibility_changes as later
+        on
+            ever_allowed.contact_id = later.contact_id
+            and ever_allowed.topic = later.topic
+            and ever_allowed.channel = later.channel
+            and ever_allowed.tick_end < later.tick_end
     group by contact_id
 )
 
-select contact_id, profiles.user_id, profiles.email, profiles.phone, coalesce(allowed.chosen, ''), written_to.sent_at
+select
+    contact_id,
+    profiles.user_id,
+    profiles.email,
+    profiles.phone,
+    coalesce(allowed.chosen, ''),
+    -- of whom nothing is sent now it is shown for as long as it was going to be
+    coalesce(concerned.sent_at + $shown_for, $end)
 from contacts.contact_profiles as profiles
-inner join wanted using (contact_id)
+inner join concerned using (contact_id)
 left join allowed using (contact_id)
-left join written_to using (contact_id)
 """
 
 log = logging.getLogger(__name__)
@@ -80,17 +91,20 @@ def note_standings(connection: duckdb.DuckDBPyConnection, home: Home, window: Wi
                 changed = connection.execute(_CHANGED, [window.start, window.end]).fetchall()
                 noted = among(engine, profile.link_key, [contact for (contact,) in changed])
             offered = choices(_registry(connection, "topics"), _registry(connection, "channels"))
-            asked = [[choice.topic for choice in offered], [choice.channel for choice in offered]]
-            found = connection.execute(_STANDING, [window.end, noted, *asked]).fetchall()
+            asked = {
+                "end": window.end,
+                "noted": noted,
+                "topics": [choice.topic for choice in offered],
+                "channels": [choice.channel for choice in offered],
+                "shown_for": SHOWN_FOR,
+            }
+            found = connection.execute(_STANDING, asked).fetchall()
             # few choose differently from all others
             allowed = cache(lambda chosen: tuple(chosen.split()))
-            standings = [
-                # of whom nothing is sent now it is shown for as long as it was going to be
-                Standing(
-                    contact, user_id, email, phone, allowed(chosen), sent_at + SHOWN_FOR if sent_at else window.end
-                )
-                for contact, user_id, email, phone, chosen, sent_at in found
-            ]
+            standings = (
+                Standing(contact, user_id, email, phone, allowed(chosen), shown_until)
+                for contact, user_id, email, phone, chosen, shown_until in found
+            )
             put(engine, profile.link_key, standings, window.end)
         finally:
             engine.dispose()

@@ -4,20 +4,24 @@ A row is found by all that a fresh link says of its contact, and read with the k
 database and not the key learns nothing from it. Each function raises HourbellError where the database fails.
 """
 
-import hmac
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 import sqlalchemy as sa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
+from sqlalchemy.dialects import sqlite
 
 from activations.errors import HourbellError
 from activations.journal.writing import execute_rows, insert_into
 from activations.keys.seals import sealed, unsealed
 from activations.links import Known
+from activations.surfaces.hashes import HASHES, SIZE, each_of
 from activations.surfaces.tables import STANDINGS
 
 SHOWN_FOR = timedelta(days=7)
@@ -25,6 +29,7 @@ SHOWN_FOR = timedelta(days=7)
 _PURPOSE = "standing"
 _COLUMNS = tuple(STANDINGS.c.keys())
 _MANY = 500
+"""Of so many at once a database is asked; so many that are alike are written in one statement."""
 
 
 class Standing(NamedTuple):
@@ -48,27 +53,49 @@ class Shown(NamedTuple):
 
 def put(engine: sa.Engine, key: bytes, standings: Iterable[Standing], as_of: datetime) -> None:
     """Note how contacts stand, in place of what was noted of them, and take out what is over."""
-    rows = [
-        (
-            _contact(key, standing.contact_id),
-            _known_by(key, standing.user_id, standing.email, standing.phone),
-            _said(standing.allowed, key),
-            as_of,
-            standing.shown_until,
-        )
-        for standing in standings
-    ]
+    # few choose differently from all others, or are shown it for longer
+    alike: dict[tuple[str, datetime], list[bytes]] = defaultdict(list)
+    for contact_id, user_id, email, phone, allowed, shown_until in standings:
+        hashes = _contact(key, contact_id) + _known_by(key, user_id, email, phone)
+        alike[_said(allowed, key), shown_until].append(hashes)
     with _explained(), engine.begin() as connection:
         connection.execute(sa.delete(STANDINGS).where(STANDINGS.c.removed_after <= as_of))
-        insert = insert_into(connection, STANDINGS).values({name: sa.bindparam(name) for name in _COLUMNS})
-        changed = {name: insert.excluded[name] for name in ("known_by", "said", "as_of")}
-        # a message that is sent later is shown for longer
-        later = sa.case(
-            (insert.excluded.removed_after > STANDINGS.c.removed_after, insert.excluded.removed_after),
-            else_=STANDINGS.c.removed_after,
-        )
-        replace = insert.on_conflict_do_update(index_elements=["contact"], set_={**changed, "removed_after": later})
-        execute_rows(connection, replace, _COLUMNS, rows)
+        few = []
+        for (said, shown_until), group in alike.items():
+            # in the order of an index, a page of it is gone to once
+            group.sort()
+            if connection.dialect.name == "sqlite" and len(group) >= _MANY:
+                common = {"said": said, "as_of": as_of, "removed_after": shown_until}
+                connection.execute(_PUT_MANY, {HASHES: b"".join(group), **common})
+            else:
+                few += [(hashes[:SIZE], hashes[SIZE:], said, as_of, shown_until) for hashes in group]
+        put_each = insert_into(connection, STANDINGS).values({name: sa.bindparam(name) for name in _COLUMNS})
+        execute_rows(connection, _in_place_of(put_each), _COLUMNS, few)
+
+
+def _in_place_of(insert: Any) -> Any:
+    """What replaces what was noted of the same contact."""
+    changed = {name: insert.excluded[name] for name in ("known_by", "said", "as_of")}
+    # a message that is sent later is shown for longer
+    later = sa.case(
+        (insert.excluded.removed_after > STANDINGS.c.removed_after, insert.excluded.removed_after),
+        else_=STANDINGS.c.removed_after,
+    )
+    return insert.on_conflict_do_update(index_elements=["contact"], set_={**changed, "removed_after": later})
+
+
+_CONTACT_AND_KNOWN_BY = each_of(2)
+_PUT_MANY = _in_place_of(
+    sqlite.insert(STANDINGS).from_select(
+        _COLUMNS,
+        sa.select(
+            *_CONTACT_AND_KNOWN_BY,
+            *(sa.bindparam(name, type_=STANDINGS.c[name].type) for name in ("said", "as_of", "removed_after")),
+        ).where(sa.true()),
+    )
+)
+(_EACH_CONTACT,) = each_of(1)
+_AMONG_MANY = sa.select(_EACH_CONTACT).where(_EACH_CONTACT.in_(sa.select(STANDINGS.c.contact)))
 
 
 def among(engine: sa.Engine, key: bytes, contact_ids: Collection[int]) -> list[int]:
@@ -76,6 +103,8 @@ def among(engine: sa.Engine, key: bytes, contact_ids: Collection[int]) -> list[i
     by_hash = {_contact(key, contact_id): contact_id for contact_id in contact_ids}
     hashes = list(by_hash)
     with _explained(), engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            return [by_hash[found] for found in connection.scalars(_AMONG_MANY, {HASHES: b"".join(hashes)})]
         return [
             by_hash[row.contact]
             for start in range(0, len(hashes), _MANY)
@@ -123,11 +152,23 @@ def _said(allowed: tuple[str, ...], key: bytes) -> str:
 
 
 def _contact(key: bytes, contact_id: int) -> bytes:
-    return hmac.digest(key, f"contact {contact_id}".encode(), "sha256")
+    return _hash(key, b"contact %d" % contact_id)
 
 
 def _known_by(key: bytes, *identifiers: str | None) -> bytes:
-    return hmac.digest(key, b"known by " + orjson.dumps(identifiers), "sha256")
+    return _hash(key, b"known by " + orjson.dumps(identifiers))
+
+
+def _hash(key: bytes, message: bytes) -> bytes:
+    keyed = _keyed(key).copy()
+    keyed.update(message)
+    return keyed.finalize()
+
+
+# to begin with a key takes longer than the hash of a few words
+@lru_cache(maxsize=8)
+def _keyed(key: bytes) -> HMAC:
+    return HMAC(key, SHA256())
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import requests
+import sqlalchemy as sa
 from collecting import NOW, Collecting, collecting
 from rehearsal import action, sms_action
 
@@ -20,6 +21,7 @@ from activations.settings.profile import Profile, SmtpServer
 from activations.settings.shop import read_shop
 from activations.surfaces.place import open_surfaces
 from activations.surfaces.standings import SHOWN_FOR, Standing, among, find, forget, is_empty, put
+from activations.surfaces.tables import STANDINGS
 
 SHOP = read_shop(TEMPLATES)
 KEY = Profile("sandbox", SmtpServer("127.0.0.1", 0)).link_key
@@ -347,3 +349,30 @@ def test_what_is_noted_says_nothing_without_the_key_and_goes_when_it_is_over(tmp
     put(engine, KEY, [], NOW + SHOWN_FOR)
     assert is_empty(engine)
     engine.dispose()
+
+
+def test_many_who_choose_alike_are_noted_as_each_by_themselves(tmp_path: Path) -> None:
+    people = [
+        Standing(n, f"u{n}", None, "+447700900001" if n % 7 else None, ("offers/email",), NOW + n % 2 * SHOWN_FOR)
+        for n in range(1_500)
+    ]
+    later = NOW + timedelta(hours=1)
+    # those who are shown it for longer stay so
+    changed = [person._replace(user_id=f"v{person.contact_id}", shown_until=later) for person in people]
+    noted = []
+    for name, size in (("at once", len(people)), ("in parts", 100)):
+        engine = open_surfaces(Profile("sandbox", SmtpServer("127.0.0.1", 0)), tmp_path / name)
+        for standings, as_of in ((people, NOW - timedelta(hours=1)), (changed[:1_000], NOW)):
+            for start in range(0, len(standings), size):
+                put(engine, KEY, standings[start : start + size], as_of)
+        with engine.connect() as connection:
+            noted.append(connection.execute(sa.select(STANDINGS).order_by(STANDINGS.c.contact)).all())
+        assert among(engine, KEY, range(-600, 2_000)) == [n for n in range(1_500) if n < 1_000 or n % 2]
+        assert [among(engine, KEY, few) for few in ([], [1_497, 1_499])] == [[], [1_497, 1_499]]
+        engine.dispose()
+    assert noted[0] == noted[1]
+    assert {(row.as_of, row.removed_after) for row in noted[0]} == {
+        (NOW, later),
+        (NOW, NOW + SHOWN_FOR),
+        (NOW - timedelta(hours=1), NOW + SHOWN_FOR),
+    }
