@@ -80,6 +80,28 @@ def test_one_macro_a_file() -> None:
     assert not crowded
 
 
+def test_no_key_stands_twice_in_a_file_of_the_project() -> None:
+    # YAML takes the later one, and says nothing
+    twice = {
+        str(path.relative_to(ROOT)): keys
+        for folder in ("models", "seeds", "tests")
+        for path in (ROOT / "dbt" / folder).rglob("*.yml")
+        if (keys := keys_twice(yaml.compose(path.read_text(), yaml.CSafeLoader)))
+    }
+    assert not twice
+
+
+def keys_twice(node: yaml.Node) -> list[str]:
+    """The keys that a mapping below a node has more than once, with their lines."""
+    if isinstance(node, yaml.SequenceNode):
+        return [key for each in node.value for key in keys_twice(each)]
+    if not isinstance(node, yaml.MappingNode):
+        return []
+    names = [key.value for key, _ in node.value]
+    own = [f"{key.value} in line {key.start_mark.line + 1}" for key, _ in node.value if names.count(key.value) > 1]
+    return own + [key for _, value in node.value for key in keys_twice(value)]
+
+
 def test_every_model_says_what_it_is_and_its_grain() -> None:
     described = {
         model["name"]: model.get("description", "").strip()
