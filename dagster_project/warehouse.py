@@ -15,6 +15,8 @@ DATABASE = "hourbell"
 SETTINGS = {"TimeZone": "UTC", "schema": f"{DATABASE}.main"}
 # rows by which DuckDB divides a table among threads; what it takes by default has one core do most of an hour's work
 ROW_GROUP = 32_768
+# DuckDB writes what its oldest clients can read unless told; its later formats take fewer looks at each text to pack it
+STORAGE_VERSION = "v1.5.0"
 SMALL = 256 * 2**20
 _NO_ROOM = ("No space left on device", "File too large", "Disk quota exceeded")
 
@@ -48,10 +50,11 @@ def open_warehouse(home: Home, *, read_only: bool = False) -> Iterator[duckdb.Du
 
 def _connect(file: Path, read_only: bool) -> duckdb.DuckDBPyConnection:
     """All connections of this process to a file share one database in memory, to which the file is attached: only there
-    can DuckDB be told how many rows a row group has."""
+    can DuckDB be told how many rows a row group has, and how to pack them."""
     connection = duckdb.connect(f":memory:{file}", config={"temp_directory": f"{file}.tmp"})
     try:
-        options = f"row_group_size {ROW_GROUP}" + (", read_only" if read_only else "")
+        options = f"row_group_size {ROW_GROUP}, storage_version '{STORAGE_VERSION}'"
+        options += ", read_only" if read_only else ""
         connection.execute(f"attach if not exists {quoted_text(file)} as {DATABASE} ({options})")
         for name, value in SETTINGS.items():
             connection.execute(f"set {name} = '{value}'")

@@ -12,7 +12,15 @@ from dagster_project.home import Home
 from dagster_project.ticks.statements import Memory, RunningTick, Statement
 from dagster_project.ticks.transform import DBT, run_dbt
 from dagster_project.ticks.windows import HOUR, Window
-from dagster_project.warehouse import DATABASE, ROW_GROUP, SETTINGS, open_warehouse, spare_threads, use_all_threads
+from dagster_project.warehouse import (
+    DATABASE,
+    ROW_GROUP,
+    SETTINGS,
+    STORAGE_VERSION,
+    open_warehouse,
+    spare_threads,
+    use_all_threads,
+)
 
 WINDOW = Window(datetime(2026, 3, 2, 9), datetime(2026, 3, 2, 9) + HOUR)
 CORES = len(os.sched_getaffinity(0))
@@ -38,7 +46,7 @@ def test_dbt_opens_the_warehouse_as_we_do(home: Home) -> None:
     (attached,) = stated["attach"]
     assert stated["settings"] == SETTINGS
     assert stated["database"] == attached["alias"] == DATABASE
-    assert attached["options"] == {"row_group_size": ROW_GROUP}
+    assert attached["options"] == {"row_group_size": ROW_GROUP, "storage_version": STORAGE_VERSION}
     # side by side in one process, which DuckDB refuses to those that differ
     with open_warehouse(home) as connection:
         connection.execute("create table noted as select 1 as number")
@@ -59,7 +67,15 @@ def test_an_hour_of_a_middling_shop_is_several_row_groups(home: Home) -> None:
         assert row_groups(connection, "arrivals") == -(-100_000 // ROW_GROUP)
 
 
-def test_a_warehouse_in_larger_row_groups_is_gone_on_with(home: Home) -> None:
+def test_texts_are_packed_by_the_format_of_our_own_duckdb(home: Home) -> None:
+    with open_warehouse(home) as connection:
+        connection.execute("create table people as select 'person ' || range % 1000 as name from range(100_000)")
+        connection.execute("checkpoint")
+        told = "select distinct compression from pragma_storage_info('people') where segment_type = 'VARCHAR'"
+        assert connection.execute(told).fetchall() == [("DICT_FSST",)]
+
+
+def test_a_warehouse_of_an_older_format_in_larger_row_groups_is_gone_on_with(home: Home) -> None:
     with duckdb.connect(str(home.warehouse)) as before:
         before.execute("create table history as select range as number from range(100_000)")
         assert row_groups(before, "history") == 1
