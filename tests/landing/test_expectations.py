@@ -166,6 +166,26 @@ def test_an_expectation_that_cannot_be_evaluated_is_an_error_and_no_failure(tmp_
         validate(_with(table, broken), [landed_file(tmp_path, table, 3)])
 
 
+@pytest.mark.parametrize(
+    ("unmet", "told"),
+    [
+        ("false", ["unmet"]),
+        ("null::boolean", []),
+        ("landing_row <> 1", ["unmet"]),
+        ("(true or true) and false", ["unmet"]),
+    ],
+)
+def test_conditions_that_are_asked_at_once_are_told_apart(tmp_path: Path, unmet: str, told: list[str]) -> None:
+    # one that is null lets a row through, and neither hides another nor is hidden by it
+    stated = {"met": "true or landing_row < 0", "nothing to say": "null::boolean", "unmet": unmet, "met, too": "true"}
+    table = contract("costs")
+    for reason, condition in stated.items():
+        table = _with(table, Expectation("rows_to_satisfy", "quarantine", reason, {"condition": condition}))
+    verdict = validate(table, [landed_file(tmp_path, table, 3)])
+    assert [outcome.expectation.reason for outcome in verdict.outcomes if not outcome.success] == told
+    assert [outcome.expectation for outcome in verdict.outcomes] == list(table.expectations)
+
+
 def test_an_unknown_expectation_is_named(tmp_path: Path) -> None:
     table = contract("costs")
     unknown = Expectation("columns_to_be_nice", "quarantine", "not nice")
