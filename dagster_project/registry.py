@@ -5,11 +5,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import yaml
-
 from activations.errors import HourbellError
 from activations.holds.reputation import Limits
 from activations.holds.volume import Breaker
+from activations.yaml_files import read_yaml
 from dagster_project.home import REPOSITORY
 
 PROJECT_FILE = REPOSITORY / "dbt" / "dbt_project.yml"
@@ -123,5 +122,5 @@ def unfiled_models_of_attribution(project: Path) -> list[str]:
 
 
 def _variables(project_file: Path = PROJECT_FILE) -> dict[str, Any]:
-    variables: dict[str, Any] = yaml.safe_load(project_file.read_text())["vars"]
+    variables: dict[str, Any] = read_yaml(project_file)["vars"]
     return variables

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from activations.errors import HourbellError
+from activations.yaml_files import read_yaml
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
@@ -31,7 +30,7 @@ def begin_workflow(project: Path, templates: Path, name: str, like: str) -> Begu
     is nothing to copy.
     """
     registry = project / "dbt_project.yml"
-    variables = yaml.safe_load(registry.read_text())["vars"]
+    variables = read_yaml(registry)["vars"]
     known = variables["workflows"]
     workflows = project / "models" / "workflows"
     if like not in known:

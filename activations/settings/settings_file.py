@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from activations.errors import HourbellError
+from activations.yaml_files import read_yaml
 
 
 def read_settings(path: Path, missing: str) -> dict[Any, Any]:
@@ -14,7 +15,7 @@ def read_settings(path: Path, missing: str) -> dict[Any, Any]:
     `missing` says what a file that names nothing should hold instead.
     """
     try:
-        stated = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        stated = read_yaml(path) or {}
     except FileNotFoundError:
         return {}
     except OSError as error:

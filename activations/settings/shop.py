@@ -10,6 +10,7 @@ import yaml
 from email_validator import EmailNotValidError, validate_email
 
 from activations.errors import HourbellError
+from activations.yaml_files import read_yaml
 
 FILE = "shop.yml"
 _UTM = (("utm_source", "hourbell"), ("utm_medium", "email"))
@@ -58,7 +59,7 @@ def read_shop(templates: Path) -> Shop:
     """Read shop.yml in the templates' folder; raises HourbellError naming what is wrong in it."""
     path = templates / FILE
     try:
-        stated = yaml.safe_load(path.read_text(encoding="utf-8"))
+        stated = read_yaml(path)
     except OSError as error:
         raise HourbellError(f"{path} cannot be read: {error.strerror}. It says who writes; put it there.") from error
     except yaml.YAMLError as error:

@@ -14,6 +14,7 @@ import yaml
 from activations.channels.face import UnsendableError
 from activations.mime import one_line
 from activations.templating.environment import Template
+from activations.yaml_files import read_yaml
 
 Tree = Mapping[str, Any]
 """Templates by name, and lists and mappings of them."""
@@ -26,7 +27,7 @@ def read_tree(path: Path, parse: Callable[[str], Template], *, is_typed: bool = 
     """
     name = f"template {path.parent.name}: {path.name}"
     try:
-        stated = yaml.safe_load(path.read_text(encoding="utf-8"))
+        stated = read_yaml(path)
     except yaml.YAMLError as error:
         raise UnsendableError(f"{name} is not valid YAML: {error}") from error
     if not isinstance(stated, dict):

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import yaml
 from sqlalchemy.exc import SQLAlchemyError
 
 from activations.errors import HourbellError
 from activations.templating.files import template_names
+from activations.yaml_files import read_yaml
 from dagster_project.landing import judging
 from dagster_project.landing.quality import landed_rows
 from dagster_project.landing.sources import quoted_text
@@ -84,7 +84,7 @@ def stated_expectations(channels: Sequence[str], templates: Sequence[str], tick_
     sets = {"channels": list(channels), "steps": registered_steps()}
     listed = ", ".join(quoted_text(name) for name in templates)
     expectations = []
-    for entry in yaml.safe_load(EXPECTATIONS.read_text(encoding="utf-8")):
+    for entry in read_yaml(EXPECTATIONS):
         expect, reason = entry.pop("expect"), entry.pop("reason")
         if "value_set" in entry:
             entry["value_set"] = sets[entry["value_set"]]

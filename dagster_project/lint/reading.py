@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import yaml
 from jinja2 import nodes
 
 from activations.errors import HourbellError
+from activations.yaml_files import read_yaml
 
 _JINJA = jinja2.Environment(extensions=["jinja2.ext.do"], autoescape=False)
 # in the order in which they are told without a name
@@ -118,7 +118,7 @@ class Project:
 def read_project(folder: Path, templates: Path) -> Project:
     """Read the workflows of a dbt project. Their steps are read when they are asked for."""
     registry = folder / "dbt_project.yml"
-    variables = yaml.safe_load(registry.read_text())["vars"]
+    variables = read_yaml(registry)["vars"]
     registered = variables["workflows"]
     models = folder / "models" / "workflows"
     names = sorted({path.parent.name for path in models.glob("*/*__*.sql")} | set(registered))

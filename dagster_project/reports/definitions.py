@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from activations.errors import HourbellError
+from activations.yaml_files import read_yaml
 from dagster_project.lint.reading import Workflow
 from dagster_project.reports.pages import Block, Page
 
@@ -26,7 +27,7 @@ def read_definitions(folder: Path) -> dict[str, Definition]:
     found = {}
     for path in sorted(folder.glob("*.yml")):
         try:
-            stated = yaml.safe_load(path.read_text()) or {}
+            stated = read_yaml(path) or {}
             for metric in stated.get("metrics") or []:
                 definition = Definition(str(metric["name"]), str(metric["label"]), str(metric["description"]))
                 found[definition.name] = definition
@@ -60,7 +61,7 @@ def purpose_of(workflow: Workflow) -> str:
     """Whom a workflow is for and what it is to reach, as the model of its entries says in `meta`."""
     path = workflow.folder / f"_{workflow.name}.yml"
     try:
-        models = (yaml.safe_load(path.read_text()) or {}).get("models") or []
+        models = (read_yaml(path) or {}).get("models") or []
         [meta] = [model["config"]["meta"] for model in models if model["name"] == f"{workflow.name}__entered"]
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError):
         # a page can do without; of a file that is none dbt tells

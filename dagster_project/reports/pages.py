@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from activations.errors import HourbellError
+from activations.yaml_files import read_yaml
 from dagster_project.registry import reputation_limits
 from dagster_project.reports.measures import read_measure
 
@@ -136,7 +137,7 @@ def spoken(name: str) -> str:
 def read_page(path: Path) -> Page:
     """A page as its file has it. Raises HourbellError where something in it is not understood."""
     try:
-        stated = yaml.safe_load(path.read_text())
+        stated = read_yaml(path)
     except yaml.YAMLError as error:
         raise HourbellError(f"{path} is no YAML: {error}") from error
     if not isinstance(stated, dict) or "title" not in stated or not stated.get("blocks"):

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 import yaml
 
 from activations.errors import HourbellError
+from activations.yaml_files import read_yaml
 from data.contract.value_sets import VALUE_SETS
 
 FOLDER = Path(__file__).resolve().parent
@@ -131,7 +132,7 @@ def _tables() -> Mapping[str, Table]:
 def read_contract(path: Path) -> Table:
     """Read one contract file; raises HourbellError naming the file and the place that is wrong."""
     try:
-        stated = yaml.safe_load(path.read_text(encoding="utf-8"))
+        stated = read_yaml(path)
         columns = tuple(
             Column(**{**column, "aliases": tuple(column.get("aliases", ()))}) for column in stated.pop("columns")
         )

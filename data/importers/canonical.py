@@ -7,9 +7,9 @@ from functools import cache
 from pathlib import Path
 
 import polars as pl
-import yaml
 
 from activations.errors import HourbellError
+from activations.yaml_files import read_yaml
 
 CONTRACT = Path(__file__).resolve().parent.parent / "contract"
 
@@ -36,7 +36,7 @@ def schema(table: str) -> Mapping[str, pl.DataType]:
     path = CONTRACT / f"{table}.yml"
     if not path.is_file():
         raise HourbellError(f"There is no contract for the table {table!r}: {path} does not exist.")
-    contract = yaml.safe_load(path.read_text(encoding="utf-8"))
+    contract = read_yaml(path)
     columns = {column["name"]: _TYPES[column["type"]] for column in contract["columns"]}
     return {**columns, "loaded_at": TIMESTAMP}
 
