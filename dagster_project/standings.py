@@ -42,7 +42,7 @@ choices as (
 
 ever_allowed as (
     select contact_id, topic, channel, max(tick_end) as tick_end
-    from eligibility.eligibility_changes
+    from eligibility.eligibility_by_channel
     inner join choices using (topic, channel)
     where is_consented and contact_id in (select contact_id from concerned)
     group by contact_id, topic, channel
@@ -52,7 +52,7 @@ allowed as (
     select contact_id, array_to_string(list_sort(list(topic || '/' || channel)), ' ') as chosen
     from ever_allowed
     -- most of what is known says that they do not: it is asked for less than all of it is compared
-    anti join eligibility.eligibility_changes as later
+    anti join eligibility.eligibility_by_channel as later
         on
             ever_allowed.contact_id = later.contact_id
             and ever_allowed.topic = later.topic
