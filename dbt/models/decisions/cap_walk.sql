@@ -11,25 +11,58 @@ with recursive stopped_for_good as (
     group by action_id
 ),
 
+options as (
+    select
+        channels.contact_id,
+        channels.action_id,
+        channels.channel_rank,
+        channels.channel,
+        channels.topic,
+        channels.if_held,
+        channels.priority,
+        channels.due_at
+    from {{ ref('candidate_channels') }} as channels
+    left join stopped_for_good on channels.action_id = stopped_for_good.action_id
+    where
+        channels.is_promotional
+        and channels.gate is null
+        and (stopped_for_good.channel_rank is null or channels.channel_rank < stopped_for_good.channel_rank)
+),
+
+-- where every cap has room for as many messages as there are options, none of them fills up, and nobody has to take turns
+with_room as (
+    select usage.contact_id
+    from {{ ref('cap_usage') }} as usage
+    inner join (select contact_id, count(*) as turns from options group by contact_id) as queues
+        on usage.contact_id = queues.contact_id
+    group by usage.contact_id
+    having bool_and(coalesce(usage.sends + queues.turns <= usage.max_sends, true))
+),
+
+first_options as (
+    select
+        action_id,
+        min(channel_rank) as channel_rank
+    from options
+    where contact_id in (select contact_id from with_room)
+    group by action_id
+),
+
 -- materialized, because each step of the walk asks it again
 turns as materialized (
     select
-        options.contact_id,
-        options.action_id,
-        options.channel_rank,
-        options.channel,
-        options.topic,
-        options.if_held,
+        contact_id,
+        action_id,
+        channel_rank,
+        channel,
+        topic,
+        if_held,
         row_number() over (
-            partition by options.contact_id
-            order by options.priority, options.due_at, options.action_id, options.channel_rank
+            partition by contact_id
+            order by priority, due_at, action_id, channel_rank
         ) as turn
-    from {{ ref('candidate_channels') }} as options
-    left join stopped_for_good on options.action_id = stopped_for_good.action_id
-    where
-        options.is_promotional
-        and options.gate is null
-        and (stopped_for_good.channel_rank is null or options.channel_rank < stopped_for_good.channel_rank)
+    from options
+    where contact_id not in (select contact_id from with_room)
 ),
 
 -- one row for each turn and cap: how many messages the cap counts after it
@@ -48,6 +81,7 @@ walk as (
         false as is_full,
         cast(null as varchar) as outcome
     from {{ ref('cap_usage') }}
+    where contact_id in (select contact_id from turns)
 
     union all
 
@@ -103,6 +137,17 @@ walk as (
         from tried
     ) as settled
 )
+
+select
+    options.action_id,
+    options.channel_rank,
+    case when options.channel_rank = first_options.channel_rank then 'send' else 'not needed' end as outcome,
+    '' as full_caps,
+    cast(null as timestamp) as free_at
+from options
+inner join first_options on options.action_id = first_options.action_id
+
+union all
 
 select
     walk.action_id,
