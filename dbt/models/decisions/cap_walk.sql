@@ -29,12 +29,19 @@ options as (
         and (stopped_for_good.channel_rank is null or channels.channel_rank < stopped_for_good.channel_rank)
 ),
 
+queues as (
+    select
+        contact_id,
+        count(*) as turns
+    from options
+    group by contact_id
+),
+
 -- where every cap has room for as many messages as there are options, none of them fills up, and nobody has to take turns
 with_room as (
     select usage.contact_id
     from {{ ref('cap_usage') }} as usage
-    inner join (select contact_id, count(*) as turns from options group by contact_id) as queues
-        on usage.contact_id = queues.contact_id
+    inner join queues on usage.contact_id = queues.contact_id
     group by usage.contact_id
     having bool_and(coalesce(usage.sends + queues.turns <= usage.max_sends, true))
 ),
