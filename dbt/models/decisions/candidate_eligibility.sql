@@ -24,25 +24,23 @@ asked as (
 -- what answers for a channel: rows of its own, or those of all channels that reach the contact itself
 answers as (
     select
-        contact_id,
-        topic,
-        channel,
+        *,
         channel as told_of
     from asked
 
     union all
 
     select
-        contact_id,
-        topic,
-        channel,
+        *,
         {{ every_channel_to('contact') }} as told_of
     from asked
     where channel in (select channel from {{ ref('channels') }} where address_type = 'contact')
 ),
 
 standings as (
-    select changes.* replace (answers.channel as channel)
+    select
+        changes.* replace (answers.channel as channel),
+        answers.topic_kind
     from {{ ref('eligibility_changes') }} as changes
     inner join answers
         on
@@ -93,16 +91,11 @@ last_said as (
         standings.topic,
         max(said.statement) as statement
     from standings
-    inner join asked
-        on
-            standings.contact_id = asked.contact_id
-            and standings.channel = asked.channel
-            and standings.topic = asked.topic
     inner join said
         on
             standings.address = said.address
             and said.channel in (standings.channel, 'all')
-            and (standings.topic = said.topic or (said.topic = 'all' and asked.topic_kind <> 'transactional'))
+            and (standings.topic = said.topic or (said.topic = 'all' and standings.topic_kind <> 'transactional'))
     group by standings.contact_id, standings.channel, standings.topic
 ),
 
