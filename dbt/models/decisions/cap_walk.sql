@@ -37,13 +37,32 @@ queues as (
     group by contact_id
 ),
 
+caps as (
+    select * from {{ caps_in_force() }} as in_force
+),
+
+narrowest as (
+    select min(max_sends) as max_sends
+    from caps
+),
+
+left_over as (
+    select
+        contact_id,
+        min(max_sends - sends) as messages
+    from {{ ref('cap_usage') }}
+    group by contact_id
+),
+
 -- where every cap has room for as many messages as there are options, none of them fills up, and nobody has to take turns
 with_room as (
-    select usage.contact_id
-    from {{ ref('cap_usage') }} as usage
-    inner join queues on usage.contact_id = queues.contact_id
-    group by usage.contact_id
-    having bool_and(coalesce(usage.sends + queues.turns <= usage.max_sends, true))
+    select queues.contact_id
+    from queues
+    cross join narrowest
+    left join left_over on queues.contact_id = left_over.contact_id
+    where
+        coalesce(queues.turns <= narrowest.max_sends, true)
+        and coalesce(queues.turns <= left_over.messages, true)
 ),
 
 first_options as (
@@ -72,23 +91,29 @@ turns as materialized (
     where contact_id not in (select contact_id from with_room)
 ),
 
+in_line as (
+    select distinct contact_id
+    from turns
+),
+
 -- one row for each turn and cap: how many messages the cap counts after it
 walk as (
     select
-        contact_id,
-        rule,
-        channel as counted_channel,
-        topic as counted_topic,
-        max_sends,
-        sends,
+        in_line.contact_id,
+        caps.rule,
+        caps.channel as counted_channel,
+        caps.topic as counted_topic,
+        caps.max_sends,
+        coalesce(usage.sends, 0) as sends,
         cast(0 as bigint) as turn,
         cast(null as bigint) as action_id,
         cast(null as bigint) as channel_rank,
         cast(null as bigint) as settled_action_id,
         false as is_full,
         cast(null as varchar) as outcome
-    from {{ ref('cap_usage') }}
-    where contact_id in (select contact_id from turns)
+    from in_line
+    cross join caps
+    left join {{ ref('cap_usage') }} as usage on in_line.contact_id = usage.contact_id and caps.rule = usage.rule
 
     union all
 
@@ -165,15 +190,16 @@ select
     case
         when min(walk.max_sends) filter (walk.is_full) > 0
             then max(
-                to_hours(usage.period_hours) + greatest(
+                to_hours(caps.period_hours) + greatest(
                     -- the latest but so many: this tick's, at its end, lie between what is lined up for later and what went
                     -- before; both functions pass over what is not there
                     usage.sent_at[walk.max_sends],
-                    least({{ tick_end() }}, usage.sent_at[walk.max_sends - (walk.sends - usage.sends)])
+                    least({{ tick_end() }}, usage.sent_at[walk.max_sends - (walk.sends - coalesce(usage.sends, 0))])
                 )
             ) filter (walk.is_full)
     end as free_at
 from walk
+inner join caps on walk.rule = caps.rule
 left join {{ ref('cap_usage') }} as usage on walk.contact_id = usage.contact_id and walk.rule = usage.rule
 where walk.action_id is not null
 group by walk.action_id, walk.channel_rank
