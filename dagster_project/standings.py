@@ -40,19 +40,33 @@ choices as (
     select unnest(cast($topics as varchar[])) as topic, unnest(cast($channels as varchar[])) as channel
 ),
 
+-- as eligibility_by_channel has it, which is asked of everybody
+told_of as (
+    select topic, channel, channel as changed from choices
+    union all
+    select choices.topic, choices.channel, 'every channel to the contact'
+    from choices
+    inner join configuration.channels as channels using (channel)
+    where channels.address_type = 'contact'
+),
+
 ever_allowed as (
-    select contact_id, topic, channel, max(tick_end) as tick_end
-    from eligibility.eligibility_changes
-    inner join choices using (topic, channel)
-    where is_consented and contact_id in (select contact_id from concerned)
-    group by contact_id, topic, channel
+    select changes.contact_id, changes.topic, told_of.channel, max(changes.tick_end) as tick_end
+    from eligibility.eligibility_changes as changes
+    inner join told_of on changes.topic = told_of.topic and changes.channel = told_of.changed
+    where changes.is_consented and changes.contact_id in (select contact_id from concerned)
+    group by changes.contact_id, changes.topic, told_of.channel
 ),
 
 allowed as (
     select contact_id, array_to_string(list_sort(list(topic || '/' || channel)), ' ') as chosen
     from ever_allowed
     -- most of what is known says that they do not: it is asked for less than all of it is compared
-    anti join eligibility.eligibility_changes as later
+    anti join (
+        select changes.contact_id, changes.topic, told_of.channel, changes.tick_end
+        from eligibility.eligibility_changes as changes
+        inner join told_of on changes.topic = told_of.topic and changes.channel = told_of.changed
+    ) as later
         on
             ever_allowed.contact_id = later.contact_id
             and ever_allowed.topic = later.topic

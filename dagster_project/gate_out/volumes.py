@@ -12,7 +12,7 @@ from dagster_project.ticks.windows import DECISIONS, Window
 _BASE = """
 with changes as (
     select contact_id, channel, topic, tick_end, is_reachable and is_consented as is_open
-    from eligibility.eligibility_changes
+    from eligibility.eligibility_by_channel
     where tick_end <= $at
 ),
 

@@ -202,7 +202,7 @@ listed as (
     select
         'belong' as what,
         concat_ws(' ', channel, topic) as place
-    from {{ ref('eligibility_changes') }}
+    from {{ ref('eligibility_by_channel') }}
     where tick_end <= (select max(growth.as_of) from {{ ref('list_growth') }} as growth)
     group by contact_id, channel, topic
     having {{ last_by('is_reachable and is_consented', 'tick_end') }}

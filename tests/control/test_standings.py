@@ -83,6 +83,32 @@ def test_who_is_written_to_is_noted_and_kept_up_to_date(compiled: tuple[Home, li
     engine.dispose()
 
 
+def test_what_is_told_of_every_channel_to_the_contact_is_shown_by_channel(
+    compiled: tuple[Home, list[Statement]], tmp_path: Path
+) -> None:
+    home = Home(tmp_path / "home")
+    shutil.copytree(compiled[0].root, home.root)
+    every = "every channel to the contact"
+    with open_warehouse(home) as connection:
+        known = {"scope": "contacts", "tick_start": TICK.start, "tick_end": TICK.end, "succeeded": True}
+        insert(connection, "engine.windows", known)
+        person = {"contact_id": 1, "user_id": "u1", "email": "person1@example.com"}
+        valid = {"valid_from": TICK.start, "tick_end": TICK.end}
+        insert(connection, "contacts.contact_profile_versions", person | valid)
+        sent = {"action_id": 1, "contact_id": 1, "kind": "send", "channel": "email", "tick_end": TICK.end}
+        insert(connection, "decisions.outbox", {**sent, "send_after": None})
+        stands(connection, 1, "offers", TICK, channel=every)
+        note_standings(connection, home, TICK)
+        assert shown(home, 1, TICK) == {"offers/in_app", "offers/web"}
+        stands(connection, 1, "offers", NEXT, channel="web", is_consented=False)
+        note_standings(connection, home, NEXT)
+        assert shown(home, 1, NEXT) == {"offers/in_app"}
+        after = Window(NEXT.end, NEXT.end + HOUR)
+        stands(connection, 1, "offers", after, channel=every, is_consented=False)
+        note_standings(connection, home, after)
+        assert shown(home, 1, after) == frozenset()
+
+
 def test_what_cannot_be_noted_stops_no_tick(
     compiled: tuple[Home, list[Statement]], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -94,7 +94,7 @@ def test_addresses_are_those_of_the_outbox(lived: Engine, tmp_path: Path) -> Non
         found = connection.execute(
             "select changes.channel, changes.address, profiles.contact_id, email, phone, "
             "coalesce(properties, json '{}')::varchar "
-            "from (select * from eligibility.eligibility_changes qualify row_number() over "
+            "from (select * from eligibility.eligibility_by_channel qualify row_number() over "
             "(partition by contact_id, channel, topic order by tick_end desc) = 1) as changes "
             "join (select * from contacts.contact_profile_versions qualify row_number() over "
             "(partition by contact_id order by valid_from desc) = 1) as profiles using (contact_id) "

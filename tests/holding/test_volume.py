@@ -243,12 +243,12 @@ def test_who_can_be_reached_by_anything_is_counted_once(
         create_volumes(connection)
         connection.execute("create schema eligibility")
         connection.execute(
-            "create table eligibility.eligibility_changes (contact_id bigint, channel varchar, topic varchar, "
+            "create table eligibility.eligibility_by_channel (contact_id bigint, channel varchar, topic varchar, "
             "tick_end timestamp, is_reachable boolean, is_consented boolean)"
         )
         for (contact, channel, topic, hour), flags in changes.items():
             connection.execute(
-                "insert into eligibility.eligibility_changes values (?, ?, ?, ?, ?, ?)",
+                "insert into eligibility.eligibility_by_channel values (?, ?, ?, ?, ?, ?)",
                 [contact, channel, topic, START + hour * HOUR, *flags],
             )
         found = contactable_base(connection, START + at * HOUR)

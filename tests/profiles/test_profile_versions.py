@@ -237,7 +237,7 @@ def test_entering_and_leaving_take_turns(replayed: tuple[History, Profiles]) -> 
 
 def test_eligibility_is_that_of_the_profile_at_the_end_of_the_tick(replayed: tuple[History, Profiles]) -> None:
     history, profiles = replayed
-    changes = profiles.records("select * from eligibility.eligibility_changes order by tick_end")
+    changes = profiles.records("select * from eligibility.eligibility_by_channel order by tick_end")
     for window in windows(timedelta(hours=7)):
         at = window.end - timedelta(microseconds=1)
         latest = {

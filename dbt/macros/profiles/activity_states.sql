@@ -1,5 +1,5 @@
 {#- How active contacts have been by each moment. Days that are new in this tick are counted on top of what was known before;
-    of contacts into whom somebody was merged all days are counted again. One row per contact and moment.
+    of contacts into whom somebody was merged all days are counted again. One row per contact and moment, of contacts with days.
     `moments`, `members` and `merged` are CTEs of contact_profile_versions, `activity_days` a relation. -#}
 {% macro activity_states(moments, members, merged, activity_days) -%}
     with days as (
@@ -92,6 +92,7 @@
             moment,
             moment as known_at
         from {{ moments }}
+        where contact_id in (select contact_id from sorted_out)
     ),
 
     so_far as (

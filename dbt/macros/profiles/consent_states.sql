@@ -14,11 +14,20 @@
         where stated.effective_at < {{ tick_end() }}
     ),
 
+    -- as most who are new: there is nothing to put in order
+    stated_once as (
+        select contact_id
+        from statements
+        group by contact_id
+        having count(*) = 1
+    ),
+
     changes as (
         select distinct
             contact_id,
             since
         from statements
+        where contact_id not in (select contact_id from stated_once)
     ),
 
     latest as (
@@ -45,6 +54,19 @@
             ) as place
         from latest
     )
+
+    select
+        contact_id,
+        since,
+        timestamp '9999-12-31' as until,
+        [
+            struct_pack(channel := channel, topic := topic, status := statement.status, stated_at := statement.stated_at)
+        ] as consents,
+        statement.stated_at as last_consent_at
+    from statements
+    where contact_id in (select contact_id from stated_once)
+
+    union all
 
     -- lists of a few are sorted by their places: an aggregate with an order of its own begins a sort for each contact
     select

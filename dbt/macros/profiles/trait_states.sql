@@ -88,7 +88,29 @@
                 order by priority desc, occurred_at, since, {{ profile_traits() | join(', ') }}
             ) as trust
         from valid
+    ),
+
+    -- of whom all is told at one moment, as of most who are new: what is known then needs no look at what was known before
+    told_at_once as (
+        select contact_id
+        from ranked
+        group by contact_id
+        having min(since) = max(since)
     )
+
+    select
+        contact_id,
+        min(since) as since,
+        timestamp '9999-12-31' as until,
+        {%- for trait in profile_traits() %}
+        max_by({{ trait }}, trust) filter (where {{ trait }} is not null) as {{ trait }},
+        {%- endfor %}
+        min(occurred_at) as first_told_at
+    from ranked
+    where contact_id in (select contact_id from told_at_once)
+    group by contact_id
+
+    union all
 
     select
         contact_id,
@@ -99,5 +121,6 @@
         {%- endfor %}
         min(occurred_at) over so_far as first_told_at
     from ranked
+    where contact_id not in (select contact_id from told_at_once)
     window so_far as (partition by contact_id order by since range between unbounded preceding and current row)
 {%- endmacro %}

@@ -3,7 +3,7 @@
 -- How matters stand with the contacts of the candidates, as of this tick. Whoever reads an address may also have objected
 -- under another name: a role address, or one that the identity graph did not join, belongs to more than one contact.
 with tried as (
-    select distinct
+    select
         contact_id,
         topic,
         topic_kind,
@@ -21,17 +21,35 @@ asked as (
     from tried
 ),
 
+-- what answers for a channel: rows of its own, or those of all channels that reach the contact itself
+answers as (
+    select
+        *,
+        channel as told_of
+    from asked
+
+    union all
+
+    select
+        *,
+        {{ every_channel_to('contact') }} as told_of
+    from asked
+    where channel in (select channel from {{ ref('channels') }} where address_type = 'contact')
+),
+
 standings as (
-    select changes.*
+    select
+        changes.* replace (answers.channel as channel),
+        answers.topic_kind
     from {{ ref('eligibility_changes') }} as changes
-    inner join asked
+    inner join answers
         on
-            changes.contact_id = asked.contact_id
-            and changes.channel = asked.channel
-            and changes.topic = asked.topic
+            changes.contact_id = answers.contact_id
+            and changes.channel = answers.told_of
+            and changes.topic = answers.topic
     where changes.tick_end <= {{ tick_end() }}
     qualify row_number() over (
-        partition by changes.contact_id, changes.channel, changes.topic
+        partition by answers.contact_id, answers.channel, answers.topic
         order by changes.tick_end desc
     ) = 1
 ),
@@ -73,16 +91,11 @@ last_said as (
         standings.topic,
         max(said.statement) as statement
     from standings
-    inner join asked
-        on
-            standings.contact_id = asked.contact_id
-            and standings.channel = asked.channel
-            and standings.topic = asked.topic
     inner join said
         on
             standings.address = said.address
             and said.channel in (standings.channel, 'all')
-            and (standings.topic = said.topic or (said.topic = 'all' and asked.topic_kind <> 'transactional'))
+            and (standings.topic = said.topic or (said.topic = 'all' and standings.topic_kind <> 'transactional'))
     group by standings.contact_id, standings.channel, standings.topic
 ),
 

@@ -1,7 +1,7 @@
 {{ config(materialized='table') }}
 
--- What the contacts at hand got lately, counted by each cap. Only messages that were accepted count, and those whose
--- outcome is still open.
+-- What the contacts at hand got lately, counted by each cap under which they got anything. Only messages that were accepted
+-- count, and those whose outcome is still open.
 with contacts_at_hand as (
     select distinct contact_id
     from {{ ref('candidate_channels') }}
@@ -48,35 +48,23 @@ not_accepted as (
         status in ('rejected', 'failed', 'expired')
         and effective_at >= {{ tick_start() }} - interval '{{ var("longest_cap") }}'
         and effective_at < {{ tick_end() }}
-),
-
-counted as (
-    select
-        sends.contact_id,
-        caps.rule,
-        count(*) as sends,
-        list(sends.send_after order by sends.send_after desc) as sent_at
-    from past_sends as sends
-    inner join {{ caps_in_force() }} as caps
-        on
-            caps.channel in ('all', sends.channel)
-            and caps.topic in ('all', sends.topic)
-            and sends.send_after > {{ tick_end() }} - to_hours(caps.period_hours)
-    left join not_accepted on sends.action_id = not_accepted.action_id
-    where not_accepted.action_id is null
-    group by sends.contact_id, caps.rule
 )
 
 select
-    contacts_at_hand.contact_id,
+    sends.contact_id,
     caps.rule,
     caps.channel,
     caps.topic,
     caps.max_sends,
     caps.period_hours,
-    coalesce(counted.sends, 0) as sends,
-    coalesce(counted.sent_at, []) as sent_at
-from contacts_at_hand
--- where there are no caps, the contact is still there
-left join {{ caps_in_force() }} as caps on true
-left join counted on contacts_at_hand.contact_id = counted.contact_id and caps.rule = counted.rule
+    count(*) as sends,
+    list(sends.send_after order by sends.send_after desc) as sent_at
+from past_sends as sends
+inner join {{ caps_in_force() }} as caps
+    on
+        caps.channel in ('all', sends.channel)
+        and caps.topic in ('all', sends.topic)
+        and sends.send_after > {{ tick_end() }} - to_hours(caps.period_hours)
+left join not_accepted on sends.action_id = not_accepted.action_id
+where not_accepted.action_id is null
+group by sends.contact_id, caps.rule, caps.channel, caps.topic, caps.max_sends, caps.period_hours

@@ -3,7 +3,7 @@
 -- Who may be written to by which channel about what, as of the last tick.
 with latest as (
     select *
-    from {{ ref('eligibility_changes') }}
+    from {{ ref('eligibility_by_channel') }}
     qualify row_number() over (partition by contact_id, channel, topic order by tick_end desc) = 1
 )
 

@@ -19,21 +19,35 @@ reached as (
         date_trunc('day', arrivals.reached_at) as day,
         arrivals.workflow,
         arrivals.step,
-        arrivals.enrollment_id,
-        arrivals.assignment
+        arrivals.assignment,
+        count(*) as number
     from {{ ref('arrivals') }} as arrivals
     cross join days
     where arrivals.reached_at >= days.first_day and arrivals.reached_at < days.known_until
+    group by date_trunc('day', arrivals.reached_at), arrivals.workflow, arrivals.step, arrivals.assignment
 ),
 
 -- a decision counts in the tick that made it, though its stamp is the first moment after
 decided as (
     select
         date_trunc('day', decisions.tick_end - interval '1 microsecond') as day,
-        decisions.*
+        decisions.workflow,
+        decisions.step,
+        decisions.variant,
+        decisions.outcome,
+        decisions.gate,
+        count(*) as number,
+        count(*) filter (where decisions.times_deferred = 0) as number_of_new
     from {{ ref('decisions') }} as decisions
     cross join days
     where decisions.tick_end > days.first_day and decisions.tick_end <= days.known_until
+    group by
+        date_trunc('day', decisions.tick_end - interval '1 microsecond'),
+        decisions.workflow,
+        decisions.step,
+        decisions.variant,
+        decisions.outcome,
+        decisions.gate
 ),
 
 outcomes as (
@@ -143,7 +157,7 @@ counted as (
         step,
         cast(null as varchar) as variant,
         'reached' as measure,
-        1 as number,
+        number,
         cast(null as varchar) as currency
     from reached
 
@@ -155,7 +169,7 @@ counted as (
         step,
         cast(null as varchar) as variant,
         'held out' as measure,
-        1 as number,
+        number,
         null as currency
     from reached
     where assignment = 'holdout'
@@ -168,10 +182,9 @@ counted as (
         step,
         variant,
         'decided' as measure,
-        1 as number,
+        number_of_new as number,
         null as currency
     from decided
-    where times_deferred = 0
 
     union all
 
@@ -181,7 +194,7 @@ counted as (
         step,
         variant,
         concat_ws(': ', outcome, gate) as measure,
-        1 as number,
+        number,
         null as currency
     from decided
 

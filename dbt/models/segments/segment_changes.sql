@@ -77,13 +77,32 @@ states as (
     group by segment, contact_id, valid_from
 ),
 
+-- whose states follow one another: everybody else's hold until the tick ends
+moved as (
+    select contact_id
+    from states
+    group by contact_id
+    having min(valid_from) < max(valid_from)
+),
+
 limited as (
+    select
+        *,
+        {{ tick_end() }} as valid_until,
+        false as is_redefined_after,
+        false as goes_on_as_another_after
+    from states
+    where contact_id not in (select contact_id from moved)
+
+    union all
+
     select
         *,
         lead(valid_from, 1, {{ tick_end() }}) over by_contact as valid_until,
         lead(is_redefined, 1, false) over by_contact as is_redefined_after,
         lead(goes_on_as_another, 1, false) over by_contact as goes_on_as_another_after
     from states
+    where contact_id in (select contact_id from moved)
     window by_contact as (partition by contact_id, segment order by valid_from)
 ),
 
@@ -106,9 +125,19 @@ stays as (
 bounded as (
     select
         *,
+        cast(null as timestamp) as left_before,
+        cast(null as timestamp) as enters_after
+    from stays
+    where contact_id not in (select contact_id from moved)
+
+    union all
+
+    select
+        *,
         lag(left_at) over by_contact as left_before,
         lead(entered_at) over by_contact as enters_after
     from stays
+    where contact_id in (select contact_id from moved)
     window by_contact as (partition by contact_id, segment order by entered_at)
 )
 

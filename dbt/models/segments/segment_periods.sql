@@ -97,7 +97,25 @@ going_on as (
         and coalesce(judged.member_until > judged.valid_from, true)
 ),
 
+-- of whom more than one moment is looked at: nobody else has anything to be compared with
+moved as (
+    select contact_id
+    from judged
+    group by contact_id
+    having min(valid_from) < max(valid_from)
+),
+
 compared as (
+    select
+        *,
+        cast(null as timestamp) as previous_from,
+        cast(null as timestamp) as previous_until,
+        false as goes_on_as_another
+    from judged
+    where contact_id not in (select contact_id from moved)
+
+    union all
+
     select
         judged.*,
         lag(judged.member_from) over by_contact as previous_from,
@@ -109,6 +127,7 @@ compared as (
             judged.segment = going_on.segment
             and judged.contact_id = going_on.contact_id
             and judged.valid_from = going_on.merged_at
+    where judged.contact_id in (select contact_id from moved)
     window by_contact as (partition by judged.contact_id, judged.segment order by judged.valid_from)
 ),
 

@@ -84,11 +84,19 @@ members as (
 ),
 {%- endfor %}
 
-traits as (
+stated_traits as (
     {{ trait_states(
         'told', ref('contact_details'), ref('consent_statements'), ref('orders'), ref('stg_orders'),
         ref('trait_sources'), ref('profile_timezones')
     ) }}
+),
+
+traits as (
+    select
+        stated_traits.*,
+        country_timezones.timezone as country_timezone
+    from stated_traits
+    left join {{ ref('profile_country_timezones') }} as country_timezones on stated_traits.country = country_timezones.country
 ),
 
 properties as (
@@ -226,7 +234,7 @@ versions as (
         ) as locale,
         coalesce(
             case when traits.contact_id is null then before_tick.timezone else traits.timezone end,
-            country_timezones.timezone,
+            traits.country_timezone,
             '{{ var("account_timezone") }}'
         ) as timezone,
         case
@@ -270,7 +278,6 @@ versions as (
     {%- endfor %}
     left join activity on moments.contact_id = activity.contact_id and moments.moment = activity.moment
     left join limits on moments.contact_id = limits.contact_id and moments.moment = limits.moment
-    left join {{ ref('profile_country_timezones') }} as country_timezones on traits.country = country_timezones.country
 ),
 
 derived as (
@@ -318,7 +325,23 @@ hashed as (
     left join before_tick on typed.contact_id = before_tick.contact_id
 ),
 
+-- whose versions follow one another within the tick
+moved as (
+    select contact_id
+    from moments
+    group by contact_id
+    having count(*) > 1
+),
+
 compared as (
+    select
+        *,
+        coalesce(content_hash = hash_before_tick, false) as is_repeated
+    from hashed
+    where contact_id not in (select contact_id from moved)
+
+    union all
+
     select
         *,
         coalesce(
@@ -326,6 +349,7 @@ compared as (
             false
         ) as is_repeated
     from hashed
+    where contact_id in (select contact_id from moved)
 )
 
 select

@@ -12,7 +12,7 @@ changed as (
         changes.contact_id,
         changes.channel,
         changes.topic
-    from {{ ref('eligibility_changes') }} as changes
+    from {{ ref('eligibility_by_channel') }} as changes
     inner join midnights
         on changes.tick_end > midnights.as_of - interval '1 day' and changes.tick_end <= midnights.as_of
     where
@@ -34,7 +34,7 @@ standings as (
             where changes.tick_end <= changed.as_of - interval '1 day'
         ), false) as was_member
     from changed
-    inner join {{ ref('eligibility_changes') }} as changes
+    inner join {{ ref('eligibility_by_channel') }} as changes
         on
             changed.contact_id = changes.contact_id
             and changed.channel = changes.channel
