@@ -89,6 +89,9 @@ def test_what_is_told_of_every_channel_to_the_contact_is_shown_by_channel(
     home = Home(tmp_path / "home")
     shutil.copytree(compiled[0].root, home.root)
     every = "every channel to the contact"
+    # the models say it in these words
+    (changes,) = (statement for statement in compiled[1] if statement.model == "eligibility_changes")
+    assert any(f"'{every}'" in sql for sql in changes.sql)
     with open_warehouse(home) as connection:
         known = {"scope": "contacts", "tick_start": TICK.start, "tick_end": TICK.end, "succeeded": True}
         insert(connection, "engine.windows", known)
